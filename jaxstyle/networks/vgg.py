@@ -1,0 +1,64 @@
+"""The convolutional part of VGG-16 and VGG-19 (Simonyan and Zisserman 2014, arXiv 1409.1556, configurations D and E)."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import flax.linen as nn
+import jax
+
+from jaxstyle.conv import conv3x3
+
+WIDTHS = (64, 128, 256, 512, 512)
+DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+
+# A mean over a window is smaller than its maximum, and a network trained with maxima goes quiet under means. Gatys et al.
+# (2015) rescale; this factor keeps the mean activation after each pool near what it is under the maximum.
+AVERAGE_GAIN = 1.25
+
+
+class Conv3x3(nn.Module):
+    """A 3x3 convolution with bias: parameters `kernel` `[3, 3, I, O]` and `bias` `[O]`."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        kernel = self.param("kernel", nn.initializers.he_normal(), (3, 3, inputs.shape[-1], self.width))
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
+        return conv3x3(inputs, kernel) + bias
+
+
+class VGG(nn.Module):
+    """VGG without its fully connected end, computed no deeper than the deepest layer asked for."""
+
+    depths: tuple[int, ...]
+    pooling: str = "max"
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, layers: Sequence[str]) -> dict[str, jax.Array]:
+        """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`."""
+        wanted, found, x = set(layers), {}, inputs
+        for name in layer_names(self.depths):
+            if name.startswith("conv"):
+                x = Conv3x3(WIDTHS[int(name[4]) - 1], name=name)(x)
+            elif name.startswith("relu"):
+                x = nn.relu(x)
+            elif self.pooling == "max":
+                x = nn.max_pool(x, (2, 2), (2, 2))
+            else:
+                x = AVERAGE_GAIN * nn.avg_pool(x, (2, 2), (2, 2))
+            if name in wanted:
+                found[name] = x
+            if len(found) == len(wanted):
+                break
+        return found
+
+
+def layer_names(depths: Sequence[int]) -> tuple[str, ...]:
+    """All layers in the order of computation: `conv1_1, relu1_1, ..., pool5`."""
+    names = []
+    for block, depth in enumerate(depths, 1):
+        for index, kind in product(range(1, depth + 1), ("conv", "relu")):
+            names.append(f"{kind}{block}_{index}")
+        names.append(f"pool{block}")
+    return tuple(names)
