@@ -1,0 +1,188 @@
+"""The weights file: a safetensors file with one JSON record in its metadata.
+
+Tensors carry the names of `parameter_shapes`: `conv1_1.kernel` (float16 or float32, HWIO) and `conv1_1.bias` (float32).
+A kernel may instead be given as `conv1_1.kernel.index` (uint8, the kernel's shape) into `conv1_1.kernel.table` (float32 [256]).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from jaxstyle.errors import WeightsError
+from jaxstyle.networks import ARCHITECTURES, parameter_shapes
+
+FORMAT = "jaxstyle-weights-1"
+INDEX, TABLE = ".index", ".table"
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What a network expects of its input: it sees `scale * (picture - mean)`, for RGB pictures in [0, 1].
+
+    Attributes:
+        channels: "RGB" or "BGR", the order in which the network takes them.
+        scale, mean: for each channel, in the network's order.
+    """
+
+    channels: str
+    scale: tuple[float, float, float]
+    mean: tuple[float, float, float]
+
+
+# Simonyan and Zisserman's own (Caffe, and Keras after it): BGR in 0..255 less the mean pixel of ImageNet.
+CAFFE = Convention("BGR", (255.0, 255.0, 255.0), (103.939 / 255, 116.779 / 255, 123.68 / 255))
+# torchvision and timm: RGB standardised by the mean and deviation of ImageNet.
+TORCHVISION = Convention("RGB", (1 / 0.229, 1 / 0.224, 1 / 0.225), (0.485, 0.456, 0.406))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The content of a weights file; `tensors` are as stored, `parameters` are what the network computes with."""
+
+    architecture: str
+    convention: Convention
+    source: str
+    licence: str
+    tensors: Mapping[str, np.ndarray]
+    digest: str = ""
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """float32 arrays by parameter name, with tables looked up."""
+        names = {name.removesuffix(INDEX): name for name in self.tensors if not name.endswith(TABLE)}
+        return {name: _expand(self.tensors, name, stored) for name, stored in names.items()}
+
+
+def _expand(tensors: Mapping[str, np.ndarray], name: str, stored: str) -> np.ndarray:
+    tensor = tensors[stored]
+    return tensors[name + TABLE][tensor] if stored.endswith(INDEX) else tensor.astype(np.float32, copy=False)
+
+
+def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> Weights:
+    """Read a weights file and check that it is whole and fits its architecture.
+
+    Args:
+        path: a file written by `write_weights`.
+        digest: the SHA-256 that the file must have, in hexadecimal.
+
+    Raises:
+        WeightsError: if the file cannot be read, is not a weights file, has another digest, or has missing, unexpected
+            or wrongly shaped tensors (all of them are named).
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if digest is not None and found != digest:
+        raise WeightsError(
+            f"{path} is not the file that jaxstyle ships: its SHA-256 is {found}, expected {digest}; install jaxstyle again"
+        )
+    record = _read_record(path, content)
+    tensors = safetensors.numpy.load(content)
+    check_fits(record["architecture"], tensors, path)
+    return Weights(
+        architecture=record["architecture"],
+        convention=Convention(record["channels"], tuple(record["scale"]), tuple(record["mean"])),
+        source=record["source"],
+        licence=record["licence"],
+        tensors=tensors,
+        digest=found,
+    )
+
+
+def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
+    """Write `weights` to `path`, whole or not at all.
+
+    Raises:
+        WeightsError: if the tensors do not fit the architecture, or the file cannot be written.
+    """
+    path = Path(path)
+    check_fits(weights.architecture, weights.tensors, path)
+    record = {
+        "format": FORMAT,
+        "architecture": weights.architecture,
+        **asdict(weights.convention),
+        "source": weights.source,
+        "licence": weights.licence,
+    }
+    # One entry, because safetensors writes several in an order that changes from run to run.
+    metadata = {"jaxstyle": json.dumps(record)}
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
+    write_atomically(path, safetensors.numpy.save(tensors, metadata))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside `path`, then move it there.
+
+    Raises:
+        WeightsError: if that cannot be done; nothing is left behind then.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise WeightsError(f"cannot write weights {path}: {error.strerror}") from None
+
+
+def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise WeightsError, naming every misfit, unless `tensors` are exactly the parameters of `architecture`."""
+    if architecture not in ARCHITECTURES:
+        raise WeightsError(f"{path} is for the network {architecture!r}; known are {', '.join(ARCHITECTURES)}")
+    expected = _expected(architecture, tensors)
+    misfits = {
+        "missing": sorted(expected.keys() - tensors.keys()),
+        "unexpected": sorted(tensors.keys() - expected.keys()),
+        "wrongly shaped": [
+            f"{name} {list(tensors[name].shape)} instead of {list(shape)}"
+            for name, shape in expected.items()
+            if name in tensors and tensors[name].shape != shape
+        ],
+        "of the wrong type": [
+            f"{name} {tensor.dtype}" for name, tensor in tensors.items() if name in expected and not _has_type(name, tensor)
+        ],
+    }
+    if any(misfits.values()):
+        listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in misfits.items() if names)
+        raise WeightsError(f"{path} does not fit {architecture}: {listed}")
+
+
+def _expected(architecture: str, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    expected: dict[str, tuple[int, ...]] = {}
+    for name, shape in parameter_shapes(architecture).items():
+        if name + INDEX in tensors:
+            expected |= {name + INDEX: shape, name + TABLE: (256,)}
+        else:
+            expected[name] = shape
+    return expected
+
+
+def _has_type(name: str, tensor: np.ndarray) -> bool:
+    return tensor.dtype == np.uint8 if name.endswith(INDEX) else tensor.dtype in (np.float32, np.float16)
+
+
+def _read_record(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        length = int.from_bytes(content[:8], "little")
+        record = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["jaxstyle"])
+        if record["format"] != FORMAT:
+            raise WeightsError(f"{path} has the format {record['format']!r}, expected {FORMAT!r}; convert its source again")
+    except (ValueError, KeyError, TypeError):
+        raise WeightsError(
+            f"{path} is not a jaxstyle weights file, or is damaged; "
+            f"for other frameworks' files run: jaxstyle weights convert {path} OUT"
+        ) from None
+    return record
