@@ -5,13 +5,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
 
+from jaxstyle import conv
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import vgg
 
@@ -20,14 +21,15 @@ POOLINGS = ("max", "avg")
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's shape, without its parameters: the module for a pooling, and its layers in order of computation."""
+    """A network's shape: the module for a pooling, its layers in order of computation, and its parameters' shapes."""
 
     module: Callable[..., nn.Module]
     layers: tuple[str, ...]
+    parameters: dict[str, tuple[int, ...]]
 
 
 ARCHITECTURES = {
-    name: Architecture(module=partial(vgg.VGG, depths), layers=vgg.layer_names(depths))
+    name: Architecture(partial(vgg.VGG, depths), vgg.layer_names(depths), vgg.parameter_shapes(depths))
     for name, depths in vgg.DEPTHS.items()
 }
 
@@ -45,6 +47,7 @@ class Network:
         pooling: "max", or "avg" (rescaled).
         reverse_channels: whether the network was trained on BGR.
         digest: SHA-256 of the weights file, or "" for parameters made in memory.
+        prepared: `{layer: {"kernel": conv.Prepared}}` once `prepare` has run, else empty.
     """
 
     parameters: dict[str, dict[str, jax.Array]]
@@ -54,6 +57,7 @@ class Network:
     pooling: str = flax.struct.field(pytree_node=False, default="max")
     reverse_channels: bool = flax.struct.field(pytree_node=False, default=False)
     digest: str = flax.struct.field(pytree_node=False, default="")
+    prepared: dict[str, dict[str, conv.Prepared]] = flax.struct.field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -74,15 +78,26 @@ class Network:
             ConfigError: for a layer that the network does not have.
         """
         check_layers(self.architecture, layers)
+        if not layers:
+            return {}
         if self.reverse_channels:
             pictures = pictures[..., ::-1]
-        inputs = (pictures - self.mean.reshape((1,) * (pictures.ndim - 1) + (3,))) * self.scale.reshape(
-            (1,) * (pictures.ndim - 1) + (3,)
-        )
+        mean, scale = (jnp.broadcast_to(value, pictures.shape) for value in (self.mean, self.scale))
+        inputs = (pictures - mean) * scale
         module = ARCHITECTURES[self.architecture].module(pooling=self.pooling)
         stack = inputs if inputs.ndim == 4 else inputs[None]
-        found = module.apply({"params": self.parameters}, stack, tuple(layers))
+        variables = {"params": self.parameters, "prepared": self.prepared}
+        found = module.apply(variables, stack, tuple(layers))
         return {layer: found[layer] if inputs.ndim == 4 else found[layer][0] for layer in layers}
+
+    def prepare(self) -> "Network":
+        """The same network with its kernels transformed in advance, for many evaluations with frozen parameters.
+
+        On CPU this takes five times the memory of the parameters and saves that work in every evaluation; it does
+        nothing for the other backends.
+        """
+        kernels = {layer: parameters["kernel"] for layer, parameters in self.parameters.items()}
+        return self.replace(prepared={layer: {"kernel": conv.prepare(kernel)} for layer, kernel in kernels.items()})
 
 
 def check_layers(architecture: str, layers: Sequence[str]) -> None:
@@ -93,15 +108,6 @@ def check_layers(architecture: str, layers: Sequence[str]) -> None:
             raise ConfigError(f"{architecture} has no layer {layer!r}; it has {', '.join(known)}")
 
 
-@cache
 def parameter_shapes(architecture: str) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter, by its name in a weights file: `{"conv1_1.kernel": (3, 3, 3, 64), ...}`."""
-    module = ARCHITECTURES[architecture].module()
-    deepest = (ARCHITECTURES[architecture].layers[-1],)
-    picture = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    variables = jax.eval_shape(lambda key, x: module.init(key, x, deepest), jax.random.key(0), picture)
-    return {
-        f"{layer}.{name}": parameter.shape
-        for layer, parameters in variables["params"].items()
-        for name, parameter in parameters.items()
-    }
+    return ARCHITECTURES[architecture].parameters

@@ -6,7 +6,7 @@ from itertools import product
 import flax.linen as nn
 import jax
 
-from jaxstyle.conv import conv3x3
+from jaxstyle import conv
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -17,7 +17,10 @@ AVERAGE_GAIN = 1.25
 
 
 class Conv3x3(nn.Module):
-    """A 3x3 convolution with bias: parameters `kernel` `[3, 3, I, O]` and `bias` `[O]`."""
+    """A 3x3 convolution with bias: parameters `kernel` `[3, 3, I, O]` and `bias` `[O]`.
+
+    The collection "prepared", where there is one, holds the kernel transformed in advance.
+    """
 
     width: int
 
@@ -25,7 +28,8 @@ class Conv3x3(nn.Module):
     def __call__(self, inputs: jax.Array) -> jax.Array:
         kernel = self.param("kernel", nn.initializers.he_normal(), (3, 3, inputs.shape[-1], self.width))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
-        return conv3x3(inputs, kernel) + bias
+        prepared = self.get_variable("prepared", "kernel")
+        return conv.conv3x3(inputs, kernel, prepared) + bias.astype(inputs.dtype)
 
 
 class VGG(nn.Module):
@@ -62,3 +66,14 @@ def layer_names(depths: Sequence[int]) -> tuple[str, ...]:
             names.append(f"{kind}{block}_{index}")
         names.append(f"pool{block}")
     return tuple(names)
+
+
+def parameter_shapes(depths: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Shapes by name, as `{"conv1_1.kernel": (3, 3, 3, 64), ...}`; tracing the module for them would take a second."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 3
+    for block, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), 1):
+        for index in range(1, depth + 1):
+            shapes |= {f"conv{block}_{index}.kernel": (3, 3, inputs, width), f"conv{block}_{index}.bias": (width,)}
+            inputs = width
+    return shapes

@@ -62,7 +62,7 @@ class Weights:
 
 def _expand(tensors: Mapping[str, np.ndarray], name: str, stored: str) -> np.ndarray:
     tensor = tensors[stored]
-    return tensors[name + TABLE][tensor] if stored.endswith(INDEX) else tensor.astype(np.float32, copy=False)
+    return np.take(tensors[name + TABLE], tensor) if stored.endswith(INDEX) else tensor.astype(np.float32, copy=False)
 
 
 def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> Weights:

@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstyle.errors import ConfigError, WeightsError
 from jaxstyle.networks import POOLINGS, Network
@@ -52,12 +54,12 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
         raise ConfigError(f"unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}")
     path, digest = locate(name)
     weights = read_weights(path, digest=digest)
-    parameters: dict[str, dict[str, jnp.ndarray]] = {}
+    parameters: dict[str, dict[str, np.ndarray]] = {}
     for key, array in weights.parameters().items():
         layer, parameter = key.rsplit(".", 1)
-        parameters.setdefault(layer, {})[parameter] = jnp.asarray(array)
+        parameters.setdefault(layer, {})[parameter] = array
     return Network(
-        parameters=parameters,
+        parameters=jax.device_put(parameters),
         mean=jnp.asarray(weights.convention.mean, jnp.float32),
         scale=jnp.asarray(weights.convention.scale, jnp.float32),
         architecture=weights.architecture,
