@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.errors import ConfigError, WeightsError
@@ -60,8 +59,8 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
         parameters.setdefault(layer, {})[parameter] = array
     return Network(
         parameters=jax.device_put(parameters),
-        mean=jnp.asarray(weights.convention.mean, jnp.float32),
-        scale=jnp.asarray(weights.convention.scale, jnp.float32),
+        mean=jax.device_put(np.array(weights.convention.mean, np.float32)),
+        scale=jax.device_put(np.array(weights.convention.scale, np.float32)),
         architecture=weights.architecture,
         pooling=pooling,
         reverse_channels=weights.convention.channels == "BGR",
