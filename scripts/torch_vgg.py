@@ -4,7 +4,7 @@ Used by judge.py, neural_style.py and reference_values.py; neither the package n
 Needs torch, safetensors and pillow.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +38,11 @@ def load_vgg(name: str = "vgg19") -> Parameters:
 
 
 def activations(
-    parameters: Parameters, inputs: torch.Tensor, layers: Collection[str], average_gain: float | None = None
+    parameters: Parameters, inputs: torch.Tensor, layers: Collection[str], average_gain: Sequence[float] = ()
 ) -> dict[str, torch.Tensor]:
     """Activations `[N, C, h, w]` of `layers`, in order of computation, for inputs from `preprocess`.
 
-    Pooling takes the maximum, or with `average_gain` the mean times that factor.
+    Pooling takes the maximum, or with `average_gain` the mean times its block's factor.
     """
     found: dict[str, torch.Tensor] = {}
     x = inputs.contiguous(memory_format=torch.channels_last)
@@ -54,8 +54,9 @@ def activations(
         x = functional.relu(x)
         found[conv.replace("conv", "relu")] = x
         if position + 1 == len(names) or names[position + 1][4] != conv[4]:
-            x = functional.max_pool2d(x, 2) if average_gain is None else average_gain * functional.avg_pool2d(x, 2)
-            found[f"pool{conv[4]}"] = x
+            block = int(conv[4])
+            x = average_gain[block - 1] * functional.avg_pool2d(x, 2) if average_gain else functional.max_pool2d(x, 2)
+            found[f"pool{block}"] = x
         if set(layers) <= found.keys():
             break
     return {layer: value for layer, value in found.items() if layer in layers}
