@@ -1,3 +1,38 @@
-"""Pretrained weights: find, verify and load them, convert other frameworks' files, fetch the full-precision originals."""
+"""Pretrained weights: find, verify and load them, convert other frameworks' files, fetch the originals."""
 
-from jaxstyle.weights.store import load_network as load_network
+from jaxstyle.weights.convert import convert
+from jaxstyle.weights.fetch import BASE_URL, ORIGINALS, Fetched, fetch
+from jaxstyle.weights.format import (
+    CAFFE,
+    CAFFE_RGB,
+    CONVENTIONS,
+    TORCHVISION,
+    Convention,
+    Weights,
+    read_weights,
+    write_weights,
+)
+from jaxstyle.weights.store import EMBEDDED, FETCHED, NAMES, load_network, load_weights, path_of, verify
+
+__all__ = [
+    "BASE_URL",
+    "CAFFE",
+    "CAFFE_RGB",
+    "CONVENTIONS",
+    "EMBEDDED",
+    "FETCHED",
+    "NAMES",
+    "ORIGINALS",
+    "TORCHVISION",
+    "Convention",
+    "Fetched",
+    "Weights",
+    "convert",
+    "fetch",
+    "load_network",
+    "load_weights",
+    "path_of",
+    "read_weights",
+    "verify",
+    "write_weights",
+]

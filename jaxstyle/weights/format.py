@@ -1,7 +1,7 @@
 """The weights file: a safetensors file with one JSON record in its metadata.
 
-Tensors carry the names of `parameter_shapes`: `conv1_1.kernel` (float16 or float32, HWIO) and `conv1_1.bias` (float32).
-A kernel may instead be given as `conv1_1.kernel.index` (uint8, the kernel's shape) into `conv1_1.kernel.table` (float32 [256]).
+Tensors carry the names of `parameter_shapes`, such as `conv1_1.kernel` (HWIO) and `conv1_1.bias`, as float32 or float16.
+A tensor may instead lie there as `conv1_1.kernel.index` (uint8, of its shape) into `conv1_1.kernel.table` (float, [256]).
 """
 
 import hashlib
@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -39,8 +38,11 @@ class Convention:
 
 # Simonyan and Zisserman's own (Caffe, and Keras after it): BGR in 0..255 less the mean pixel of ImageNet.
 CAFFE = Convention("BGR", (255.0, 255.0, 255.0), (103.939 / 255, 116.779 / 255, 123.68 / 255))
+# The same weights with the channels of the first kernel turned, as MatConvNet has them.
+CAFFE_RGB = Convention("RGB", CAFFE.scale, (CAFFE.mean[2], CAFFE.mean[1], CAFFE.mean[0]))
 # torchvision and timm: RGB standardised by the mean and deviation of ImageNet.
 TORCHVISION = Convention("RGB", (1 / 0.229, 1 / 0.224, 1 / 0.225), (0.485, 0.456, 0.406))
+CONVENTIONS = {"caffe": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION}
 
 
 @dataclass(frozen=True)
@@ -84,19 +86,28 @@ def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> 
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest:
         raise WeightsError(
-            f"{path} is not the file that jaxstyle ships: its SHA-256 is {found}, expected {digest}; install jaxstyle again"
+            f"{path} is damaged: its SHA-256 is {found}, but jaxstyle ships it with {digest}; install jaxstyle again"
         )
-    record = _read_record(path, content)
-    tensors = safetensors.numpy.load(content)
-    check_fits(record["architecture"], tensors, path)
-    return Weights(
-        architecture=record["architecture"],
-        convention=Convention(record["channels"], tuple(record["scale"]), tuple(record["mean"])),
-        source=record["source"],
-        licence=record["licence"],
-        tensors=tensors,
-        digest=found,
-    )
+    weights = _parse(path, content, found)
+    check_fits(weights.architecture, weights.tensors, path)
+    return weights
+
+
+def _parse(path: Path, content: bytes, digest: str) -> Weights:
+    try:
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        record = json.loads(header["__metadata__"]["jaxstyle"])
+        if record.pop("format") != FORMAT:
+            raise WeightsError(
+                f"{path} is of another format than {FORMAT}; convert its source again with this jaxstyle"
+            )
+        convention = Convention(record.pop("channels"), tuple(record.pop("scale")), tuple(record.pop("mean")))
+        return Weights(**record, convention=convention, tensors=safetensors.numpy.load(content), digest=digest)
+    except (ValueError, KeyError, TypeError, safetensors.SafetensorError):
+        raise WeightsError(
+            f"{path} is not a jaxstyle weights file, or is damaged; "
+            f"for other frameworks' files run: jaxstyle weights convert {path} OUT"
+        ) from None
 
 
 def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
@@ -152,12 +163,21 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
             if name in tensors and tensors[name].shape != shape
         ],
         "of the wrong type": [
-            f"{name} {tensor.dtype}" for name, tensor in tensors.items() if name in expected and not _has_type(name, tensor)
+            f"{name} {tensor.dtype}"
+            for name, tensor in tensors.items()
+            if name in expected and not _has_type(name, tensor)
         ],
     }
     if any(misfits.values()):
         listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in misfits.items() if names)
         raise WeightsError(f"{path} does not fit {architecture}: {listed}")
+
+
+def check_finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
+    """Raise WeightsError, naming the tensors, if any holds a number that is not finite."""
+    bad = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    if bad:
+        raise WeightsError(f"{path} is damaged: numbers that are not finite in {', '.join(bad)}")
 
 
 def _expected(architecture: str, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
@@ -172,17 +192,3 @@ def _expected(architecture: str, tensors: Mapping[str, np.ndarray]) -> dict[str,
 
 def _has_type(name: str, tensor: np.ndarray) -> bool:
     return tensor.dtype == np.uint8 if name.endswith(INDEX) else tensor.dtype in (np.float32, np.float16)
-
-
-def _read_record(path: Path, content: bytes) -> dict[str, Any]:
-    try:
-        length = int.from_bytes(content[:8], "little")
-        record = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["jaxstyle"])
-        if record["format"] != FORMAT:
-            raise WeightsError(f"{path} has the format {record['format']!r}, expected {FORMAT!r}; convert its source again")
-    except (ValueError, KeyError, TypeError):
-        raise WeightsError(
-            f"{path} is not a jaxstyle weights file, or is damaged; "
-            f"for other frameworks' files run: jaxstyle weights convert {path} OUT"
-        ) from None
-    return record

@@ -1,7 +1,7 @@
 """Read tensors from PyTorch's files, without PyTorch and without running anything that a file asks for.
 
-Both formats are a pickle that describes tensors, and storages of raw numbers: in a zip archive since PyTorch 1.6, and one after
-another in a plain file before. The pickle may name only what is in `_GLOBALS`; everything else is refused, not imported.
+Both formats are a pickle that describes tensors, and storages of raw numbers: members of a zip archive since PyTorch
+1.6, and one after another in a plain file before. A pickle that names anything but tensors is refused.
 """
 
 import io
@@ -18,13 +18,20 @@ from jaxstyle.errors import WeightsError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_DTYPES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ByteStorage": "|u1",
+}
 
 
 @dataclass(frozen=True)
 class _Storage:
     key: str
     dtype: np.dtype
-    length: int
 
 
 @dataclass(frozen=True)
@@ -44,44 +51,42 @@ class _Tensor:
         )
 
 
-def _rebuild_tensor(storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _Tensor:
-    return _Tensor(storage, offset, shape, strides)
-
-
-def _rebuild_parameter(tensor: _Tensor, *_: Any) -> _Tensor:
-    return tensor
-
-
-_GLOBALS = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-    ("torch", "DoubleStorage"): np.dtype("<f8"),
-    ("torch", "FloatStorage"): np.dtype("<f4"),
-    ("torch", "HalfStorage"): np.dtype("<f2"),
-    ("torch", "LongStorage"): np.dtype("<i8"),
-    ("torch", "IntStorage"): np.dtype("<i4"),
-    ("torch", "ByteStorage"): np.dtype("u1"),
-}
-
-
 class _Unpickler(pickle.Unpickler):
+    """Knows how tensors are described, and nothing else."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self.storages: dict[str, _Storage] = {}
+
     def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _GLOBALS[module, name]
-        except KeyError:
-            raise WeightsError(f"names {module}.{name}, which jaxstyle never runs; save only the state_dict") from None
+        # Bound methods and text, because a pickle may set attributes of what it gets.
+        match module, name:
+            case "torch._utils", "_rebuild_tensor_v2":
+                return self._rebuild_tensor
+            case "torch._utils", "_rebuild_parameter":
+                return self._rebuild_parameter
+            case "torch", _ if name in _DTYPES:
+                return name
+            case "collections", "OrderedDict":
+                return OrderedDict
+        raise WeightsError(f"names {module}.{name}, which jaxstyle never runs; save only the state_dict")
+
+    def _rebuild_tensor(self, storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _Tensor:
+        return _Tensor(storage, offset, shape, strides)
+
+    def _rebuild_parameter(self, tensor: _Tensor, *_: Any) -> _Tensor:
+        return tensor
 
     def persistent_load(self, identifier: tuple) -> _Storage:
-        _, dtype, key, _, length, *_ = identifier
-        return _Storage(key, dtype, length)
+        _, kind, key, *_ = identifier
+        return self.storages.setdefault(key, _Storage(key, np.dtype(_DTYPES[kind])))
 
 
 def read_torch(path: Path) -> dict[str, np.ndarray]:
     """The tensors of a state_dict, or of the state_dict inside a checkpoint, by name; other entries are left out.
 
     Raises:
-        WeightsError: if the file is damaged, not a dictionary of tensors, or names a function that does not rebuild tensors.
+        WeightsError: if the file cannot be read, is damaged, is not a dictionary, or names anything but tensors.
     """
     try:
         with path.open("rb") as file:
@@ -91,19 +96,19 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
     except Exception as error:  # a damaged pickle can fail in any way
-        raise WeightsError(f"{path} is damaged or not a PyTorch file: {error}") from None
+        raise WeightsError(f"{path} is damaged: it cannot be read as PyTorch ({type(error).__name__})") from None
 
 
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
-        pickled = next((name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl"), None)
-        if pickled is None:
-            raise WeightsError("is a zip archive without data.pkl, so not a PyTorch file")
-        folder = pickled.removesuffix("data.pkl")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise WeightsError("is a compressed archive, which PyTorch never writes")
+        (pickled,) = (name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
         tensors = _named_tensors(_Unpickler(io.BytesIO(archive.read(pickled))).load())
+        folder = pickled.removesuffix("data.pkl")
         keys = {tensor.storage.key for tensor in tensors.values()}
-        storages = {key: archive.read(f"{folder}data/{key}") for key in keys}
-    return {name: tensor.array(storages[tensor.storage.key]) for name, tensor in tensors.items()}
+        numbers = {key: archive.read(f"{folder}data/{key}") for key in keys}
+    return {name: tensor.array(numbers[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
 def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
@@ -111,13 +116,13 @@ def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
     if (_Unpickler(file).load(), _Unpickler(file).load()) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
         raise WeightsError("is not a PyTorch file")
     _Unpickler(file).load()  # the writer's byte order and sizes
-    tensors = _named_tensors(_Unpickler(file).load())
-    sizes = {tensor.storage.key: tensor.storage.dtype.itemsize for tensor in tensors.values()}
-    storages = {}
+    unpickler = _Unpickler(file)
+    tensors = _named_tensors(unpickler.load())
+    numbers = {}
     for key in _Unpickler(file).load():
         length = int.from_bytes(file.read(8), "little")
-        storages[key] = file.read(length * sizes[key])
-    return {name: tensor.array(storages[tensor.storage.key]) for name, tensor in tensors.items()}
+        numbers[key] = file.read(length * unpickler.storages[key].dtype.itemsize)
+    return {name: tensor.array(numbers[tensor.storage.key]) for name, tensor in tensors.items()}
 
 
 def _named_tensors(content: Any) -> dict[str, _Tensor]:

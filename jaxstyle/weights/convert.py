@@ -1,0 +1,124 @@
+"""Turn other frameworks' weights files into ours: find out the architecture and what its input was, then write."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxstyle.errors import WeightsError
+from jaxstyle.networks import ARCHITECTURES, parameter_shapes
+from jaxstyle.weights.format import (
+    CAFFE,
+    CAFFE_RGB,
+    CONVENTIONS,
+    TORCHVISION,
+    Convention,
+    Weights,
+    check_finite,
+    write_weights,
+)
+from jaxstyle.weights.readers import Convolution, read_convolutions
+from jaxstyle.weights.store import EMBEDDED, load_weights
+
+# To height, width, input, output: from Keras and NumPy as they are; from PyTorch and ONNX.
+_LAYOUTS = ((0, 1, 2, 3), (2, 3, 1, 0))
+# The mean cosine between the first filters of VGG-16 and VGG-19 is 0.99, and 0.68 with the channels turned.
+_ALIKE = 0.9
+
+
+def convert(
+    path: str | os.PathLike[str], out: str | os.PathLike[str], *, convention: Convention | None = None
+) -> Weights:
+    """Convert a weights file of PyTorch, Keras, NumPy, ONNX or timm into a jaxstyle weights file.
+
+    Args:
+        path: the file; its kind is told by its content, and nothing in it is ever run.
+        out: where to write; an existing file is replaced once the new one is whole.
+        convention: what the network expects of its input; without it, `recognise_convention` tells.
+
+    Returns:
+        What was written.
+
+    Raises:
+        WeightsError: as `read_foreign`; or if `out` cannot be written.
+    """
+    weights = read_foreign(path, convention=convention)
+    write_weights(out, weights)
+    return weights
+
+
+def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None = None) -> Weights:
+    """Read another framework's weights file; see `convert`.
+
+    Raises:
+        WeightsError: if the file cannot be read, fits no architecture, holds numbers that are not finite, or its input
+            convention is not recognised.
+    """
+    path = Path(path)
+    convolutions = read_convolutions(path)
+    architecture, parameters = recognise_architecture(path, convolutions)
+    check_finite(parameters, path)
+    if convention is None:
+        convention = recognise_convention(path, architecture, parameters, convolutions[0].name)
+    return Weights(architecture, convention, f"converted from {path.name}", "that of the source", parameters)
+
+
+def recognise_architecture(path: Path, convolutions: Sequence[Convolution]) -> tuple[str, dict[str, np.ndarray]]:
+    """The architecture whose kernels are a run of `convolutions`, in either layout, and its float32 parameters."""
+    for architecture in ARCHITECTURES:
+        shapes = parameter_shapes(architecture)
+        layers = [name.removesuffix(".kernel") for name in shapes if name.endswith(".kernel")]
+        expected = [shapes[f"{layer}.kernel"] for layer in layers]
+        for layout in _LAYOUTS:
+            found = [tuple(c.kernel.shape[axis] for axis in layout) for c in convolutions]
+            for start in range(len(found) - len(layers) + 1):
+                if found[start : start + len(layers)] == expected:
+                    return architecture, _parameters(layers, convolutions[start:], layout)
+    raise WeightsError(
+        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): it holds {len(convolutions)} "
+        f"convolutions, the first with a kernel of shape {list(convolutions[0].kernel.shape)}"
+    )
+
+
+def _parameters(
+    layers: Sequence[str], convolutions: Sequence[Convolution], layout: Sequence[int]
+) -> dict[str, np.ndarray]:
+    parameters = {}
+    for layer, convolution in zip(layers, convolutions, strict=False):
+        parameters[f"{layer}.kernel"] = convolution.kernel.transpose(layout).astype(np.float32)
+        parameters[f"{layer}.bias"] = convolution.bias.astype(np.float32)
+    return parameters
+
+
+def recognise_convention(path: Path, architecture: str, parameters: Mapping[str, np.ndarray], name: str) -> Convention:
+    """What the network expects of its input, told by its first kernel and by how its file calls it.
+
+    The original Caffe models live on in many files, some with the channels turned to RGB, and are known by their first
+    filters. Others that are called as in torchvision were trained the torchvision way.
+
+    Raises:
+        WeightsError: for the rest.
+    """
+    if architecture in EMBEDDED:
+        first = next(key for key in parameter_shapes(architecture) if key.endswith(".kernel"))
+        kernel, original = parameters[first], load_weights(architecture).parameters()[first]
+        if _alike(kernel, original):
+            return CAFFE
+        if _alike(kernel[:, :, ::-1], original):
+            return CAFFE_RGB
+    if re.search(r"\bfeatures\.\d+\.weight$", name):
+        return TORCHVISION
+    raise WeightsError(
+        f"{path} does not tell what its network expects of its input; "
+        f"say it with --convention, one of {', '.join(CONVENTIONS)}"
+    )
+
+
+def _alike(kernel: np.ndarray, original: np.ndarray) -> bool:
+    """Whether filters `[H, W, 3, O]` point where the original's do, at about its scale (that of inputs in 0..255)."""
+    filters, originals = kernel.reshape(-1, kernel.shape[-1]), original.reshape(-1, original.shape[-1])
+    lengths, expected = np.linalg.norm(filters, axis=0), np.linalg.norm(originals, axis=0)
+    cosines = (filters * originals).sum(axis=0) / np.maximum(lengths * expected, 1e-30)
+    return cosines.mean() > _ALIKE and 0.1 < np.median(lengths / expected) < 10
