@@ -1,7 +1,7 @@
 """The weights file: a safetensors file with one JSON record in its metadata.
 
-Tensors carry the names of `parameter_shapes`, such as `conv1_1.kernel` (HWIO) and `conv1_1.bias`, as float32 or float16.
-A tensor may instead lie there as `conv1_1.kernel.index` (uint8, of its shape) into `conv1_1.kernel.table` (float, [256]).
+Tensors carry the names of `parameter_shapes`, such as `conv1_1.kernel` (HWIO) and `conv1_1.bias`, float32 or float16.
+A tensor may also be split into `conv1_1.kernel.index` (uint8, of its shape) and `conv1_1.kernel.table` ([256]).
 """
 
 import hashlib
