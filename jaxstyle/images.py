@@ -253,11 +253,11 @@ def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise PictureError(f"{target.parent} is not a folder; expected one to write to: create it or choose another")
-    mode = target.stat().st_mode if os.path.lexists(target) else None
-    if mode and not stat.S_ISREG(mode):
-        raise PictureError("is a folder, a device or a pipe; expected the name of a file: choose another name")
-    if mode and not overwrite:
-        raise PictureError("exists already; expected a new name: choose another or ask for it to be overwritten")
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise PictureError("is a folder, a device or a pipe; expected the name of a file: choose another name")
+        if not overwrite:
+            raise PictureError("exists already; expected a new name: choose another or ask for it to be overwritten")
     return target
 
 
