@@ -1,0 +1,62 @@
+"""What every test runs under, strict JAX and no network, and the real pictures and network that tests share."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from jaxstyle.images import read_image
+from jaxstyle.networks import Network
+from jaxstyle.weights import load_network
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# Some GPUs round the inputs of float32 products to 10 bits by default, too coarse to compare with other engines.
+jax.config.update("jax_default_matmul_precision", "highest")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Iterator[None]:
+    """A connection to anywhere but this machine fails the test that makes it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
+            raise AssertionError(f"tests reach loopback only, not {address[0]}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    """The embedded VGG-19."""
+    return load_network("vgg19")
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A photograph of boats before hills, `[73, 96, 3]`, read-only."""
+    return frozen(read_image(EXAMPLES / "content" / "harbour.jpg", size=96))
+
+
+@pytest.fixture(scope="session")
+def painting() -> np.ndarray:
+    """A painting of long curved strokes, `[64, 80, 3]`, read-only; of another size than the photograph."""
+    return frozen(read_image(EXAMPLES / "style" / "swirls.jpg", size=80))
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

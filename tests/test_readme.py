@@ -1,0 +1,43 @@
+"""The README says what is true: its Python runs, its options and files exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import jaxstyle
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.skipif(not hasattr(jaxstyle, "stylize"), reason="the Python interface is not gathered yet")
+def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All blocks as one program, as a reader would type it, at a size that takes seconds."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    program = "\n".join(blocks("python"))
+    assert "size=512" in program
+    exec(compile(program.replace("size=512", "size=64"), "README.md", "exec"), {"__name__": "readme"})
+    assert jaxstyle.read_image("out.png").shape[1] == 64
+
+
+def test_files_and_pictures_exist():
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)|src=\"([^\"]+)\"", README)
+    assert len(targets) > 10
+    missing = [path for pair in targets for path in pair if path and not (ROOT / path).exists()]
+    assert not missing
+
+
+def test_options_are_those_of_the_command():
+    cli = pytest.importorskip("jaxstyle.cli", reason="the command is not written yet")
+    typer_main = pytest.importorskip("typer.main")
+    command = typer_main.get_command(cli.app).commands["stylize"]
+    real = {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+    table = "\n".join(line for line in README.splitlines() if line.startswith("| `-"))
+    named = set(re.findall(r"`(--?[a-z-]+)`", table))
+    assert named == real - {"--help"}
