@@ -10,7 +10,7 @@ import pytest
 def test_connections_leave_this_machine_only_to_fail():
     outgoing = socket.socket()
     outgoing.close()  # so that without the guard there is another error, and no packet either
-    with pytest.raises(AssertionError, match="not documentation.invalid"):
+    with pytest.raises(AssertionError, match=r"not documentation\.invalid"):
         outgoing.connect(("documentation.invalid", 80))
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=5).close()
