@@ -27,8 +27,6 @@ from PIL import Image, ImageCms
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_image, read_picture
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 @pytest.mark.parametrize(
     ("name", "options"),

@@ -11,8 +11,6 @@ from PIL import Image
 
 from jaxstyle.images import MIN_SIDE, fit, read_image, resize
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 @given(st.integers(1, 10**5), st.integers(1, 10**5), st.integers(1, 10**5))
 def test_fit_keeps_proportions(height, width, longest):
