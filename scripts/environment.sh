@@ -16,7 +16,7 @@ find_python() {
       return
     fi
   done
-  echo "No Python 3.11 or newer found (python3 is: $(python3 --version 2>&1 || true)). Install one and try again." >&2
+  echo "No Python 3.11 or newer found (python3 is: $(python3 --version 2>/dev/null || echo missing)). Install one and try again." >&2
   return 1
 }
 
