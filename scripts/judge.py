@@ -3,7 +3,7 @@
     python scripts/judge.py CONTENT STYLE RESULT [RESULT...] [--size 512] [--against FILE] [--json]
 
 Everything is seen at a longest side of `--size` pixels, results at exactly the content's size, by the embedded VGG-19
-with maximum pooling in PyTorch. Smaller is better for the first four; the others are best near 1 or near the style's.
+with maximum pooling in PyTorch. Smaller is better for the first four; the rest are best near 1, or in between.
 
     content   mean squared distance of relu4_2 to the content picture's (Caffe scale, 0 to 255)
     style     mean over relu1_1, ..., relu5_1 of |G - A| / |A|, Frobenius norms, G = F^T F / (H W); then each layer's
@@ -12,7 +12,8 @@ with maximum pooling in PyTorch. Smaller is better for the first four; the other
     alien     share of pixels farther than 0.1 from every colour of content and style, sRGB in [0, 1]
     speckle   root mean square of chroma less its 5x5 median, against the style's: isolated specks of colour raise it,
               edges and areas do not
-    tv        mean absolute difference between neighbouring pixels, sRGB in [0, 1]; then against the content's and style's
+    tv        mean absolute difference between neighbouring pixels, sRGB in [0, 1]; then against the content's and the
+              style's
 
 The first row judges the content picture itself, for scale. With `--against FILE` the table holds ratios to that
 picture's numbers. Needs torch, safetensors, scipy and pillow.

@@ -21,6 +21,7 @@ Needs torch, safetensors and pillow.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ def double(parameters: Parameters) -> Parameters:
 
 def write() -> None:
     """Compute everything and write OUTPUT."""
-    stored = {}
+    stored: dict[str, Any] = {}
     for name, (file, size) in PICTURES.items():
         picture = Image.open(ROOT / "examples" / "content" / f"{file}.jpg").convert("RGB")
         stored[name] = np.array(picture.resize(size, Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""The convolutional part of VGG-16 and VGG-19 (Simonyan and Zisserman 2014, arXiv 1409.1556, configurations D and E)."""
+"""The convolutional part of VGG-16 and VGG-19, configurations D and E of Simonyan and Zisserman (arXiv 1409.1556)."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -29,10 +29,11 @@ class Conv3x3(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
+        """`[N, H, W, I]` to `[N, H, W, width]`."""
         kernel = self.param("kernel", nn.initializers.he_normal(), (3, 3, inputs.shape[-1], self.width))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
         prepared = self.get_variable("prepared", "kernel")
-        return conv.conv3x3(inputs, kernel, prepared) + bias.astype(inputs.dtype)
+        return conv.conv3x3(inputs, kernel, prepared) + bias.astype(inputs.dtype).reshape(1, 1, 1, -1)
 
 
 class VGG(nn.Module):
