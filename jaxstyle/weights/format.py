@@ -7,7 +7,7 @@ A tensor may also be split into `conv1_1.kernel.index` (uint8, of its shape) and
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,14 +57,14 @@ class Weights:
     digest: str = ""
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """float32 arrays by parameter name, with tables looked up."""
-        names = {name.removesuffix(INDEX): name for name in self.tensors if not name.endswith(TABLE)}
-        return {name: _expand(self.tensors, name, stored) for name, stored in names.items()}
+        """float32 arrays by parameter name in the order of computation, with tables looked up."""
+        return {name: _expand(self.tensors, name) for name in parameter_shapes(self.architecture)}
 
 
-def _expand(tensors: Mapping[str, np.ndarray], name: str, stored: str) -> np.ndarray:
-    tensor = tensors[stored]
-    return np.take(tensors[name + TABLE], tensor) if stored.endswith(INDEX) else tensor.astype(np.float32, copy=False)
+def _expand(tensors: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if name in tensors:
+        return tensors[name].astype(np.float32, copy=False)
+    return np.take(tensors[name + TABLE], tensors[name + INDEX]).astype(np.float32, copy=False)
 
 
 def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> Weights:
@@ -101,13 +101,19 @@ def _parse(path: Path, content: bytes, digest: str) -> Weights:
             raise WeightsError(
                 f"{path} is of another format than {FORMAT}; convert its source again with this jaxstyle"
             )
-        convention = Convention(record.pop("channels"), tuple(record.pop("scale")), tuple(record.pop("mean")))
+        channels = {"RGB": "RGB", "BGR": "BGR"}[record.pop("channels")]
+        convention = Convention(channels, _three(record.pop("scale")), _three(record.pop("mean")))
         return Weights(**record, convention=convention, tensors=safetensors.numpy.load(content), digest=digest)
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError):
         raise WeightsError(
             f"{path} is not a jaxstyle weights file, or is damaged; "
             f"for other frameworks' files run: jaxstyle weights convert {path} OUT"
         ) from None
+
+
+def _three(numbers: Iterable[float]) -> tuple[float, float, float]:
+    first, second, third = map(float, numbers)
+    return first, second, third
 
 
 def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
@@ -164,7 +170,7 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
         ],
         "of the wrong type": [
             f"{name} {tensor.dtype}"
-            for name, tensor in tensors.items()
+            for name, tensor in sorted(tensors.items())
             if name in expected and not _has_type(name, tensor)
         ],
     }
@@ -175,7 +181,7 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
 
 def check_finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
     """Raise WeightsError, naming the tensors, if any holds a number that is not finite."""
-    bad = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    bad = [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]
     if bad:
         raise WeightsError(f"{path} is damaged: numbers that are not finite in {', '.join(bad)}")
 
