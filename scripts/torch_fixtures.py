@@ -17,7 +17,7 @@ def numbers(*shape: int) -> torch.Tensor:
 
 def main() -> None:
     shared = numbers(3, 4)
-    state = OrderedDict()
+    state: OrderedDict[str, object] = OrderedDict()
     state |= {
         "features.0.weight": torch.nn.Parameter(numbers(4, 3, 3, 3)),
         "features.0.bias": numbers(4),
@@ -32,7 +32,7 @@ def main() -> None:
         "scalar": torch.tensor(1.5),
         "note": "not a tensor",
     }
-    state._metadata = OrderedDict(version=1)  # as state_dicts of modules have it
+    vars(state)["_metadata"] = OrderedDict(version=1)  # as state_dicts of modules have it
     torch.save({"epoch": 3, "state_dict": state}, DATA / "state-zip.pth")
     torch.save(state, DATA / "state-legacy.pth", _use_new_zipfile_serialization=False)
 

@@ -7,6 +7,7 @@ spread evenly there, the distance of a kernel from its original is the root of t
 possible original can be drawn, whose features differ from the quantised network's as the true ones may.
 """
 
+import dataclasses
 import sys
 
 import jax
@@ -53,11 +54,12 @@ def main() -> None:
         print(f"{layer:<11}{len(np.unique(table)):>5}{np.median(np.diff(np.sort(table))):>14.1e}{distance:>15.4f}")
         drawn = kernel + widths * generator.uniform(-0.5, 0.5, widths.shape)
         parameters[layer] = values | {"kernel": jnp.asarray(drawn, jnp.float32)}
+    drawn_network = dataclasses.replace(network, parameters=parameters)
     print("layer      features  Gram matrix (relative distances; the largest over the pictures)")
-    worst = {layer: (0.0, 0.0) for layer in LAYERS}
+    worst = dict.fromkeys(LAYERS, (0.0, 0.0))
     for path in sys.argv[1:]:
-        picture = read_image(path, size=SIZE)
-        found, true = network.features(picture, LAYERS), network.replace(parameters=parameters).features(picture, LAYERS)
+        picture = jnp.asarray(read_image(path, size=SIZE))
+        found, true = network.features(picture, LAYERS), drawn_network.features(picture, LAYERS)
         for layer in LAYERS:
             a, b = np.asarray(found[layer]), np.asarray(true[layer])
             worst[layer] = max(worst[layer][0], relative(a, b)), max(worst[layer][1], relative(gram(a), gram(b)))

@@ -2,8 +2,6 @@
 
 import io
 import pickle
-import sys
-import types
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,8 +95,8 @@ class Call:
         self.function, self.arguments = function, arguments
 
 
-class _Pickler(pickle._Pickler):  # the one in Python, which can be taught to write names of modules that are not there
-    dispatch = dict(pickle._Pickler.dispatch)
+class _Pickler(pickle._Pickler):
+    """The one in Python, which can be taught to write names of modules that are not there."""
 
     def persistent_id(self, value: object) -> object:
         return value.identifier if isinstance(value, Storage) else None
@@ -111,8 +109,7 @@ class _Pickler(pickle._Pickler):  # the one in Python, which can be taught to wr
         self.save(value.arguments)
         self.write(pickle.REDUCE)
 
-    dispatch[Global] = save_global_name
-    dispatch[Call] = save_call
+    dispatch = pickle._Pickler.dispatch | {Global: save_global_name, Call: save_call}
 
 
 def pickled(value: object) -> bytes:
@@ -139,6 +136,7 @@ def write_torch_legacy(path: Path, content: object) -> None:
 def write_torch_state(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
     state = {
-        name: tensor(name, 0, array.shape, tuple(stride // 4 for stride in array.strides)) for name, array in arrays.items()
+        name: tensor(name, 0, array.shape, tuple(stride // 4 for stride in array.strides))
+        for name, array in arrays.items()
     }
     write_torch_zip(path, state, {name: array.tobytes() for name, array in arrays.items()})

@@ -47,7 +47,7 @@ def write_npz(path: Path, parameters: Tensors, *, kernel: str, bias: str) -> Non
         (kernel if name.endswith(".kernel") else bias).format(name.rsplit(".", 1)[0]): array
         for name, array in parameters.items()
     }
-    np.savez(path, **{"fc6_W": np.ones((2, 2), np.float32)}, **renamed)
+    np.savez(path, fc6_W=np.ones((2, 2), np.float32), **renamed)
 
 
 def write_torch(path: Path, parameters: Tensors) -> None:
@@ -117,7 +117,9 @@ def test_a_file_that_pytorch_wrote(file: str, tmp_path: Path) -> None:
 def test_layers_are_ordered_by_their_numbers_and_not_their_letters(tmp_path: Path) -> None:
     parameters = random_parameters(TINY)
     tensors = foreign.torch_names(parameters)
-    renamed = {name.replace("features.0", "features.9").replace("features.2", "features.10"): tensors[name] for name in tensors}
+    renamed = {
+        name.replace("features.0", "features.9").replace("features.2", "features.10"): tensors[name] for name in tensors
+    }
     foreign.write_safetensors(tmp_path / "w.safetensors", renamed)
     assert_same(weights.convert(tmp_path / "w.safetensors", tmp_path / "out").parameters(), parameters)
 
@@ -141,7 +143,9 @@ def test_turned_channels_see_the_same_picture(vgg16: Tensors, tmp_path: Path) ->
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"][:, :, ::-1]})
     weights.convert(tmp_path / "w.pth", tmp_path / "out")
     picture = np.random.default_rng(2).uniform(size=(8, 8, 3)).astype(np.float32)
-    found, expected = (weights.load_network(name).features(picture, ["conv1_1"]) for name in (tmp_path / "out", "vgg16"))
+    found, expected = (
+        weights.load_network(name).features(picture, ["conv1_1"]) for name in (tmp_path / "out", "vgg16")
+    )
     np.testing.assert_allclose(found["conv1_1"], expected["conv1_1"], rtol=1e-4, atol=1e-2)
 
 
@@ -190,7 +194,9 @@ def test_a_network_that_we_do_not_have(tmp_path: Path) -> None:
     shapes = {"conv1_1.kernel": (7, 7, 3, 8), "conv1_1.bias": (8,)}
     write_torch(tmp_path / "w.pth", random_parameters(shapes))
     message = refused(tmp_path / "w.pth")
-    assert message.endswith("(vgg16, vgg19, tiny): it holds 1 convolutions, the first with a kernel of shape [8, 3, 7, 7]")
+    assert message.endswith(
+        "(vgg16, vgg19, tiny): it holds 1 convolutions, the first with a kernel of shape [8, 3, 7, 7]"
+    )
 
 
 def test_a_network_that_lacks_a_layer(tmp_path: Path) -> None:
@@ -257,7 +263,9 @@ def test_an_archive_of_pickled_objects_is_not_unpickled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["w.pth", "w.h5", "w.npz", "w.onnx", "w.safetensors", "w"])
-@pytest.mark.parametrize("content", [b"", b"text\n" * 9, b"<!DOCTYPE html>", b"PK\3\4" + b"\0" * 40, b"\x89HDF\r\n\x1a\n", b"\0" * 64])
+@pytest.mark.parametrize(
+    "content", [b"", b"text\n" * 9, b"<!DOCTYPE html>", b"PK\3\4" + b"\0" * 40, b"\x89HDF\r\n\x1a\n", b"\0" * 64]
+)
 def test_content_that_is_no_weights_file(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     assert str(tmp_path / name) in refused(tmp_path / name)
@@ -271,7 +279,10 @@ def test_a_zip_archive_of_something_else(tmp_path: Path) -> None:
 
 
 def test_missing_files_and_directories(tmp_path: Path) -> None:
-    assert refused(tmp_path / "nothing.pth") == f"cannot read weights {tmp_path / 'nothing.pth'}: No such file or directory"
+    assert (
+        refused(tmp_path / "nothing.pth")
+        == f"cannot read weights {tmp_path / 'nothing.pth'}: No such file or directory"
+    )
     (tmp_path / "directory.pth").mkdir()
     assert refused(tmp_path / "directory.pth").startswith("cannot read weights")
 

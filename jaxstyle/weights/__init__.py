@@ -1,8 +1,6 @@
 """Pretrained weights: find, verify and load them, convert other frameworks' files, fetch the originals."""
 
-from jaxstyle.weights.convert import convert
-from jaxstyle.weights.fetch import BASE_URL, ORIGINALS, Fetched, fetch
-from jaxstyle.weights.format import (
+from jaxstyle.weights.files import (
     CAFFE,
     CAFFE_RGB,
     CONVENTIONS,
@@ -12,6 +10,8 @@ from jaxstyle.weights.format import (
     read_weights,
     write_weights,
 )
+from jaxstyle.weights.foreign import convert
+from jaxstyle.weights.originals import BASE_URL, ORIGINALS, Fetched, fetch
 from jaxstyle.weights.store import EMBEDDED, FETCHED, NAMES, load_network, load_weights, path_of, verify
 
 __all__ = [

@@ -9,7 +9,7 @@ import platformdirs
 
 from jaxstyle.errors import ConfigError, WeightsError
 from jaxstyle.networks import POOLINGS, Network
-from jaxstyle.weights.format import Weights, check_finite, read_weights
+from jaxstyle.weights.files import Weights, check_finite, read_weights
 
 # SHA-256 of the files that scripts/build_weights makes.
 EMBEDDED = {

@@ -69,7 +69,8 @@ class _Unpickler(pickle.Unpickler):
                 return name
             case "collections", "OrderedDict":
                 return OrderedDict
-        raise WeightsError(f"names {module}.{name}, which jaxstyle never runs; save only the state_dict")
+        wanted = f"{module}.{name}"
+        raise WeightsError(f"names {wanted!r}, which jaxstyle never runs; save only the state_dict")
 
     def _rebuild_tensor(self, storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _Tensor:
         return _Tensor(storage, offset, shape, strides)

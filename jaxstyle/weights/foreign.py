@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
-from jaxstyle.weights.format import (
+from jaxstyle.weights.files import (
     CAFFE,
     CAFFE_RGB,
     CONVENTIONS,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.weights.convert import read_foreign
 from jaxstyle.weights.download import Progress, download
-from jaxstyle.weights.format import CAFFE, read_weights, write_weights
+from jaxstyle.weights.files import CAFFE, read_weights, write_weights
+from jaxstyle.weights.foreign import read_foreign
 from jaxstyle.weights.readers import library
 from jaxstyle.weights.store import load_weights, path_of
 
