@@ -1,1 +1,33 @@
 """Neural style transfer by optimisation, in JAX."""
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureError, WeightsError
+from jaxstyle.images import read_image, write_image
+from jaxstyle.networks import Network
+from jaxstyle.objective import content_loss, content_targets, style_loss, style_targets
+from jaxstyle.statistics import gram_matrix
+from jaxstyle.stylize import Progress, Stylized, stylize
+from jaxstyle.weights import load_network
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "DivergedError",
+    "JaxStyleError",
+    "Network",
+    "PictureError",
+    "Progress",
+    "StyleConfig",
+    "Stylized",
+    "WeightsError",
+    "content_loss",
+    "content_targets",
+    "gram_matrix",
+    "load_network",
+    "read_image",
+    "style_loss",
+    "style_targets",
+    "stylize",
+    "write_image",
+]

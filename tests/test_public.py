@@ -17,10 +17,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Data flows down this list, so a module may import only itself and what stands above it.
 ORDER = (
     ("errors",),
-    ("config", "images", "conv"),
+    ("config", "conv", "images"),
     ("networks",),
     ("weights", "statistics"),
-    ("objective",),
+    ("objective", "starts"),
     ("solver",),
     ("stylize",),
     ("batch",),

@@ -3,6 +3,7 @@
 `ARCHITECTURES` is the table of what exists; `Network` is an architecture with its parameters.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -87,7 +88,7 @@ class Network:
         module = ARCHITECTURES[self.architecture].module(pooling=self.pooling)
         stack = inputs if inputs.ndim == 4 else inputs[None]
         variables = {"params": self.parameters, "prepared": self.prepared}
-        found = module.apply(variables, stack, tuple(layers))
+        found: dict[str, jax.Array] = module.apply(variables, stack, tuple(layers))  # type: ignore[assignment]
         return {layer: found[layer] if inputs.ndim == 4 else found[layer][0] for layer in layers}
 
     def prepare(self) -> "Network":
@@ -97,7 +98,8 @@ class Network:
         nothing for the other backends.
         """
         kernels = {layer: parameters["kernel"] for layer, parameters in self.parameters.items()}
-        return self.replace(prepared={layer: {"kernel": conv.prepare(kernel)} for layer, kernel in kernels.items()})
+        prepared = {layer: {"kernel": conv.prepare(kernel)} for layer, kernel in kernels.items()}
+        return dataclasses.replace(self, prepared=prepared)
 
 
 def check_layers(architecture: str, layers: Sequence[str]) -> None:

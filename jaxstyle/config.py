@@ -1,0 +1,84 @@
+"""Settings of a stylisation: frozen, hashable, and checked when they are made."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jaxstyle.errors import ConfigError
+
+NORMALISATIONS = ("relative", "gatys")
+OPTIMIZERS = ("lbfgs", "adam")
+STARTS = ("content", "noise", "style", "picture")
+
+# Layers or starting points with their weights, in order.
+Weighted = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """What to compare, how much each part matters, and how to optimise.
+
+    The defaults are for VGG-19 or VGG-16 and carry over between networks, poolings, layers and sizes, because every
+    term is relative to its own target. Chosen by looking at pictures; `docs/defaults.md` tells why.
+
+    Attributes:
+        size: longest side of the result in pixels.
+        content_layers, style_layers: `((name, weight), ...)`; only the ratios of the weights matter.
+        content_weight: alpha, the weight of the content loss.
+        style_weight: beta, the weight of the style loss.
+        colour_weight: weight of the distance between the colour distributions of picture and style.
+        tv_weight: weight of the total variation.
+        style_blend: share of each style picture; empty for equal shares.
+        style_scale: longest side of the style pictures relative to the result's; above 1 strokes are larger.
+        normalisation: "relative", or "gatys" for the losses as the paper scales them.
+        init: `((start, share), ...)` of "content" (in the style's colours), "noise", "style" and "picture" (the one
+            given to `stylize` as `start`); only the ratios of the shares matter.
+        optimizer: "lbfgs" or "adam".
+        steps: steps at full size; each smaller size on the way there takes half as many more.
+    """
+
+    size: int = 512
+    content_layers: Weighted = (("relu4_2", 1.0),)
+    style_layers: Weighted = (("relu1_1", 1.0), ("relu2_1", 1.0), ("relu3_1", 1.0), ("relu4_1", 1.0), ("relu5_1", 1.0))
+    content_weight: float = 0.1
+    style_weight: float = 1.0
+    colour_weight: float = 1.0
+    tv_weight: float = 0.0
+    style_blend: tuple[float, ...] = ()
+    style_scale: float = 1.0
+    normalisation: str = "relative"
+    init: Weighted = (("content", 1.0),)
+    optimizer: str = "lbfgs"
+    steps: int = 40
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError, naming the setting, for a value that cannot be meant."""
+        _check_choice("normalisation", self.normalisation, NORMALISATIONS)
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        for start, _ in self.init:
+            _check_choice("init", start, STARTS)
+        for name in ("content_weight", "style_weight", "colour_weight", "tv_weight"):
+            _check(name, getattr(self, name), "a number from 0 up", lambda value: value >= 0)
+        _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
+        _check("size", self.size, "a number of pixels above 0", lambda value: value > 0)
+        _check("steps", self.steps, "a number of steps above 0", lambda value: value > 0)
+        for name in ("content_layers", "style_layers", "init"):
+            _check_shares(name, [share for _, share in getattr(self, name)])
+        _check_shares("style_blend", self.style_blend or (1.0,))
+        if not self.content_layers and not self.style_layers:
+            raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(known)}")
+
+
+def _check(name: str, value: float, expected: str, holds: Callable[[float], bool]) -> None:
+    if not (math.isfinite(value) and holds(value)):
+        raise ConfigError(f"{name} is {value}; expected {expected}")
+
+
+def _check_shares(name: str, shares: Sequence[float]) -> None:
+    if any(not math.isfinite(share) or share < 0 for share in shares) or (shares and sum(shares) <= 0):
+        raise ConfigError(f"{name} has the weights {list(shares)}; expected numbers from 0 up, not all 0")

@@ -1,0 +1,117 @@
+"""The optimisation of one picture: state in, state and history out, many steps in one compiled call.
+
+A step evaluates the loss and its gradient where the last one left off, and moves on along optax's direction, no pixel
+farther than the trust radius. L-BFGS runs without a line search, which costs one evaluation a step where a search
+costs two or more, and now and then overshoots; a step that ends in a loss far above the last one, or in no number at
+all, is therefore taken back: the next one starts again from the last good picture, with a fresh memory and a smaller
+radius. Everything is a select on arrays, so that steps can be vmapped.
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxstyle.networks import Network
+from jaxstyle.objective import Objective, Terms
+
+CHUNK = 10  # the most steps between two looks from outside
+
+_MEMORY = 20  # pairs of differences that L-BFGS remembers
+_LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
+_RADIUS = 40 / 255  # the farthest that a pixel moves in one step
+_SHRINK, _GROW = 0.25, 1.1  # of the radius, after a step that was taken back, and after one that was not
+_OVERSHOOT = 1.5  # a loss more than this times the last one is taken back
+
+# Gradients of losses near 1 with respect to single pixels are tiny, and optax begins L-BFGS with a step no longer than
+# the gradient. The direction does not depend on this factor otherwise.
+_GRADIENT_SCALE = 1e4
+
+OPTIMIZERS = {
+    "lbfgs": optax.lbfgs(learning_rate=1.0, memory_size=_MEMORY, linesearch=None),
+    "adam": optax.adam(_LEARNING_RATE, b2=0.99),
+}
+
+
+@flax.struct.dataclass
+class State:
+    """All that the optimisation remembers: a pytree to save, resume or vmap.
+
+    Attributes:
+        trial: `[H, W, 3]`, the picture that the next step evaluates.
+        picture, gradient, loss: the last good picture, and the loss and its gradient there.
+        optimizer: optax's state.
+        radius: the farthest that a pixel may move in the next step.
+        failures: how many steps in a row were taken back.
+    """
+
+    trial: jax.Array
+    picture: jax.Array
+    gradient: jax.Array
+    loss: jax.Array
+    optimizer: optax.OptState
+    radius: jax.Array
+    failures: jax.Array
+
+
+@partial(
+    jax.jit, static_argnames="optimizer"
+)  # compiled, so that no two parts share a buffer and `run` may take them all
+def init(picture: jax.Array, *, optimizer: str) -> State:
+    """The state before the first step from a picture `[H, W, 3]`, with an optimizer of `OPTIMIZERS`."""
+    picture = jnp.asarray(picture, jnp.float32)
+    return State(
+        trial=picture,
+        picture=picture,
+        gradient=jnp.zeros_like(picture),
+        loss=jnp.asarray(jnp.inf, jnp.float32),
+        optimizer=OPTIMIZERS[optimizer].init(picture),
+        radius=jnp.asarray(_RADIUS, jnp.float32),
+        failures=jnp.asarray(0, jnp.int32),
+    )
+
+
+def step(network: Network, objective: Objective, state: State, *, optimizer: str) -> tuple[State, Terms]:
+    """Evaluate the trial picture, accept it or take it back, and move on; the terms are those of the trial."""
+    solver = OPTIMIZERS[optimizer]
+
+    def loss(picture: jax.Array) -> tuple[jax.Array, Terms]:
+        terms = objective.terms(network, picture)
+        return terms.total, terms
+
+    (total, terms), gradient = jax.value_and_grad(loss, has_aux=True)(state.trial)
+    good = jnp.isfinite(total) & jnp.isfinite(gradient).all() & (total <= _OVERSHOOT * state.loss)
+
+    def choose(accepted: Any, kept: Any) -> Any:
+        return jax.tree.map(partial(jnp.where, good), accepted, kept)
+
+    picture, gradient, total = choose((state.trial, gradient, total), (state.picture, state.gradient, state.loss))
+    memory = choose(state.optimizer, solver.init(picture))
+    radius = jnp.where(good, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * state.radius)
+    update, memory = solver.update(_GRADIENT_SCALE * gradient, memory, picture)
+    farthest = jnp.abs(update).max()
+    trial = picture + update * jnp.minimum(1, radius / jnp.maximum(farthest, radius))
+    failures = jnp.where(good, 0, state.failures + 1)
+    return State(trial, picture, gradient, total, memory, radius, failures), terms
+
+
+@partial(jax.jit, static_argnames="optimizer", donate_argnames="state")
+def run(
+    network: Network, objective: Objective, state: State, steps: jax.Array, *, optimizer: str
+) -> tuple[State, Terms]:
+    """Take `steps` steps, at most `CHUNK`, in one compiled call for any number of them.
+
+    Returns:
+        The state after them, and the terms of each step, `[CHUNK]`, of which the first `steps` are filled in.
+    """
+
+    def body(index: jax.Array, carry: tuple[State, Terms]) -> tuple[State, Terms]:
+        state, history = carry
+        state, terms = step(network, objective, state, optimizer=optimizer)
+        return state, jax.tree.map(lambda past, now: past.at[index].set(now), history, terms)
+
+    history = Terms(*(jnp.zeros(CHUNK) for _ in range(5)))
+    return jax.lax.fori_loop(0, steps, body, (state, history))

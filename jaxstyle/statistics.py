@@ -1,0 +1,92 @@
+"""Style statistics: what is kept of a layer's features when their arrangement is forgotten. Arrays in, arrays out.
+
+Features are `[..., H, W, C]`; statistics are means over positions, so they do not depend on the picture's size, and
+are accumulated in float32 whatever the dtype of the features.
+"""
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+    """Gram matrix of a layer's features, G_ij = 1/M sum_x F_i(x) F_j(x) (Gatys et al., arXiv 1508.06576, eq. 3).
+
+    The paper's G is the sum over the M = H W positions; the mean makes pictures of different sizes comparable.
+
+    Args:
+        features: F, `[..., H, W, C]`.
+        weights: w >= 0 over the positions, `[..., H, W]`: a mask, for example. The result is then
+            `sum w F_i F_j / sum w`.
+
+    Returns:
+        `[..., C, C]` float32, symmetric and positive semidefinite.
+    """
+    flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
+    if weights is None:
+        return _product(flat, flat) / flat.shape[-2]
+    weights = weights.reshape(*weights.shape[:-2], -1)
+    total = weights.sum(-1, dtype=jnp.float32)[..., None, None]
+    return _product(flat, flat * weights[..., None].astype(flat.dtype)) / total
+
+
+def _product(left: jax.Array, right: jax.Array) -> jax.Array:
+    return jnp.einsum("...mi,...mj->...ij", left, right, preferred_element_type=jnp.float32)
+
+
+# Directions of the colour cube: its edges, face diagonals and space diagonals, one of each opposite pair.
+_AXES = np.array([axis for axis in product((-1, 0, 1), repeat=3) if axis > (0, 0, 0)], np.float32)
+_LOWEST, _HIGHEST = np.minimum(_AXES, 0).sum(1), np.maximum(_AXES, 0).sum(1)
+_HARMONICS = 8
+
+
+def colour_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+    """The distribution of a picture's colours, as cosine moments of its projections on 13 directions.
+
+    For a direction a, with t in [0, 1] where a colour's projection falls between the cube's ends, the k-th moment is
+    the mean of cos(pi k t). The differences of two pictures' moments divided by k are the cosine coefficients of the
+    difference of their cumulative distributions along a, so that `colour_distance` is a sliced Cramer distance, which
+    is cheap, smooth, and like all statistics here a mean over positions.
+
+    Args:
+        picture: `[..., H, W, 3]` in [0, 1]; colours outside are folded back.
+        weights: w >= 0 over the positions, `[..., H, W]`.
+
+    Returns:
+        `[..., 13, 8]` float32: directions by harmonics.
+    """
+    colours = picture.reshape(*picture.shape[:-3], -1, 3).astype(jnp.float32)
+    places = (colours @ _AXES.T - _broadcast(_LOWEST, colours)) / _broadcast(_HIGHEST - _LOWEST, colours)
+    if weights is None:
+        shares = jnp.full(colours.shape[:-1], 1 / colours.shape[-2], jnp.float32)
+    else:
+        shares = weights.reshape(*weights.shape[:-2], -1).astype(jnp.float32)
+        shares = shares / shares.sum(-1, keepdims=True)
+    # Chebyshev's recurrence, cos(k x) = 2 cos(x) cos((k - 1) x) - cos((k - 2) x), spares all cosines but the first.
+    first = jnp.cos(jnp.pi * places)
+    before, now, moments = jnp.ones_like(first), first, []
+    for _ in range(_HARMONICS):
+        moments.append(jnp.einsum("...m,...ma->...a", shares, now))
+        before, now = now, 2 * first * now - before
+    return jnp.stack(moments, -1)
+
+
+def colour_distance(moments: jax.Array, target: jax.Array) -> jax.Array:
+    """Sliced Cramer distance between two colour distributions: the mean over directions of the integral of the
+    squared difference of their cumulative distributions, as far as `colour_moments` resolves it.
+
+    Args:
+        moments, target: `[..., 13, 8]`.
+
+    Returns:
+        `[...]`, at least 0, and at most 1.
+    """
+    harmonics = np.pi * np.arange(1, _HARMONICS + 1, dtype=np.float32)
+    return 2 * (((moments - target) / _broadcast(harmonics, moments)) ** 2).sum(-1).mean(-1)
+
+
+def _broadcast(row: np.ndarray, like: jax.Array) -> np.ndarray:
+    """A row with as many dimensions as `like`: implicit rank promotion is an error in strict programs."""
+    return row.reshape((1,) * (like.ndim - 1) + row.shape)
