@@ -65,7 +65,7 @@ def conv3x3(inputs: jax.Array, kernel: jax.Array, prepared: Prepared | None = No
         prepared: `prepare(kernel)`, for callers that convolve with one kernel many times.
 
     Returns:
-        The convolution in the dtype of `inputs`, in float32 within 1e-4 of the direct one relative to its largest value.
+        The convolution in the dtype of `inputs`, within 1e-4 of the direct one relative to its largest value.
     """
     if min(kernel.shape[2:]) < MIN_CHANNELS:
         return _direct(inputs, kernel)
@@ -143,7 +143,7 @@ def _convolve_strip(strip: jax.Array, transformed: jax.Array) -> jax.Array:
 
 
 def _combine(matrix: np.ndarray, parts: Sequence[jax.Array], *, axis: int) -> jax.Array:
-    """Stack the products of a small constant matrix with a vector of arrays, as sums: most of its entries are 0 or 1."""
+    """Stack the products of a small constant matrix with a vector of arrays, as sums: most entries are 0 or 1."""
     sums = []
     for row in matrix.tolist():
         terms = [part if factor == 1 else factor * part for factor, part in zip(row, parts, strict=True) if factor]

@@ -4,7 +4,7 @@ In the notation of Gatys et al. (arXiv 1508.06576): P^l and F^l are the features
 layer l, `[H, W, N_l]` with M_l = H W positions; A^l and G^l the Gram matrices of the style and of the picture; w_l the
 weight of a layer; alpha and beta those of content and style. With E_l and C_l a layer's style and content loss,
 
-    loss = alpha sum_l w_l C_l + beta sum_l w_l E_l + tv + colour,    where each sum's weights w_l are scaled to add up to 1.
+    loss = alpha sum_l w_l C_l + beta sum_l w_l E_l + colour + tv,    the w_l of each sum scaled to add up to 1.
 
 "relative" layers measure the residual against the target, so that a layer's scale, size and depth do not matter:
 
@@ -25,6 +25,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
@@ -129,7 +130,7 @@ def style_loss(
     weights: Mapping[str, jax.Array | float] | None = None,
     normalisation: str = "relative",
 ) -> jax.Array:
-    """sum_l w_l E_l, the distance to the style: a scalar. Arguments as `content_loss`; the targets are Gram matrices."""
+    """sum_l w_l E_l, the distance to the style: a scalar. Arguments as `content_loss`, the targets being A."""
 
     def layer_loss(value: jax.Array, target: jax.Array) -> jax.Array:
         gram = gram_matrix(value)
@@ -146,7 +147,7 @@ def total_variation(picture: jax.Array) -> jax.Array:
     return sum((jnp.mean(step**2) for step in (down, across) if step.size), jnp.zeros(()))
 
 
-def make_objective(network: Network, config: StyleConfig, content: jax.Array, styles: Sequence[jax.Array]) -> Objective:
+def make_objective(network: Network, config: StyleConfig, content: ArrayLike, styles: Sequence[ArrayLike]) -> Objective:
     """The objective of a content picture `[H, W, 3]` and one or more style pictures, each `[h, w, 3]` of any size.
 
     Raises:

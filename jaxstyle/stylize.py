@@ -27,6 +27,7 @@ _DETAIL = 0.5  # share of the content's own detail that an enlarged result is gi
 # Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
 _MAX_FAILURES = 8
 
+DEFAULTS = StyleConfig()
 _prepare = jax.jit(Network.prepare)
 
 
@@ -72,7 +73,7 @@ def stylize(
     style: np.ndarray | Sequence[np.ndarray],
     *,
     network: Network | None = None,
-    config: StyleConfig = StyleConfig(),
+    config: StyleConfig = DEFAULTS,
     seed: int = 0,
     start: np.ndarray | None = None,
     callback: Callable[[Progress], None] | None = None,
@@ -99,7 +100,7 @@ def stylize(
     levels = schedule(config, *content.shape[:2])
     picture, before, history = np.zeros(0), np.zeros(0), []
     for level, (size, steps) in enumerate(levels):
-        target = resize(content, *fit(*content.shape[:2], size))
+        target = resize(content, *fit(content.shape[0], content.shape[1], size))
         scaled = [_at_scale(style, size * config.style_scale) for style in styles]
         if level == 0:
             picture = starting_picture(config.init, target, scaled[0], start, seed=seed)
@@ -147,11 +148,11 @@ def _checked(picture: np.ndarray) -> np.ndarray:
 
 
 def _at_scale(style: np.ndarray, longest: float) -> np.ndarray:
-    height, width = fit(*style.shape[:2], max(1, round(longest)))
+    height, width = fit(style.shape[0], style.shape[1], max(1, round(longest)))
     if min(height, width) < MIN_SIDE:
         raise PictureError(
-            f"the style would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: raise the "
-            "style's scale, or choose a style picture that is less long"
+            f"the style would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
+            "raise the style's scale, or choose a style picture that is less long"
         )
     return resize(style, height, width)
 

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import flax.struct
@@ -87,8 +88,8 @@ class Network:
         inputs = (pictures - mean) * scale
         module = ARCHITECTURES[self.architecture].module(pooling=self.pooling)
         stack = inputs if inputs.ndim == 4 else inputs[None]
-        variables = {"params": self.parameters, "prepared": self.prepared}
-        found: dict[str, jax.Array] = module.apply(variables, stack, tuple(layers))  # type: ignore[assignment]
+        variables: dict[str, Any] = {"params": self.parameters, "prepared": self.prepared}
+        found: Any = module.apply(variables, stack, tuple(layers))
         return {layer: found[layer] if inputs.ndim == 4 else found[layer][0] for layer in layers}
 
     def prepare(self) -> "Network":

@@ -32,7 +32,7 @@ class Conv3x3(nn.Module):
         """`[N, H, W, I]` to `[N, H, W, width]`."""
         kernel = self.param("kernel", nn.initializers.he_normal(), (3, 3, inputs.shape[-1], self.width))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
-        prepared = self.get_variable("prepared", "kernel")
+        prepared: conv.Prepared | None = self.get_variable("prepared", "kernel")
         return conv.conv3x3(inputs, kernel, prepared) + bias.astype(inputs.dtype).reshape(1, 1, 1, -1)
 
 
