@@ -155,10 +155,10 @@ def test_weights_of_another_training_are_torchvisions_by_their_names(vgg16: Tens
     assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == TORCHVISION
 
 
-def test_the_original_for_pictures_in_0_to_1_is_not_taken_for_the_original(vgg16: Tensors, tmp_path: Path) -> None:
-    foreign.write_onnx(tmp_path / "w.onnx", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"] * 255})
+def test_the_original_made_for_pictures_in_0_to_1_is_asked_about(vgg16: Tensors, tmp_path: Path) -> None:
+    write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"] * 255})
     with pytest.raises(WeightsError, match="does not tell what its network expects"):
-        weights.convert(tmp_path / "w.onnx", tmp_path / "out")
+        weights.convert(tmp_path / "w.pth", tmp_path / "out")
 
 
 def test_an_unknown_convention_is_asked_for_and_then_taken(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
     architecture, parameters = recognise_architecture(path, convolutions)
     check_finite(parameters, path)
     if convention is None:
-        convention = recognise_convention(path, architecture, parameters, convolutions[0].name)
+        convention = recognise_convention(path, architecture, parameters, convolutions)
     return Weights(architecture, convention, f"converted from {path.name}", "that of the source", parameters)
 
 
@@ -92,8 +92,10 @@ def _parameters(
     return parameters
 
 
-def recognise_convention(path: Path, architecture: str, parameters: Mapping[str, np.ndarray], name: str) -> Convention:
-    """What the network expects of its input, told by its first kernel and by how its file calls it.
+def recognise_convention(
+    path: Path, architecture: str, parameters: Mapping[str, np.ndarray], convolutions: Sequence[Convolution]
+) -> Convention:
+    """What the network expects of its input, told by its first kernel and by how its file calls the kernels.
 
     The original Caffe models live on in many files, some with the channels turned to RGB, and are known by their first
     filters. Others that are called as in torchvision were trained the torchvision way.
@@ -101,24 +103,26 @@ def recognise_convention(path: Path, architecture: str, parameters: Mapping[str,
     Raises:
         WeightsError: for the rest.
     """
-    if architecture in EMBEDDED:
-        first = next(key for key in parameter_shapes(architecture) if key.endswith(".kernel"))
-        kernel, original = parameters[first], load_weights(architecture).parameters()[first]
-        if _alike(kernel, original):
-            return CAFFE
-        if _alike(kernel[:, :, ::-1], original):
-            return CAFFE_RGB
-    if re.search(r"\bfeatures\.\d+\.weight$", name):
-        return TORCHVISION
-    raise WeightsError(
+    unknown = WeightsError(
         f"{path} does not tell what its network expects of its input; "
         f"say it with --convention, one of {', '.join(CONVENTIONS)}"
     )
+    if architecture in EMBEDDED:
+        first = next(key for key in parameter_shapes(architecture) if key.endswith(".kernel"))
+        kernel, original = parameters[first], load_weights(architecture).parameters()[first]
+        for convention, turned in ((CAFFE, kernel), (CAFFE_RGB, kernel[:, :, ::-1])):
+            if _cosine(turned, original) > _ALIKE:
+                # The original with another scale folded in was made for inputs other than 0..255.
+                if 0.1 < np.linalg.norm(kernel) / np.linalg.norm(original) < 10:
+                    return convention
+                raise unknown
+    if any(re.search(r"\bfeatures\.\d+\.weight$", convolution.name) for convolution in convolutions):
+        return TORCHVISION
+    raise unknown
 
 
-def _alike(kernel: np.ndarray, original: np.ndarray) -> bool:
-    """Whether filters `[H, W, 3, O]` point where the original's do, at about its scale (that of inputs in 0..255)."""
+def _cosine(kernel: np.ndarray, original: np.ndarray) -> float:
+    """The mean cosine between filters `[H, W, I, O]` of the same number."""
     filters, originals = kernel.reshape(-1, kernel.shape[-1]), original.reshape(-1, original.shape[-1])
-    lengths, expected = np.linalg.norm(filters, axis=0), np.linalg.norm(originals, axis=0)
-    cosines = (filters * originals).sum(axis=0) / np.maximum(lengths * expected, 1e-30)
-    return cosines.mean() > _ALIKE and 0.1 < np.median(lengths / expected) < 10
+    lengths = np.linalg.norm(filters, axis=0) * np.linalg.norm(originals, axis=0)
+    return float(((filters * originals).sum(axis=0) / np.maximum(lengths, 1e-30)).mean())
