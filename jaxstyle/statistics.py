@@ -27,9 +27,10 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
     flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
     if weights is None:
         return _product(flat, flat) / flat.shape[-2]
-    weights = weights.reshape(*weights.shape[:-2], -1)
+    # The total is that of the weights as rounded, so that all of one weight are as good as none.
+    weights = weights.reshape(*weights.shape[:-2], -1).astype(flat.dtype)
     total = weights.sum(-1, dtype=jnp.float32)[..., None, None]
-    return _product(flat, flat * weights[..., None].astype(flat.dtype)) / total
+    return _product(flat, flat * weights[..., None]) / total
 
 
 def _product(left: jax.Array, right: jax.Array) -> jax.Array:
@@ -46,7 +47,7 @@ def colour_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> j
     """The distribution of a picture's colours, as cosine moments of its projections on 13 directions.
 
     For a direction a, with t in [0, 1] where a colour's projection falls between the cube's ends, the k-th moment is
-    the mean of cos(pi k t). The differences of two pictures' moments divided by k are the cosine coefficients of the
+    the mean of cos(pi k t). The differences of two pictures' moments divided by k are the sine coefficients of the
     difference of their cumulative distributions along a, so that `colour_distance` is a sliced Cramer distance, which
     is cheap, smooth, and like all statistics here a mean over positions.
 
