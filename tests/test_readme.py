@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import jaxstyle
+from jaxstyle.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -15,7 +17,6 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.skipif(not hasattr(jaxstyle, "stylize"), reason="the Python interface is not gathered yet")
 def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All blocks as one program, as a reader would type it, at a size that takes seconds."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -34,9 +35,7 @@ def test_files_and_pictures_exist():
 
 
 def test_options_are_those_of_the_command():
-    cli = pytest.importorskip("jaxstyle.cli", reason="the command is not written yet")
-    typer_main = pytest.importorskip("typer.main")
-    command = typer_main.get_command(cli.app).commands["stylize"]
+    command = get_command(app).commands["stylize"]
     real = {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
     table = "\n".join(line for line in README.splitlines() if line.startswith("| `-"))
     named = set(re.findall(r"`(--?[a-z-]+)`", table))
