@@ -10,6 +10,16 @@ from jaxstyle.networks import Network
 # Caffe's input, which the embedded networks were trained on: BGR in 0-255, less the mean of ImageNet.
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68])
 
+# Edges, face diagonals and space diagonals of the colour cube, one of each opposite pair.
+DIRECTIONS = np.array(
+    [
+        *[(1, 0, 0), (0, 1, 0), (0, 0, 1)],
+        *[(1, 1, 0), (1, -1, 0), (1, 0, 1), (1, 0, -1), (0, 1, 1), (0, 1, -1)],
+        *[(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)],
+    ]
+)
+HARMONICS = np.arange(1, 9)
+
 
 def convolution(pictures: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """`[..., H, W, I]` correlated with `[3, 3, I, O]`, zeros outside: `[..., H, W, O]`."""
@@ -60,6 +70,34 @@ def gram(values: np.ndarray) -> np.ndarray:
     """`[H, W, C]` to `[C, C]`: the mean over positions of the products of every two channels."""
     columns = flat(np.asarray(values, float))
     return sum((np.outer(column, column) for column in columns), np.zeros(())) / len(columns)
+
+
+def projected(colours: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Where colours `[..., 3]` fall between the ends of the cube that are farthest along an axis, 0 to 1."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) @ axis
+    return (np.asarray(colours, float) @ axis - corners.min()) / (corners.max() - corners.min())
+
+
+def colour_moments(picture: np.ndarray) -> np.ndarray:
+    """Mean cosines of the colours' places along each of DIRECTIONS, by HARMONICS."""
+    places = np.stack([projected(flat(picture), axis) for axis in DIRECTIONS])
+    return np.stack([np.cos(np.pi * k * places).mean(1) for k in HARMONICS], axis=-1)
+
+
+def colour_distance(moments: np.ndarray, target: np.ndarray) -> float:
+    return float(np.mean(np.sum(2 * ((moments - target) / (np.pi * HARMONICS)) ** 2, axis=1)))
+
+
+def content_loss(values: np.ndarray, target: np.ndarray, normalisation: str) -> float:
+    squares = np.sum((np.asarray(values, float) - target) ** 2)
+    if normalisation == "relative":
+        return float(squares / np.sum(np.asarray(target, float) ** 2))
+    return float(squares / (2 * values.shape[0] * values.shape[1]))
+
+
+def style_loss(gram: np.ndarray, target: np.ndarray, normalisation: str) -> float:
+    squares = np.sum((gram - target) ** 2)
+    return float(squares / (np.sum(target**2) if normalisation == "relative" else 4 * len(gram) ** 2))
 
 
 def flat(values: np.ndarray) -> np.ndarray:

@@ -47,7 +47,11 @@ def problem(shape: Shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
     """Inputs, a kernel, and what weights the result."""
     count, height, width, channels_in, channels_out = shape
     random = np.random.default_rng(seed)
-    shapes = ((count, height, width, channels_in), (3, 3, channels_in, channels_out), (count, height, width, channels_out))
+    shapes = (
+        (count, height, width, channels_in),
+        (3, 3, channels_in, channels_out),
+        (count, height, width, channels_out),
+    )
     inputs, kernel, cotangent = (random.normal(size=shape).astype(np.float32) for shape in shapes)
     return inputs, kernel, cotangent
 

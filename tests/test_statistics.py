@@ -13,14 +13,6 @@ from hypothesis import strategies as st
 from jaxstyle import gram_matrix
 from jaxstyle.statistics import colour_distance, colour_moments
 
-# Edges, face diagonals and space diagonals of the colour cube, one of each opposite pair.
-DIRECTIONS = np.array(
-    [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
-    + [(1, 1, 0), (1, -1, 0), (1, 0, 1), (1, 0, -1), (0, 1, 1), (0, 1, -1)]
-    + [(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)]
-)
-HARMONICS = 8
-
 
 def random_features(*shape: int, seed: int = 0) -> np.ndarray:
     """Like activations: a few times as many small values as large ones, with a mean, none negative."""
@@ -56,7 +48,9 @@ class TestGram:
         values = jnp.asarray(random_features(9, 8, 5), dtype)
         mask = np.random.default_rng(1).random((9, 8)) < 0.4
         found = gram_matrix(values, weights=jnp.asarray(scale * mask, jnp.float32))
-        assert naive.error(found, naive.gram(np.asarray(values, float)[mask])) < (1e-6 if dtype == jnp.float32 else 2e-3)
+        assert naive.error(found, naive.gram(np.asarray(values, float)[mask])) < (
+            1e-6 if dtype == jnp.float32 else 2e-3
+        )
 
     def test_whole_weights_count_positions(self) -> None:
         values, counts = random_features(4, 5, 6), np.random.default_rng(2).integers(0, 4, (4, 5))
@@ -65,7 +59,9 @@ class TestGram:
 
     @settings(max_examples=20, deadline=None)
     @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 8), st.integers(0, 999))
-    def test_forgets_where_and_is_positive_semidefinite(self, height: int, width: int, channels: int, seed: int) -> None:
+    def test_forgets_where_and_is_positive_semidefinite(
+        self, height: int, width: int, channels: int, seed: int
+    ) -> None:
         values = random_features(height, width, channels, seed=seed)
         found = np.asarray(gram_matrix(jnp.asarray(values)))
         shuffled = np.random.default_rng(seed).permutation(naive.flat(values)).reshape(width, height, channels)
@@ -115,22 +111,16 @@ class TestGram:
 
 
 def exact_distance(picture: np.ndarray, other: np.ndarray) -> float:
-    """The mean over DIRECTIONS of the exact integral of the squared difference of cumulative distributions."""
-    return float(np.mean([exact_integral(naive.flat(picture), naive.flat(other), axis) for axis in DIRECTIONS]))
+    """The mean over the directions of the exact integral of the squared difference of cumulative distributions."""
+    return float(np.mean([exact_integral(naive.flat(picture), naive.flat(other), axis) for axis in naive.DIRECTIONS]))
 
 
 def exact_integral(colours: np.ndarray, others: np.ndarray, axis: np.ndarray) -> float:
-    places = [np.sort(projected(values, axis)) for values in (colours, others)]
+    places = [np.sort(naive.projected(values, axis)) for values in (colours, others)]
     ends = np.sort(np.concatenate([*places, [0, 1]]))  # between these the distributions are constant
     middles = (ends[1:] + ends[:-1]) / 2
     below = [np.searchsorted(values, middles) / len(values) for values in places]
     return float(np.sum(np.diff(ends) * (below[0] - below[1]) ** 2))
-
-
-def projected(colours: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Where colours fall between the cube's ends, 0 to 1."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) @ axis
-    return (np.asarray(colours, float) @ axis - corners.min()) / (corners.max() - corners.min())
 
 
 def distance(picture: np.ndarray, other: np.ndarray) -> float:
@@ -156,17 +146,18 @@ class TestColour:
         """What it leaves out are the harmonics above the 8th, whose moments differ by no more than 2."""
         picture, other = np.float32([colours]), np.random.default_rng(seed).random((2, 3, 3), np.float32)
         exact, found = exact_distance(picture, other), distance(picture, other)
-        tail = 2 / np.pi**2 * sum(2**2 / k**2 for k in range(HARMONICS + 1, 100_000))
+        tail = 2 / np.pi**2 * sum(2**2 / k**2 for k in range(9, 100_000))
         assert -1e-6 <= exact - found <= tail + 1e-6
 
     def test_moments_are_mean_cosines(self) -> None:
         picture = smooth_picture(2, 4, seed=0, side=9)
-        expected = naive_moments(picture)
+        expected = naive.colour_moments(picture)
         found = np.asarray(colour_moments(jnp.asarray(picture)))
         assert found.shape == expected.shape and found.dtype == np.float32
         # Directions come in any order and sense; the sense turns the sign of odd harmonics.
         for row in found:
-            assert min(np.abs(row * signs - other).max() for other in expected for signs in SENSES) < 1e-5
+            differences = [row * signs - other for other in expected for signs in (1, (-1.0) ** naive.HARMONICS)]
+            assert np.abs(differences).max(1).min() < 1e-5
 
     def test_equal_colours_are_no_distance_apart_wherever_they_are(self) -> None:
         picture = smooth_picture(2, 4, seed=0, side=20)
@@ -214,8 +205,7 @@ class TestColour:
         direction = np.random.default_rng(2).normal(size=picture.shape)
 
         def naive_loss(picture: np.ndarray) -> float:
-            differences = naive_moments(picture) - naive_moments(other)
-            return float(np.mean(np.sum(2 * (differences / (np.pi * np.arange(1, HARMONICS + 1))) ** 2, axis=1)))
+            return naive.colour_distance(naive.colour_moments(picture), naive.colour_moments(other))
 
         gradient = jax.grad(lambda x: colour_distance(colour_moments(x), colour_moments(jnp.asarray(other))))
         expected = directional(naive_loss, picture.astype(float), direction, 1e-4)
@@ -235,11 +225,3 @@ class TestColour:
         for _ in range(100):
             moved = step(moved)
         assert exact_distance(np.asarray(moved), other) < 0.02 * exact_distance(picture, other)
-
-
-SENSES = np.array([np.ones(HARMONICS), (-1.0) ** np.arange(1, HARMONICS + 1)])
-
-
-def naive_moments(picture: np.ndarray) -> np.ndarray:
-    places = np.stack([projected(naive.flat(picture), axis) for axis in DIRECTIONS])
-    return np.stack([np.cos(np.pi * k * places).mean(1) for k in range(1, HARMONICS + 1)], axis=-1)
