@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 from jaxstyle.errors import ConfigError
 
@@ -60,11 +62,12 @@ class StyleConfig:
         for name in ("content_weight", "style_weight", "colour_weight", "tv_weight"):
             _check(name, getattr(self, name), "a number from 0 up", lambda value: value >= 0)
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
-        _check("size", self.size, "a number of pixels above 0", lambda value: value > 0)
-        _check("steps", self.steps, "a number of steps above 0", lambda value: value > 0)
-        for name in ("content_layers", "style_layers", "init"):
-            _check_shares(name, [share for _, share in getattr(self, name)])
-        _check_shares("style_blend", self.style_blend or (1.0,))
+        for name in ("size", "steps"):
+            _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
+        _check_shares("init", [share for _, share in self.init])
+        for name in ("content_layers", "style_layers"):
+            _check_shares(name, [share for _, share in getattr(self, name)] or [1.0])
+        _check_shares("style_blend", self.style_blend or [1.0])
         if not self.content_layers and not self.style_layers:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
 
@@ -79,6 +82,10 @@ def _check(name: str, value: float, expected: str, holds: Callable[[float], bool
         raise ConfigError(f"{name} is {value}; expected {expected}")
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and value > 0
+
+
 def _check_shares(name: str, shares: Sequence[float]) -> None:
-    if any(not math.isfinite(share) or share < 0 for share in shares) or (shares and sum(shares) <= 0):
+    if any(not math.isfinite(share) or share < 0 for share in shares) or sum(shares) <= 0:
         raise ConfigError(f"{name} has the weights {list(shares)}; expected numbers from 0 up, not all 0")

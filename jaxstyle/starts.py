@@ -24,7 +24,7 @@ def starting_picture(
     Raises:
         ConfigError: if "picture" has a share and there is none.
     """
-    if picture is None and "picture" in dict(shares):
+    if picture is None and dict(shares).get("picture"):
         raise ConfigError("init has 'picture', but there is none; expected start=, a picture [h, w, 3]")
     height, width = content.shape[:2]
     makers = {

@@ -1,0 +1,82 @@
+"""Settings: what cannot be meant is refused by name, and what is accepted is a value that can be a key."""
+
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from jaxstyle import ConfigError, StyleConfig
+
+BAD = {
+    "size": (0, -512, 511.5, float("nan"), float("inf")),
+    "steps": (0, -1, 2.5, float("nan")),
+    "content_weight": (-0.1, float("nan"), float("inf")),
+    "style_weight": (-1, float("nan")),
+    "colour_weight": (-1, float("inf")),
+    "tv_weight": (-1, float("nan")),
+    "style_scale": (0, -1, float("nan"), float("inf")),
+    "style_blend": ((-1.0, 2.0), (0.0, 0.0), (float("nan"),)),
+    "content_layers": ((("relu4_2", -1.0),), (("relu4_2", 0.0),), (("relu4_2", float("nan")),)),
+    "style_layers": ((("relu1_1", 1.0), ("relu2_1", -1.0)), (("relu1_1", float("inf")),)),
+    "init": ((("content", 0.0),), (("content", -1.0), ("noise", 2.0)), ()),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_what_cannot_be_meant_is_refused_by_name(name: str, value: Any) -> None:
+    message = refusal(**{name: value})
+    assert name in message and "expected" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "known"),
+    [
+        ("normalisation", "paper", ("relative", "gatys")),
+        ("optimizer", "sgd", ("lbfgs", "adam")),
+        ("init", (("content", 1.0), ("random", 1.0)), ("content", "noise", "style", "picture")),
+    ],
+)
+def test_choices_are_named(name: str, value: Any, known: tuple[str, ...]) -> None:
+    message = refusal(**{name: value})
+    assert name in message and all(choice in message for choice in known)
+    assert repr(value if isinstance(value, str) else value[-1][0]) in message
+
+
+def test_there_must_be_a_layer() -> None:
+    message = refusal(content_layers=(), style_layers=())
+    assert "content_layers" in message and "style_layers" in message
+    assert StyleConfig(content_layers=()).style_layers and StyleConfig(style_layers=()).content_layers
+
+
+def refusal(**settings: Any) -> str:
+    """The message, one line, of the ConfigError that both making and changing a configuration raise."""
+    with pytest.raises(ConfigError) as caught:
+        StyleConfig(**settings)
+    with pytest.raises(ConfigError):
+        replace(StyleConfig(), **settings)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"size": 1, "steps": 1},
+        {"content_weight": 0, "style_weight": 0, "colour_weight": 0, "tv_weight": 0},
+        {"content_weight": 1e9, "style_scale": 0.01},
+        {"style_blend": (0.0, 1.0)},
+        {"content_layers": (("relu4_2", 0.0), ("conv5_1", 2.0))},
+        {"init": (("noise", 0.5), ("picture", 0.5)), "optimizer": "adam", "normalisation": "gatys"},
+    ],
+)
+def test_what_can_be_meant_is_kept(settings: dict[str, Any]) -> None:
+    config = StyleConfig(**settings)
+    assert {name: getattr(config, name) for name in settings} == settings
+
+
+def test_is_a_value() -> None:
+    config = StyleConfig(size=300, style_blend=(1.0, 2.0))
+    assert config == StyleConfig(size=300, style_blend=(1.0, 2.0)) != StyleConfig(size=300)
+    assert {config: "found"}[replace(StyleConfig(), size=300, style_blend=(1.0, 2.0))] == "found"
+    with pytest.raises(FrozenInstanceError):
+        config.size = 5  # type: ignore[misc]

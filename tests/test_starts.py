@@ -1,0 +1,133 @@
+"""Where the optimisation begins: colours matched as the theory says, and blends that add up."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxstyle import ConfigError
+from jaxstyle.images import resize
+from jaxstyle.starts import match_colours, starting_picture
+
+
+def colours(height: int, width: int, seed: int, spread: float = 0.05) -> np.ndarray:
+    """Correlated colours near a random middle, far enough from 0 and 1 that a match is not clipped."""
+    random = np.random.default_rng(seed)
+    mixed = random.normal(size=(height, width, 3)) @ (np.eye(3) + random.uniform(-0.3, 0.3, (3, 3)))
+    return (random.uniform(0.4, 0.6, 3) + spread * mixed / np.abs(mixed).max()).astype(np.float32)
+
+
+def statistics(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    flat = picture.reshape(-1, 3).astype(float)
+    return flat.mean(0), np.cov(flat.T, bias=True)
+
+
+class TestMatchColours:
+    @pytest.mark.parametrize("seed", range(5))
+    def test_mean_and_covariance_become_the_references(self, seed: int) -> None:
+        picture, reference = colours(20, 30, seed, spread=0.3), colours(15, 12, seed + 10, spread=0.2)
+        found, expected = statistics(match_colours(picture, reference)), statistics(reference)
+        np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
+        # But for the 1e-5 of variance that every picture is given.
+        np.testing.assert_allclose(found[1], expected[1], atol=3e-5)
+        assert np.abs(statistics(picture)[1] - expected[1]).max() > 1e-3
+
+    def test_moves_colours_least(self) -> None:
+        """Of the linear maps with this result the least is the one that is symmetric and positive (Brenier)."""
+        picture, reference = colours(20, 30, 0, spread=0.3), colours(15, 12, 1, spread=0.2)
+        before, after = (
+            x.reshape(-1, 3) - x.reshape(-1, 3).mean(0) for x in (picture, match_colours(picture, reference))
+        )
+        matrix, residual, *_ = np.linalg.lstsq(before, after, rcond=None)
+        assert residual.max() < 1e-8
+        np.testing.assert_allclose(matrix, matrix.T, atol=1e-4)
+        assert np.linalg.eigvalsh(matrix).min() > 0
+
+    def test_to_itself_changes_nothing(self) -> None:
+        picture = np.random.default_rng(0).random((12, 9, 3), np.float32)
+        np.testing.assert_allclose(match_colours(picture, picture), picture, atol=1e-5)
+
+    def test_there_and_back(self) -> None:
+        picture, reference = colours(20, 30, 0), colours(15, 12, 1)
+        np.testing.assert_allclose(match_colours(match_colours(picture, reference), picture), picture, atol=2e-3)
+
+    def test_does_not_depend_on_where_the_reference_has_its_colours(self) -> None:
+        picture, reference = colours(20, 30, 0), colours(15, 12, 1)
+        shuffled = np.random.default_rng(2).permutation(reference.reshape(-1, 3)).reshape(9, 20, 3)
+        np.testing.assert_allclose(match_colours(picture, shuffled), match_colours(picture, reference), atol=1e-6)
+
+    @pytest.mark.parametrize("flat", ["picture", "reference", "both"])
+    def test_pictures_of_one_colour_can_be_matched(self, flat: str) -> None:
+        picture, reference = colours(8, 9, 0), colours(7, 5, 1)
+        if flat in ("picture", "both"):
+            picture = np.full_like(picture, 0.25)
+        if flat in ("reference", "both"):
+            reference = np.full_like(reference, [0.1, 0.5, 0.8])
+        found = match_colours(picture, reference)
+        np.testing.assert_allclose(statistics(found)[0], statistics(reference)[0], atol=1e-3)
+        if flat != "picture":
+            assert found.std((0, 1)).max() < 0.05 * picture.std((0, 1)).max() + 5e-3
+
+    def test_greys_take_on_colour(self) -> None:
+        grey = np.repeat(np.random.default_rng(0).random((9, 8, 1), np.float32), 3, axis=-1)
+        found = match_colours(grey, colours(7, 5, 1))
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(statistics(found)[0], statistics(colours(7, 5, 1))[0], atol=1e-2)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 999), st.floats(0, 4))
+    def test_is_a_picture(self, height: int, width: int, seed: int, contrast: float) -> None:
+        random = np.random.default_rng(seed)
+        picture, reference = (random.random((height, width, 3), np.float32) ** power for power in (1, contrast))
+        found = match_colours(picture, reference)
+        assert found.shape == picture.shape and found.dtype == np.float32
+        assert found.min() >= 0 and found.max() <= 1
+
+
+CONTENT, STYLE, PICTURE = colours(10, 14, 0), colours(8, 9, 1), colours(21, 7, 2)
+
+
+def start(*shares: tuple[str, float], picture: np.ndarray | None = PICTURE, seed: int = 0) -> np.ndarray:
+    return starting_picture(shares, CONTENT, STYLE, picture, seed=seed)
+
+
+class TestStartingPicture:
+    def test_content_is_in_the_colours_of_the_style(self) -> None:
+        np.testing.assert_array_equal(start(("content", 1.0)), match_colours(CONTENT, STYLE))
+
+    @pytest.mark.parametrize(("name", "source"), [("style", STYLE), ("picture", PICTURE)])
+    def test_others_are_stretched_to_the_content(self, name: str, source: np.ndarray) -> None:
+        np.testing.assert_array_equal(start((name, 1.0)), resize(source, 10, 14))
+
+    def test_noise_is_uniform_and_only_the_seed_s(self) -> None:
+        first, again, other = (start(("noise", 1.0), seed=seed) for seed in (3, 3, 4))
+        np.testing.assert_array_equal(first, again)
+        assert np.abs(first - other).mean() == pytest.approx(1 / 3, abs=0.05)
+        histogram, _ = np.histogram(first, bins=4, range=(0, 1))
+        assert histogram.sum() == first.size and histogram.min() > 0.15 * first.size
+
+    def test_the_seed_means_nothing_without_noise(self) -> None:
+        shares = (("content", 1.0), ("style", 1.0))
+        np.testing.assert_array_equal(start(*shares, seed=0), start(*shares, seed=1))
+
+    @pytest.mark.parametrize("scale", [1, 0.01, 50])
+    def test_blends_add_up(self, scale: float) -> None:
+        shares = {"content": 1.0, "noise": 2.0, "style": 3.0, "picture": 4.0}
+        expected = sum(share / 10 * start((name, 1.0)).astype(float) for name, share in shares.items())
+        found = start(*((name, scale * share) for name, share in shares.items()))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert found.shape == CONTENT.shape and found.dtype == np.float32
+
+    def test_nothing_is_made_of_what_has_no_share(self) -> None:
+        np.testing.assert_array_equal(
+            start(("content", 2.0), ("noise", 0.0), ("picture", 0.0), picture=None), start(("content", 1.0))
+        )
+
+    def test_a_picture_that_is_not_there_is_missed(self) -> None:
+        with pytest.raises(ConfigError) as caught:
+            start(("content", 1.0), ("picture", 1.0), picture=None)
+        assert "'picture'" in str(caught.value) and "start=" in str(caught.value) and str(caught.value).isprintable()
+
+    def test_starts_no_device(self) -> None:
+        assert not isinstance(start(("content", 1.0), ("noise", 1.0)), jax.Array)
