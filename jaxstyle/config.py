@@ -83,7 +83,7 @@ def _check(name: str, value: float, expected: str, holds: Callable[[float], bool
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and value > 0
+    return isinstance(value, Integral) and int(value) > 0
 
 
 def _check_shares(name: str, shares: Sequence[float]) -> None:

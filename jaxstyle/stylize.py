@@ -95,13 +95,16 @@ def stylize(
         DivergedError: if the loss left the finite numbers for good; the callback has seen the last good picture.
     """
     styles = [style] if isinstance(style, np.ndarray | jax.Array) else list(style)
+    if not styles:
+        raise PictureError("there is no style picture; expected at least one")
     content, *styles = [_checked(picture) for picture in (content, *styles)]
+    start = start if start is None else _checked(start)
     network = _prepare(network or load_network())
     levels = schedule(config, *content.shape[:2])
     picture, before, history = np.zeros(0), np.zeros(0), []
     for level, (size, steps) in enumerate(levels):
-        target = resize(content, *fit(content.shape[0], content.shape[1], size))
-        scaled = [_at_scale(style, size * config.style_scale) for style in styles]
+        target = _at_scale("content", content, size)
+        scaled = [_at_scale("style", style, size * config.style_scale) for style in styles]
         if level == 0:
             picture = starting_picture(config.init, target, scaled[0], start, seed=seed)
         else:
@@ -140,21 +143,22 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, i
 
 def _checked(picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture)
-    if picture.ndim != 3 or picture.shape[-1] != 3 or not np.issubdtype(picture.dtype, np.floating):
+    floats = np.issubdtype(picture.dtype, np.floating)
+    if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not floats:
         raise PictureError(f"a picture is {picture.dtype} {list(picture.shape)}; expected floats [H, W, 3] in [0, 1]")
     if not (picture.min() >= 0 and picture.max() <= 1):
         raise PictureError(f"a picture's values go from {picture.min()} to {picture.max()}; expected 0 to 1")
     return picture.astype(np.float32, copy=False)
 
 
-def _at_scale(style: np.ndarray, longest: float) -> np.ndarray:
-    height, width = fit(style.shape[0], style.shape[1], max(1, round(longest)))
+def _at_scale(name: str, picture: np.ndarray, longest: float) -> np.ndarray:
+    height, width = fit(picture.shape[0], picture.shape[1], max(1, round(longest)))
     if min(height, width) < MIN_SIDE:
         raise PictureError(
-            f"the style would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
-            "raise the style's scale, or choose a style picture that is less long"
+            f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
+            "make it larger, or choose a picture that is less long"
         )
-    return resize(style, height, width)
+    return resize(picture, height, width)
 
 
 def _enlarge(picture: np.ndarray, content: np.ndarray, target: np.ndarray) -> np.ndarray:
