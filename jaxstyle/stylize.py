@@ -121,7 +121,7 @@ def stylize(
                 break
             count = min(solver.CHUNK, steps - done)
             state, chunk = solver.run(network, objective, state, count, optimizer=config.optimizer)
-            history.append(jax.tree.map(lambda values, count=count: np.asarray(values[:count]), chunk))
+            history.append(jax.tree.map(lambda values, count=count: np.asarray(values)[:count], chunk))
             terms = jax.tree.map(lambda values: float(values[-1]), history[-1])
             done += count
             _stop_if_lost(state, f"at {size} px after {done} steps")
