@@ -50,7 +50,7 @@ def main() -> None:
     """Run the command in `sys.argv` and exit: 0, or by the kind of what went wrong, which is one line on stderr."""
     code = _run()
     if left_running():
-        # The interpreter would wait for the thread or fall over it; files are whole at any moment.
+        # Python's own way out ends in an abort while XLA works in a thread; files are whole at any moment.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -17,9 +17,9 @@ def weighted(option: str, text: str) -> Weighted:
     """
     pairs: list[tuple[str, float]] = []
     for part in _parts(text):
-        name, weight = part.rsplit("=", 1) if "=" in part else (part, "1")
+        name, weight = map(str.strip, part.rsplit("=", 1) if "=" in part else (part, "1"))
         if not name:
-            raise ConfigError(f"{option} has {part!r}; expected a name before the '='")
+            raise ConfigError(f"{option} has {part!r}; expected NAME or NAME=WEIGHT")
         if name in dict(pairs):
             raise ConfigError(f"{option} names {name!r} twice; expected each name once")
         pairs.append((name, _number(option, weight)))

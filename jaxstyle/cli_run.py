@@ -159,7 +159,7 @@ def _in_background(work: Callable[[], T]) -> T:
     """What `work` returns or raises, in a thread of its own.
 
     Python hears of Ctrl-C only between two of its own instructions in the main thread, and XLA may compile or compute
-    for half a minute between them. Waiting for another thread can be interrupted at once.
+    for half a minute between them. Short waits for another thread can be interrupted at once.
     """
     future: Future[T] = Future()
 
@@ -169,7 +169,10 @@ def _in_background(work: Callable[[], T]) -> T:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name=_THREAD, daemon=True).start()
+    thread = threading.Thread(target=run, name=_THREAD, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
     return future.result()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import tempfile
 import warnings
 from importlib import metadata
@@ -28,8 +29,9 @@ def configure_jax() -> None:
         jax.config.update("jax_compilation_cache_dir", str(compiled_folder()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    # A damaged or full cache costs time and nothing else.
-    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
+    if not sys.warnoptions:
+        # They are for programmers; JAX also warns of a damaged or full cache, which costs time and nothing else.
+        warnings.simplefilter("ignore")
 
 
 def compiled_folder() -> Path:
@@ -51,8 +53,8 @@ def device() -> dict[str, Any]:
     """
     try:
         first, *others = jax.devices()
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
+    except (RuntimeError, AssertionError) as error:  # JAX asserts that any of the platforms came up
+        reason = str(error) or "no platform came up"
         raise JaxStyleError(f"JAX has no device to run on ({reason}); check JAX_PLATFORMS and the drivers") from None
     cores = {"cores": _cores()} if first.platform == "cpu" else {}
     return {"platform": first.platform, "kind": first.device_kind, "count": 1 + len(others), **cores}
