@@ -22,6 +22,7 @@ from jaxstyle.images import Picture, read_picture
 from jaxstyle.networks import POOLINGS, Network, check_layers
 from jaxstyle.stylize import DEFAULTS
 
+_DEFAULT_NETWORK = "vgg19"
 _MATTERS, _STYLES, _SEARCH, _NETWORK = "What matters", "Style pictures", "Optimisation", "Network"
 
 
@@ -106,7 +107,12 @@ def stylize_command(
     network: Annotated[
         str | None,
         _option(
-            "--network", _NETWORK, f"{', '.join(weights.NAMES)}.", weights.NAMES, metavar="NAME", show_default="vgg19"
+            "--network",
+            _NETWORK,
+            f"{', '.join(weights.NAMES)}.",
+            weights.NAMES,
+            metavar="NAME",
+            show_default=_DEFAULT_NETWORK,
         ),
     ] = None,
     weights_file: Annotated[
@@ -137,7 +143,7 @@ def stylize_command(
     loaded = _load(network, weights_file, pooling, config)
     picture = read_picture(content, size=size)
     job = Job(
-        content=Picture(picture.over(background)) if background else picture,
+        content=picture if background is None else Picture(picture.over(background)),
         styles=[_opaque(style, round(size * style_scale), background) for style in styles],
         start=_opaque(start, size, background) if start else None,
         network=loaded,
@@ -152,7 +158,7 @@ def stylize_command(
             "start": start.name if start else None,
             "settings": asdict(config) | {"seed": seed, "background": background},
             "network": {
-                "name": weights_file.name if weights_file else network or "vgg19",
+                "name": weights_file.name if weights_file else network or _DEFAULT_NETWORK,
                 "architecture": loaded.architecture,
                 "pooling": pooling,
                 "sha256": loaded.digest,
@@ -174,13 +180,13 @@ def _load(name: str | None, file: Path | None, pooling: str, config: StyleConfig
         raise ConfigError("--network and --weights exclude each other; give one of them")
     if name and name not in weights.NAMES:
         raise ConfigError(f"--network is {name!r}; expected one of {', '.join(weights.NAMES)}, or --weights FILE")
-    network = weights.load_network(file or name or "vgg19", pooling=pooling)
+    network = weights.load_network(file or name or _DEFAULT_NETWORK, pooling=pooling)
     check_layers(network.architecture, [layer for layer, _ in (*config.content_layers, *config.style_layers)])
     return network
 
 
 def _opaque(file: Path, size: int, background: str | None) -> np.ndarray:
-    return read_picture(file, size=max(size, 1)).over(background or "white")
+    return read_picture(file, size=max(size, 1)).over("white" if background is None else background)
 
 
 def _refuse_to_replace_inputs(output: Path, inputs: Sequence[Path]) -> None:

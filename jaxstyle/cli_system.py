@@ -27,7 +27,7 @@ def configure_jax() -> None:
         jax.config.update("jax_logging_level", "ERROR")
     if _cache_of_jax() is None and _can_hold_files(compiled_folder()):
         jax.config.update("jax_compilation_cache_dir", str(compiled_folder()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     if not sys.warnoptions:
         # They are for programmers; JAX also warns of a damaged or full cache, which costs time and nothing else.

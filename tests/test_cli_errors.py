@@ -117,6 +117,7 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         (f"{PAIR} --optimizer sgd", USAGE, "optimizer is 'sgd'; expected one of lbfgs, adam"),
         (f"{PAIR} --pooling min", USAGE, "unknown pooling 'min'; expected one of max, avg"),
         (f"{PAIR} --background reddish", USAGE, "no colour is called 'reddish'; expected one like white"),
+        (f"{PAIR} --background ", USAGE, "no colour is called ''"),
         # Networks
         (f"{PAIR} --network vgg11", USAGE, "--network is 'vgg11'; expected one of vgg16, vgg19"),
         (f"{PAIR} --network damaged.safetensors", USAGE, "or --weights FILE"),
