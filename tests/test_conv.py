@@ -25,6 +25,7 @@ SHAPES = {
     "wide": (1, 9, 515, 64, 16),
     "high": (2, 259, 6, 20, 64),
     "large and shallow": (1, 150, 131, 64, 64),
+    "a large stack": (3, 70, 131, 64, 24),
     "small and deep": (1, 6, 9, 512, 512),
     "a picture's channels": (2, 9, 7, 3, 64),
     "few channels out": (1, 9, 7, 64, 3),
