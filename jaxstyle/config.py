@@ -45,7 +45,7 @@ class StyleConfig:
     content_weight: float = 0.1
     style_weight: float = 1.0
     colour_weight: float = 1.0
-    tv_weight: float = 0.0
+    tv_weight: float = 0.3
     style_blend: tuple[float, ...] = ()
     style_scale: float = 1.0
     normalisation: str = "relative"
@@ -60,16 +60,22 @@ class StyleConfig:
         for start, _ in self.init:
             _check_choice("init", start, STARTS)
         for name in ("content_weight", "style_weight", "colour_weight", "tv_weight"):
-            _check(name, getattr(self, name), "a number from 0 up", lambda value: value >= 0)
+            _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
         _check_shares("init", [share for _, share in self.init])
         for name in ("content_layers", "style_layers"):
             _check_shares(name, [share for _, share in getattr(self, name)] or [1.0])
+            _check_once(name, [layer for layer, _ in getattr(self, name)])
         _check_shares("style_blend", self.style_blend or [1.0])
         if not self.content_layers and not self.style_layers:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
+
+
+def _check_once(name: str, layers: Sequence[str]) -> None:
+    if twice := {layer for layer in layers if layers.count(layer) > 1}:
+        raise ConfigError(f"{name} has {', '.join(sorted(twice))} more than once; name each layer once")
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:

@@ -23,7 +23,8 @@ CHUNK = 10  # the most steps between two looks from outside
 _MEMORY = 20  # pairs of differences that L-BFGS remembers
 _LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
 _RADIUS = 40 / 255  # the farthest that a pixel moves in one step
-_SHRINK, _GROW = 0.25, 1.1  # of the radius, after a step that was taken back, and after one that was not
+_SHRINK, _GROW = 0.25, 1.1  # of the step that was taken back; of the radius, after one that was not
+_TINY = 1e-30  # keeps a step of nothing from being 0 / 0
 _OVERSHOOT = 1.5  # a loss more than this times the last one is taken back
 
 # Gradients of losses near 1 with respect to single pixels are tiny, and optax begins L-BFGS with a step no longer than
@@ -90,10 +91,11 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
 
     picture, gradient, total = choose((state.trial, gradient, total), (state.picture, state.gradient, state.loss))
     memory = choose(state.optimizer, solver.init(picture))
-    radius = jnp.where(good, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * state.radius)
+    moved = jnp.fmin(jnp.abs(state.trial - state.picture).max(), state.radius)
+    radius = jnp.where(good, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * moved)
     update, memory = solver.update(_GRADIENT_SCALE * gradient, memory, picture)
     farthest = jnp.abs(update).max()
-    trial = picture + update * jnp.minimum(1, radius / jnp.maximum(farthest, radius))
+    trial = picture + update * jnp.minimum(1, radius / (farthest + _TINY))
     failures = jnp.where(good, 0, state.failures + 1)
     return State(trial, picture, gradient, total, memory, radius, failures), terms
 

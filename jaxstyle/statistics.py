@@ -19,7 +19,7 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
     Args:
         features: F, `[..., H, W, C]`.
         weights: w >= 0 over the positions, `[..., H, W]`: a mask, for example. The result is then
-            `sum w F_i F_j / sum w`.
+            `sum w F_i F_j / sum w`, and 0 where all of w is 0.
 
     Returns:
         `[..., C, C]` float32, symmetric and positive semidefinite.
@@ -30,7 +30,7 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
     # The total is that of the weights as rounded, so that all of one weight are as good as none.
     weights = weights.reshape(*weights.shape[:-2], -1).astype(flat.dtype)
     total = weights.sum(-1, dtype=jnp.float32)[..., None, None]
-    return _product(flat, flat * weights[..., None]) / total
+    return _product(flat, flat * weights[..., None]) / jnp.where(total > 0, total, 1)
 
 
 def _product(left: jax.Array, right: jax.Array) -> jax.Array:
@@ -64,7 +64,8 @@ def colour_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> j
         shares = jnp.full(colours.shape[:-1], 1 / colours.shape[-2], jnp.float32)
     else:
         shares = weights.reshape(*weights.shape[:-2], -1).astype(jnp.float32)
-        shares = shares / shares.sum(-1, keepdims=True)
+        total = shares.sum(-1, keepdims=True)
+        shares = shares / jnp.where(total > 0, total, 1)
     # Chebyshev's recurrence, cos(k x) = 2 cos(x) cos((k - 1) x) - cos((k - 2) x), spares all cosines but the first.
     first = jnp.cos(jnp.pi * places)
     before, now, moments = jnp.ones_like(first), first, []

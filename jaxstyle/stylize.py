@@ -4,6 +4,7 @@ The optimisation goes coarse to fine. At a small size a step is cheap and sees f
 there; every larger size starts from the enlarged result of the one before, and has only its own detail to find.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ _DETAIL = 0.5  # share of the content's own detail that an enlarged result is gi
 
 # Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
 _MAX_FAILURES = 8
+_LOST = (
+    "the loss went out of bounds at {size} px after {step} steps and did not come back (last good: {loss:.4g}); "
+    "lower the weights, or try another optimizer"
+)
 
 DEFAULTS = StyleConfig()
 _prepare = jax.jit(Network.prepare)
@@ -92,19 +97,22 @@ def stylize(
     Raises:
         PictureError: if a picture has the wrong shape, numbers out of range, or is too small.
         ConfigError: if the settings do not fit the network or the number of styles.
-        DivergedError: if the loss left the finite numbers for good; the callback has seen the last good picture.
+        DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
     """
     styles = [style] if isinstance(style, np.ndarray | jax.Array) else list(style)
     if not styles:
         raise PictureError("there is no style picture; expected at least one")
     content, *styles = [_checked(picture) for picture in (content, *styles)]
     start = start if start is None else _checked(start)
+    _check_scale("content", content, config.size)
+    for picture in styles:
+        _check_scale("style", picture, config.size * config.style_scale)
     network = _prepare(network or load_network())
     levels = schedule(config, *content.shape[:2])
     picture, before, history = np.zeros(0), np.zeros(0), []
     for level, (size, steps) in enumerate(levels):
-        target = _at_scale("content", content, size)
-        scaled = [_at_scale("style", style, size * config.style_scale) for style in styles]
+        target = _at_scale(content, size)
+        scaled = [_at_scale(style, size * config.style_scale) for style in styles]
         if level == 0:
             picture = starting_picture(config.init, target, scaled[0], start, seed=seed)
         else:
@@ -124,7 +132,8 @@ def stylize(
             history.append(jax.tree.map(lambda values, count=count: np.asarray(values)[:count], chunk))
             terms = jax.tree.map(lambda values: float(values[-1]), history[-1])
             done += count
-            _stop_if_lost(state, f"at {size} px after {done} steps")
+            if state.failures >= min(_MAX_FAILURES, max(1, steps - 1)) or not np.isfinite(state.loss):
+                raise DivergedError(_LOST.format(size=size, step=done, loss=state.loss))
     return Stylized(
         image=picture,
         history=jax.tree.map(lambda *chunks: np.concatenate(chunks), *history),
@@ -151,25 +160,23 @@ def _checked(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32, copy=False)
 
 
-def _at_scale(name: str, picture: np.ndarray, longest: float) -> np.ndarray:
+def _check_scale(name: str, picture: np.ndarray, longest: float) -> None:
     height, width = fit(picture.shape[0], picture.shape[1], max(1, round(longest)))
     if min(height, width) < MIN_SIDE:
         raise PictureError(
             f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
             "make it larger, or choose a picture that is less long"
         )
-    return resize(picture, height, width)
+
+
+def _at_scale(picture: np.ndarray, longest: float) -> np.ndarray:
+    """The picture with this longest side, or as much more as keeps `MIN_SIDE` on the other."""
+    height, width = picture.shape[:2]
+    enough = math.ceil(MIN_SIDE * max(height, width) / min(height, width))
+    return resize(picture, *fit(height, width, max(round(longest), enough)))
 
 
 def _enlarge(picture: np.ndarray, content: np.ndarray, target: np.ndarray) -> np.ndarray:
     """A result at the next size, with some of the detail that the content `target` has beyond its smaller self."""
     height, width = target.shape[:2]
     return resize(picture, height, width) + _DETAIL * (target - resize(content, height, width))
-
-
-def _stop_if_lost(state: solver.State, where: str) -> None:
-    if state.failures >= _MAX_FAILURES or not np.isfinite(state.loss):
-        raise DivergedError(
-            f"the loss went out of bounds {where} and did not come back (last good: {state.loss:.4g}); "
-            "lower the weights, or try another optimizer"
-        )

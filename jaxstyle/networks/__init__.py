@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -108,7 +109,8 @@ def check_layers(architecture: str, layers: Sequence[str]) -> None:
     known = ARCHITECTURES[architecture].layers
     for layer in layers:
         if layer not in known:
-            raise ConfigError(f"{architecture} has no layer {layer!r}; it has {', '.join(known)}")
+            nearest = ", ".join(difflib.get_close_matches(layer, known, n=3, cutoff=0))
+            raise ConfigError(f"{architecture} has no layer {layer!r}; the nearest are {nearest}")
 
 
 def parameter_shapes(architecture: str) -> dict[str, tuple[int, ...]]:
