@@ -111,6 +111,7 @@ def _transform_kernel(kernel: jax.Array) -> jax.Array:
     return transformed.reshape(WINDOW**2, *kernel.shape[2:])
 
 
+@jax.jit  # layers of one shape are traced once
 def _convolve(inputs: jax.Array, transformed: jax.Array) -> jax.Array:
     """Winograd convolution with a transformed kernel `[36, I, O]`, strip by strip."""
     count, height, width, channels = inputs.shape

@@ -226,12 +226,14 @@ class TestDepth:
     def test_a_layer_asked_for_twice_is_found_once(self) -> None:
         assert tuple(pretrained("vgg19").features(noise(8, 8, 3), ("relu1_1", "relu1_1"))) == ("relu1_1",)
 
-    @pytest.mark.parametrize("layer", ["relu9_1", "relu3_4", "Relu1_1", "fc6", ""])
-    def test_unknown_layers_are_named_with_what_there_is(self, layer: str) -> None:
+    @pytest.mark.parametrize(
+        ("layer", "near"), [("relu5_4", "relu5_3"), ("conv3_33", "conv3_3"), ("Relu1_1", "relu1_1"), ("pool", "pool5")]
+    )
+    def test_unknown_layers_are_named_with_the_nearest(self, layer: str, near: str) -> None:
         with pytest.raises(ConfigError) as caught:
             pretrained("vgg16").features(noise(16, 16, 3), ("relu1_1", layer))
         message = str(caught.value)
-        assert "vgg16" in message and repr(layer) in message and "relu5_3" in message and "\n" not in message
+        assert "vgg16" in message and repr(layer) in message and near in message and "\n" not in message
 
 
 class TestShapes:
