@@ -68,13 +68,14 @@ def conv3x3(inputs: jax.Array, kernel: jax.Array, prepared: Prepared | None = No
         The convolution in the dtype of `inputs`, within 1e-4 of the direct one relative to its largest value.
     """
     if min(kernel.shape[2:]) < MIN_CHANNELS:
-        return _direct(inputs, kernel)
+        return direct(inputs, kernel)
     return lax.platform_dependent(
-        inputs, kernel, prepared, cpu=_winograd, default=lambda x, kernel, _: _direct(x, kernel)
+        inputs, kernel, prepared, cpu=_winograd, default=lambda x, kernel, _: direct(x, kernel)
     )
 
 
-def _direct(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+def direct(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The compiler's own convolution; arguments and result as `conv3x3`."""
     return lax.conv_general_dilated(
         inputs, kernel.astype(inputs.dtype), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
@@ -98,7 +99,7 @@ def _winograd_backward(residuals: Any, cotangent: jax.Array) -> tuple[jax.Array,
     inputs, kernel, prepared = residuals
     backward = prepared.backward if prepared else _transform_kernel(_transposed(kernel))
     # Weights are frozen nearly always: the compiler drops this product when nobody asks for it.
-    (kernel_gradient,) = jax.linear_transpose(lambda k: _direct(inputs, k), kernel)(cotangent)
+    (kernel_gradient,) = jax.linear_transpose(lambda k: direct(inputs, k), kernel)(cotangent)
     return _convolve(cotangent, backward), kernel_gradient, jax.tree.map(jnp.zeros_like, prepared)
 
 
