@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import jax
 import jax.numpy as jnp
 import naive
 import numpy as np
@@ -25,6 +26,7 @@ class TestTheRealNetwork:
     @pytest.fixture(scope="class")
     @classmethod
     def result(cls, photo: np.ndarray, painting: np.ndarray) -> Stylized:
+        jax.clear_caches()  # of what other tests compiled for the same shapes
         with compilations() as seen:
             result = stylize(photo, painting, config=WHOLE)
         assert seen  # or else the test that counts nothing sees nothing
