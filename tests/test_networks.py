@@ -315,3 +315,19 @@ class TestArchitectures:
         assert ARCHITECTURES["vgg16"].layers[:6] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1", "conv2_1")
         assert ARCHITECTURES["vgg16"].layers[-3:] == ("conv5_3", "relu5_3", "pool5")
         assert ARCHITECTURES["vgg19"].layers[-3:] == ("conv5_4", "relu5_4", "pool5")
+
+
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+def test_a_padded_picture_is_seen_as_if_alone(network: Network, photo: np.ndarray, pooling: str):
+    """Whatever fills the padding; 73 rows leave half a window over at every pool."""
+    network = network.replace(pooling=pooling)
+    layers = ("conv1_1", "relu1_2", "pool1", "relu2_1", "pool3", "relu4_1")
+    padded = np.pad(photo, ((0, 23), (0, 16), (0, 0)), constant_values=0.7)
+    extent = np.array(photo.shape[:2])
+    alone, seen = network.features(photo, layers), network.features(padded, layers, extent=extent)
+    for layer in layers:
+        height, width = network.extent_at(layer, extent)
+        assert alone[layer].shape[:2] == (height, width)
+        inside, scale = seen[layer][:height, :width], np.abs(alone[layer]).max()
+        np.testing.assert_allclose(inside, alone[layer], atol=1e-5 * scale)
+        assert np.abs(seen[layer]).sum() == pytest.approx(np.abs(inside).sum(), rel=1e-6)

@@ -24,15 +24,23 @@ POOLINGS = ("max", "avg")
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's shape: the module for a pooling, its layers in order of computation, and its parameters' shapes."""
+    """A network's shape.
+
+    Attributes:
+        module: the module for a pooling.
+        layers: in the order of computation.
+        parameters: the shape of each.
+        extent_at: the height and width `[2]` of a layer's activations for those of a picture.
+    """
 
     module: Callable[..., nn.Module]
     layers: tuple[str, ...]
     parameters: dict[str, tuple[int, ...]]
+    extent_at: Callable[[str, jax.Array], jax.Array]
 
 
 ARCHITECTURES = {
-    name: Architecture(partial(vgg.VGG, depths), vgg.layer_names(depths), vgg.parameter_shapes(depths))
+    name: Architecture(partial(vgg.VGG, depths), vgg.layer_names(depths), vgg.parameter_shapes(depths), vgg.extent_at)
     for name, depths in vgg.DEPTHS.items()
 }
 
@@ -67,15 +75,19 @@ class Network:
         """The names of all layers in the order of computation."""
         return ARCHITECTURES[self.architecture].layers
 
-    def features(self, pictures: jax.Array, layers: Sequence[str]) -> dict[str, jax.Array]:
+    def features(
+        self, pictures: jax.Array, layers: Sequence[str], *, extent: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
         """Activations of `layers` for pictures in [0, 1]; pure, and computed no deeper than the deepest layer.
 
         Args:
             pictures: `[H, W, 3]` or `[N, H, W, 3]` RGB.
             layers: names such as `relu4_2`; `conv4_2` is the value before the rectifier.
+            extent: `[2]` integers, the height and width of what counts, in the upper left of pictures that were padded
+                to a common shape. What counts is then seen exactly as if it were alone.
 
         Returns:
-            `{layer: [h, w, C]}` or `{layer: [N, h, w, C]}`, in the order of `layers`.
+            `{layer: [h, w, C]}` or `{layer: [N, h, w, C]}`, in the order of `layers`; 0 beyond `extent_at` of a layer.
 
         Raises:
             ConfigError: for a layer that the network does not have.
@@ -90,8 +102,12 @@ class Network:
         module = ARCHITECTURES[self.architecture].module(pooling=self.pooling)
         stack = inputs if inputs.ndim == 4 else inputs[None]
         variables: dict[str, Any] = {"params": self.parameters, "prepared": self.prepared}
-        found: Any = module.apply(variables, stack, tuple(layers))
+        found: Any = module.apply(variables, stack, tuple(layers), extent)
         return {layer: found[layer] if inputs.ndim == 4 else found[layer][0] for layer in layers}
+
+    def extent_at(self, layer: str, extent: jax.Array) -> jax.Array:
+        """How much of a layer's activations counts, `[2]`, where that much of the picture does."""
+        return ARCHITECTURES[self.architecture].extent_at(layer, extent)
 
     def prepare(self) -> "Network":
         """The same network with its kernels transformed in advance, for many evaluations with frozen parameters.

@@ -7,6 +7,7 @@ from itertools import product
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxstyle import conv
 
@@ -45,23 +46,36 @@ class VGG(nn.Module):
     pooling: str = "max"
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, layers: Sequence[str]) -> dict[str, jax.Array]:
-        """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`."""
-        wanted, found, x = set(layers), {}, inputs
+    def __call__(
+        self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
+        """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`; see `Network.features`."""
+        wanted, found, x = set(layers), {}, _cut(inputs, extent)
         for name in layer_names(self.depths):
             if name.startswith("conv"):
-                x = Conv3x3(WIDTHS[int(name[4]) - 1], name=name)(x)
+                x = _cut(Conv3x3(WIDTHS[int(name[4]) - 1], name=name)(x), extent)
             elif name.startswith("relu"):
                 x = nn.relu(x)
             elif self.pooling == "max":
                 x = functools.reduce(jnp.maximum, _quarters(x))
             else:
                 x = AVERAGE_GAIN[int(name[4]) - 1] / 4 * functools.reduce(jnp.add, _quarters(x))
+            if name.startswith("pool") and extent is not None:
+                extent = extent // 2
+                x = _cut(x, extent)  # a window that is only half inside is left out
             if name in wanted:
                 found[name] = x
             if len(found) == len(wanted):
                 break
         return found
+
+
+def _cut(x: jax.Array, extent: jax.Array | None) -> jax.Array:
+    """`[N, H, W, C]` with zeros beyond the extent: the zeros with which a convolution pads a picture of that size."""
+    if extent is None:
+        return x
+    counts = [lax.broadcasted_iota(jnp.int32, x.shape, axis + 1) < extent[axis] for axis in (0, 1)]
+    return jnp.where(counts[0] & counts[1], x, 0)
 
 
 def _quarters(inputs: jax.Array) -> list[jax.Array]:
@@ -72,6 +86,12 @@ def _quarters(inputs: jax.Array) -> list[jax.Array]:
     _, height, width, _ = inputs.shape
     whole = inputs[:, : height // 2 * 2, : width // 2 * 2]
     return [whole[:, row::2, column::2] for row, column in product((0, 1), repeat=2)]
+
+
+def extent_at(layer: str, extent: jax.Array) -> jax.Array:
+    """The height and width `[2]` of a layer's activations for those of a picture."""
+    pools = int(layer[4]) - (not layer.startswith("pool"))
+    return extent // 2**pools
 
 
 def layer_names(depths: Sequence[int]) -> tuple[str, ...]:
