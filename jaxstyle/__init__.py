@@ -4,9 +4,10 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureError, WeightsError
 from jaxstyle.images import read_image, write_image
 from jaxstyle.networks import Network
-from jaxstyle.objective import content_loss, content_targets, style_loss, style_targets
+from jaxstyle.objective import content_loss, content_targets, style_loss
 from jaxstyle.statistics import gram_matrix
-from jaxstyle.stylize import Progress, Stylized, stylize
+from jaxstyle.styles import Style, style_targets
+from jaxstyle.stylize import Progress, Stylized, measure_style, stylize
 from jaxstyle.weights import load_network
 
 __version__ = "0.1.0"
@@ -18,6 +19,7 @@ __all__ = [
     "Network",
     "PictureError",
     "Progress",
+    "Style",
     "StyleConfig",
     "Stylized",
     "WeightsError",
@@ -25,6 +27,7 @@ __all__ = [
     "content_targets",
     "gram_matrix",
     "load_network",
+    "measure_style",
     "read_image",
     "style_loss",
     "style_targets",

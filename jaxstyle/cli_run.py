@@ -20,7 +20,8 @@ from jaxstyle.errors import DivergedError
 from jaxstyle.images import Picture, check_writable, resize, write_image
 from jaxstyle.networks import Network
 from jaxstyle.objective import Terms
-from jaxstyle.stylize import Progress, Stylized, schedule, stylize
+from jaxstyle.pyramid import schedule
+from jaxstyle.stylize import Progress, Stylized, stylize
 
 _THREAD = "stylize"
 T = TypeVar("T")

@@ -17,7 +17,6 @@ weight of a layer; alpha and beta those of content and style. With E_l and C_l a
 All functions are pure, and take one picture; `vmap` makes them take many.
 """
 
-import operator
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -25,15 +24,13 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import ArrayLike
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network
 from jaxstyle.statistics import colour_distance, colour_moments, gram_matrix
-
-Layers = dict[str, jax.Array]
-STYLE_LAYERS = tuple(layer for layer, _ in StyleConfig().style_layers)
+from jaxstyle.styles import Layers, StyleStatistics
 
 # Added to what a relative term is divided by: flat black pictures have targets of nothing.
 _TINY = 1e-6
@@ -60,6 +57,7 @@ class Objective:
         colour_unit: the distance of the style's colours from their own mean, in which the colour term is measured.
         content_layers, style_layers: w_l, adding up to 1.
         weights: of the terms "content" (alpha), "style" (beta), "colour" and "tv".
+        extent: the height and width `[2]` of what counts, in the upper left of a padded picture; None if all does.
         normalisation: "relative" or "gatys".
     """
 
@@ -70,33 +68,33 @@ class Objective:
     content_layers: Layers
     style_layers: Layers
     weights: Layers
+    extent: jax.Array | None
     normalisation: str = flax.struct.field(pytree_node=False)
 
     def terms(self, network: Network, picture: jax.Array) -> Terms:
         """The loss of a picture `[H, W, 3]` and its parts."""
-        features = network.features(picture, tuple(dict.fromkeys((*self.content, *self.style))))
+        layers = tuple(dict.fromkeys((*self.content, *self.style)))
+        features = network.features(picture, layers, extent=self.extent)
+        inside, filled = None, None
+        if self.extent is not None:
+            inside = _inside(picture.shape, self.extent)
+            filled = {layer: _filled(features[layer], network.extent_at(layer, self.extent)) for layer in layers}
+        scaling: Any = {"normalisation": self.normalisation, "filled": filled}
         parts = {
-            "content": content_loss(
-                features, self.content, weights=self.content_layers, normalisation=self.normalisation
-            ),
-            "style": style_loss(features, self.style, weights=self.style_layers, normalisation=self.normalisation),
-            "colour": colour_distance(colour_moments(picture), self.colour) / self.colour_unit,
-            "tv": total_variation(picture),
+            "content": content_loss(features, self.content, weights=self.content_layers, **scaling),
+            "style": style_loss(features, self.style, weights=self.style_layers, **scaling),
+            "colour": colour_distance(colour_moments(picture, weights=inside), self.colour) / self.colour_unit,
+            "tv": total_variation(picture, weights=inside),
         }
         return Terms(total=sum((self.weights[name] * part for name, part in parts.items()), jnp.zeros(())), **parts)
 
 
-def content_targets(network: Network, picture: jax.Array, layers: Sequence[str] = ("relu4_2",)) -> Layers:
-    """P: the features of a content picture `[H, W, 3]` by layer, each `[h, w, C]`."""
-    return network.features(picture, layers)
-
-
-def style_targets(network: Network, picture: jax.Array, layers: Sequence[str] = STYLE_LAYERS) -> Layers:
-    """A: the Gram matrices of a style picture `[H, W, 3]` by layer, each `[C, C]`.
-
-    Gram matrices are means over positions: a blend of styles is a weighted mean of their targets.
-    """
-    return {layer: gram_matrix(value) for layer, value in network.features(picture, layers).items()}
+@partial(jax.jit, static_argnames="layers")
+def content_targets(
+    network: Network, picture: jax.Array, layers: Sequence[str] = ("relu4_2",), *, extent: jax.Array | None = None
+) -> Layers:
+    """P: the features of a content picture `[H, W, 3]` by layer, each `[h, w, C]`; see `Network.features`."""
+    return network.features(picture, layers, extent=extent)
 
 
 def content_loss(
@@ -105,6 +103,7 @@ def content_loss(
     *,
     weights: Mapping[str, jax.Array | float] | None = None,
     normalisation: str = "relative",
+    filled: Mapping[str, jax.Array] | None = None,
 ) -> jax.Array:
     """sum_l w_l C_l, the distance to the content: a scalar.
 
@@ -113,14 +112,17 @@ def content_loss(
         targets: P, from `content_targets` of a picture of the same size.
         weights: w_l, scaled here to add up to 1; equal without.
         normalisation: "relative" or "gatys"; see the head of this module.
+        filled: for features that are 0 beyond an extent, the share of a layer's positions that is inside.
     """
 
-    def layer_loss(value: jax.Array, target: jax.Array) -> jax.Array:
+    def layer_loss(layer: str) -> jax.Array:
+        value, target = features[layer], targets[layer]
         if normalisation == "relative":
             return _relative(value, target)
-        return jnp.sum((value - target) ** 2) / (2 * value.shape[0] * value.shape[1])
+        positions = value.shape[0] * value.shape[1] * (filled[layer] if filled else 1)
+        return jnp.sum((value - target) ** 2) / (2 * positions)
 
-    return _weighted_mean({layer: layer_loss(features[layer], targets[layer]) for layer in targets}, weights)
+    return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
 
 
 def style_loss(
@@ -129,60 +131,77 @@ def style_loss(
     *,
     weights: Mapping[str, jax.Array | float] | None = None,
     normalisation: str = "relative",
+    filled: Mapping[str, jax.Array] | None = None,
 ) -> jax.Array:
     """sum_l w_l E_l, the distance to the style: a scalar. Arguments as `content_loss`, the targets being A."""
 
-    def layer_loss(value: jax.Array, target: jax.Array) -> jax.Array:
-        gram = gram_matrix(value)
+    def layer_loss(layer: str) -> jax.Array:
+        gram, target = gram_matrix(features[layer]), targets[layer]
+        if filled:
+            gram = gram / filled[layer]  # zeros add nothing to the sum, only to the number of positions
         if normalisation == "relative":
             return _relative(gram, target)
         return jnp.sum((gram - target) ** 2) / (4 * gram.shape[-1] ** 2)
 
-    return _weighted_mean({layer: layer_loss(features[layer], targets[layer]) for layer in targets}, weights)
+    return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
 
 
-def total_variation(picture: jax.Array) -> jax.Array:
-    """Mean squared difference between neighbouring pixels of `[H, W, C]`, down plus across; 0 for a single pixel."""
+def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+    """Mean squared difference between neighbouring pixels of `[H, W, C]`, down plus across; 0 for a single pixel.
+
+    With weights `[H, W]`, a difference counts as much as the lower or right one of its pixels.
+    """
+
+    def mean_square(step: jax.Array, weights: jax.Array | None) -> jax.Array:
+        if weights is None:
+            return jnp.mean(step**2)
+        return jnp.sum(step**2 * weights[..., None]) / (weights.sum() * step.shape[-1])
+
     down, across = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
-    return sum((jnp.mean(step**2) for step in (down, across) if step.size), jnp.zeros(()))
+    below, right = (None, None) if weights is None else (weights[1:], weights[:, 1:])
+    steps = [(step, share) for step, share in ((down, below), (across, right)) if step.size]
+    return sum((mean_square(step, share) for step, share in steps), jnp.zeros(()))
 
 
-def make_objective(network: Network, config: StyleConfig, content: ArrayLike, styles: Sequence[ArrayLike]) -> Objective:
-    """The objective of a content picture `[H, W, 3]` and one or more style pictures, each `[h, w, 3]` of any size.
+def make_objective(
+    network: Network,
+    config: StyleConfig,
+    content: ArrayLike,
+    style: StyleStatistics,
+    *,
+    extent: ArrayLike | None = None,
+) -> Objective:
+    """The objective of a content picture `[H, W, 3]`, padded beyond its extent if that is given, and a style.
 
     Raises:
-        ConfigError: for a layer that the network does not have, or another number of blend weights than of styles.
+        ConfigError: for a layer that the network does not have.
     """
-    if config.style_blend and len(config.style_blend) != len(styles):
-        raise ConfigError(
-            f"style_blend has {len(config.style_blend)} weights for {len(styles)} style pictures; expected one for each"
-        )
-    layers = {"content": dict(config.content_layers), "style": dict(config.style_layers)}
-    shares = _shares(dict(enumerate(config.style_blend or (1.0,) * len(styles))))
-    measured = [_measure_style(network, style, tuple(layers["style"])) for style in styles]
-    targets, colour, mean = jax.tree.map(lambda *parts: sum(map(operator.mul, shares.values(), parts)), *measured)
     weights = {name: getattr(config, f"{name}_weight") for name in ("content", "style", "colour", "tv")}
+    content_layers, style_layers = dict(config.content_layers), dict(config.style_layers)
+    extent = None if extent is None else jnp.asarray(extent, jnp.int32)
+    flat = colour_moments(style.mean.reshape(1, 1, 3))
     return Objective(
-        content=_measure_content(network, content, tuple(layers["content"])),
-        style=targets,
-        colour=colour,
-        colour_unit=colour_distance(colour, colour_moments(mean)) + _TINY,
-        content_layers=_arrays(_shares(layers["content"])),
-        style_layers=_arrays(_shares(layers["style"])),
+        content=content_targets(network, content, tuple(content_layers), extent=extent),
+        style={layer: style.grams[layer] for layer in style_layers},
+        colour=style.colour,
+        colour_unit=colour_distance(style.colour, flat) + _TINY,
+        content_layers=_arrays(_shares(content_layers)),
+        style_layers=_arrays(_shares(style_layers)),
         weights=_arrays(weights),
+        extent=extent,
         normalisation=config.normalisation,
     )
 
 
-@partial(jax.jit, static_argnames="layers")
-def _measure_style(
-    network: Network, picture: jax.Array, layers: tuple[str, ...]
-) -> tuple[Layers, jax.Array, jax.Array]:
-    """Gram matrices, colour moments and the mean colour as a picture of one pixel."""
-    return style_targets(network, picture, layers), colour_moments(picture), picture.mean((0, 1), keepdims=True)
+def _inside(shape: Sequence[int], extent: jax.Array) -> jax.Array:
+    """1 within the extent and 0 beyond, `[H, W]`."""
+    rows, columns = (lax.broadcasted_iota(jnp.int32, tuple(shape[:2]), axis) < extent[axis] for axis in (0, 1))
+    return (rows & columns).astype(jnp.float32)
 
 
-_measure_content = jax.jit(content_targets, static_argnames="layers")
+def _filled(features: jax.Array, extent: jax.Array) -> jax.Array:
+    """The share of positions that is within the extent."""
+    return extent.prod() / (features.shape[0] * features.shape[1])
 
 
 def _relative(value: jax.Array, target: jax.Array) -> jax.Array:

@@ -58,9 +58,8 @@ class State:
     failures: jax.Array
 
 
-@partial(
-    jax.jit, static_argnames="optimizer"
-)  # compiled, so that no two parts share a buffer and `run` may take them all
+# Compiled, so that no two parts share a buffer and `run` may take them all.
+@partial(jax.jit, static_argnames="optimizer")
 def init(picture: jax.Array, *, optimizer: str) -> State:
     """The state before the first step from a picture `[H, W, 3]`, with an optimizer of `OPTIMIZERS`."""
     picture = jnp.asarray(picture, jnp.float32)
@@ -117,3 +116,17 @@ def run(
 
     history = Terms(*(jnp.zeros(CHUNK) for _ in range(5)))
     return jax.lax.fori_loop(0, steps, body, (state, history))
+
+
+def descend(network: Network, objective: Objective, picture: jax.Array, steps: int, *, optimizer: str) -> jax.Array:
+    """The last good picture after a fixed number of steps from `picture`: pure, and differentiable in all arrays.
+
+    Its derivative computes every step a second time, so as to remember no more than the states between steps.
+    """
+
+    @jax.checkpoint
+    def body(state: State, _: None) -> tuple[State, None]:
+        return step(network, objective, state, optimizer=optimizer)[0], None
+
+    state, _ = jax.lax.scan(body, init(picture, optimizer=optimizer), None, length=steps)
+    return state.picture

@@ -1,62 +1,103 @@
 """Where the optimisation begins: the content in the style's colours, noise, the style, any picture, or a blend."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.config import Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import resize
+from jaxstyle.styles import Style, StyleStatistics, colour_mean
 
 _FLOOR = 1e-5  # of a colour variance, so that pictures of one colour can be matched too
+Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
 def starting_picture(
-    shares: Weighted, content: np.ndarray, style: np.ndarray, picture: np.ndarray | None, *, seed: int
+    shares: Weighted,
+    content: np.ndarray,
+    statistics: StyleStatistics,
+    *,
+    style: np.ndarray | Style | None = None,
+    picture: np.ndarray | None = None,
+    seed: int = 0,
 ) -> np.ndarray:
-    """A weighted mean of starting points, `[H, W, 3]` in [0, 1] like the content.
+    """A weighted mean of starting points, `[H, W, 3]` in [0, 1] like the content; in NumPy, which compiles nothing.
 
     Args:
         shares: `StyleConfig.init`.
         content: `[H, W, 3]`.
-        style: `[h, w, 3]`; stretched to the content's size to be a starting point itself.
-        picture: `[h, w, 3]`, stretched too; needed only when it has a share.
+        statistics: of the style, whose colours the content takes on.
+        style, picture: `[h, w, 3]`, stretched to the content's size; needed only when they have a share.
         seed: of the noise.
 
     Raises:
-        ConfigError: if "picture" has a share and there is none.
+        ConfigError: if "style" or "picture" has a share and there is none.
     """
     if picture is None and dict(shares).get("picture"):
         raise ConfigError("init has 'picture', but there is none; expected start=, a picture [h, w, 3]")
+    if not isinstance(style, np.ndarray) and dict(shares).get("style"):
+        raise ConfigError("init has 'style', but of a measured style there is no picture; start from something else")
     height, width = content.shape[:2]
-    makers = {
-        "content": lambda: match_colours(content, style),
+    makers: dict[str, Callable[[], np.ndarray]] = {
+        "content": lambda: match_colours(content, statistics),
         "noise": lambda: np.random.default_rng(seed).uniform(size=content.shape),
-        "style": lambda: resize(style, height, width),
+        "style": lambda: resize(np.asarray(style), height, width),
         "picture": lambda: resize(np.asarray(picture), height, width),
     }
+    return np.asarray(mix(shares, makers), np.float32)
+
+
+def mix(shares: Weighted, makers: Mapping[str, Callable[[], Any]]) -> Any:
+    """The weighted mean of what the named makers make; nothing is made that has no share."""
     total = sum(share for _, share in shares)
-    blend = sum(share / total * makers[start]() for start, share in shares if share)
-    return np.asarray(blend, np.float32)
+    first, *others = [share / total * makers[start]() for start, share in shares if share]
+    return sum(others, first)
 
 
-def match_colours(picture: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Recolour a picture `[H, W, 3]` so that its mean colour and covariance are the reference's.
+def match_colours(picture: Array, style: StyleStatistics) -> Array:
+    """Recolour a picture `[H, W, 3]` so that its mean colour and covariance are the style's.
 
     Of all linear maps that do so this one moves the colours least: the Monge-Kantorovich map between two normal
     distributions (Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007). Clipped to [0, 1].
+    A NumPy array stays one; of a JAX array this is a pure function, and so it is of the style.
     """
-    mean, covariance = _colour_statistics(picture)
-    wanted_mean, wanted = _colour_statistics(reference)
-    root, inverse_root = _power(covariance, 0.5), _power(covariance, -0.5)
-    map_ = inverse_root @ _power(root @ wanted @ root, 0.5) @ inverse_root
-    return np.clip((picture - mean) @ map_ + wanted_mean, 0, 1).astype(np.float32)
+    mean, second = colour_mean(picture)
+    wanted: Any = style.mean
+    map_: Any = _transport(_covariance(mean, second), _covariance(style.mean, style.second))
+    if isinstance(picture, np.ndarray):
+        wanted, map_ = np.asarray(wanted), np.asarray(map_)
+    return ((picture - mean.reshape(1, 1, 3)) @ map_ + wanted.reshape(1, 1, 3)).clip(0, 1)
 
 
-def _colour_statistics(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    colours = picture.reshape(-1, 3).astype(np.float64)
-    mean = colours.mean(0)
-    return mean, (colours - mean).T @ (colours - mean) / len(colours) + _FLOOR * np.eye(3)
+def _covariance(mean: jax.Array, second: jax.Array) -> jax.Array:
+    return second - mean[:, None] * mean[None] + _FLOOR * jnp.eye(3)
 
 
-def _power(symmetric: np.ndarray, exponent: float) -> np.ndarray:
-    values, vectors = np.linalg.eigh(symmetric)
-    return (vectors * np.maximum(values, 0) ** exponent) @ vectors.T
+@jax.jit
+def _transport(covariance: jax.Array, wanted: jax.Array) -> jax.Array:
+    """The symmetric `[3, 3]` T with T C T = W, by C^-1/2 (C^1/2 W C^1/2)^1/2 C^-1/2."""
+    with jax.default_matmul_precision("highest"):
+        root = _root(covariance)
+        inverse = jnp.linalg.inv(root)
+        return inverse @ _root(root @ wanted @ root) @ inverse
+
+
+@jax.custom_jvp
+def _root(matrix: jax.Array) -> jax.Array:
+    """The square root of a symmetric positive semidefinite matrix."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
+
+
+@_root.defjvp
+def _root_derivative(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    """The root's own, by Sylvester's equation; that of the eigenvectors does not exist for greys, say."""
+    (matrix,), (tangent,) = primals, tangents
+    root = _root(matrix)
+    values, vectors = jnp.linalg.eigh(root)
+    sums = jnp.maximum(values[:, None] + values[None], _FLOOR)
+    return root, vectors @ ((vectors.T @ tangent @ vectors) / sums) @ vectors.T

@@ -1,12 +1,9 @@
-"""One picture in the style of another: the main path, from arrays to an array.
+"""One picture in the style of another: the main path, from arrays to an array, coarse to fine."""
 
-The optimisation goes coarse to fine. At a small size a step is cheap and sees far, so colours and large strokes settle
-there; every larger size starts from the enlarged result of the one before, and has only its own detail to find.
-"""
-
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,20 +11,16 @@ import numpy as np
 from jaxstyle import solver
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError, PictureError
-from jaxstyle.images import MIN_SIDE, fit, resize
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, check_layers
 from jaxstyle.objective import Terms, make_objective
+from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule
 from jaxstyle.starts import starting_picture
+from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, measure
 from jaxstyle.weights import load_network
-
-_SMALLEST = 128  # no size on the way is smaller than this on the longest side, nor than MIN_SHORT on the other
-_MIN_SHORT = 2 * MIN_SIDE
-_COARSE_STEPS = 1.5  # steps at each smaller size, relative to those at full size
-_DETAIL = 0.5  # share of the content's own detail that an enlarged result is given
 
 # Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
 _MAX_FAILURES = 8
-_LOST = (
+LOST = (
     "the loss went out of bounds at {size} px after {step} steps and did not come back (last good: {loss:.4g}); "
     "lower the weights, or try another optimizer"
 )
@@ -45,6 +38,8 @@ class Progress:
         step: steps taken at this size, of `steps`; at 0 the size's programs have yet to be compiled.
         terms: the loss and its parts at the last step, or None at step 0.
         picture: `[h, w, 3]` in [0, 1], as it stands.
+        history: the terms of every step so far, as in `Stylized`.
+        state: all that the solver remembers. The solver takes it back with the next step: copy it to keep it.
     """
 
     size: int
@@ -54,6 +49,8 @@ class Progress:
     steps: int
     terms: Terms | None
     picture: np.ndarray
+    history: Terms
+    state: solver.State
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,108 +72,157 @@ class Stylized:
 
 def stylize(
     content: np.ndarray,
-    style: np.ndarray | Sequence[np.ndarray],
+    style: np.ndarray | Style | Sequence[np.ndarray | Style],
     *,
     network: Network | None = None,
     config: StyleConfig = DEFAULTS,
     seed: int = 0,
     start: np.ndarray | None = None,
     callback: Callable[[Progress], None] | None = None,
+    resume: Progress | None = None,
 ) -> Stylized:
     """Paint the content in the manner of the style (Gatys et al., arXiv 1508.06576).
 
     Args:
         content: `[H, W, 3]` RGB in [0, 1]; the result keeps its proportions.
-        style: one picture `[h, w, 3]`, or several, whose styles are blended.
+        style: one picture `[h, w, 3]` or measured `Style`, or several, which are blended.
         network: the recognition network; the embedded VGG-19 if there is none.
         config: what to compare and how to optimise.
         seed: of the noise, for starting points that have some.
         start: a picture `[h, w, 3]` to start from, where `config.init` has "picture".
         callback: called at the start of each size and after every few steps; whatever it raises ends the run.
+        resume: where to go on: what the callback of a run with the same arguments saw. The result is the same.
 
     Raises:
         PictureError: if a picture has the wrong shape, numbers out of range, or is too small.
-        ConfigError: if the settings do not fit the network or the number of styles.
+        ConfigError: if the settings do not fit the network, a measured style, or the number of styles.
         DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
     """
-    styles = [style] if isinstance(style, np.ndarray | jax.Array) else list(style)
+    styles = [style] if isinstance(style, np.ndarray | jax.Array | Style) else list(style)
     if not styles:
         raise PictureError("there is no style picture; expected at least one")
-    content, *styles = [_checked(picture) for picture in (content, *styles)]
-    start = start if start is None else _checked(start)
-    _check_scale("content", content, config.size)
-    for picture in styles:
-        _check_scale("style", picture, config.size * config.style_scale)
-    network = _prepare(network or load_network())
-    levels = schedule(config, *content.shape[:2])
-    picture, before, history = np.zeros(0), np.zeros(0), []
-    for level, (size, steps) in enumerate(levels):
-        target = _at_scale(content, size)
-        scaled = [_at_scale(style, size * config.style_scale) for style in styles]
-        if level == 0:
-            picture = starting_picture(config.init, target, scaled[0], start, seed=seed)
-        else:
-            picture = _enlarge(picture, before, target)
-        before = target
+    network = prepared(network or load_network())
+    content = check_content(content, config)
+    styles = [check_style(style, network, config) for style in styles]
+    start = start if start is None else check_picture(start)
 
-        objective = make_objective(network, config, target, scaled)
-        state, done, terms = solver.init(picture, optimizer=config.optimizer), 0, None
-        while True:
-            picture = np.clip(state.picture, 0, 1)
-            if callback:
-                callback(Progress(size, level, len(levels), done, steps, terms, picture))
-            if done == steps:
-                break
-            count = min(solver.CHUNK, steps - done)
-            state, chunk = solver.run(network, objective, state, count, optimizer=config.optimizer)
-            history.append(jax.tree.map(lambda values, count=count: np.asarray(values)[:count], chunk))
-            terms = jax.tree.map(lambda values: float(values[-1]), history[-1])
-            done += count
-            if state.failures >= min(_MAX_FAILURES, max(1, steps - 1)) or not np.isfinite(state.loss):
-                raise DivergedError(_LOST.format(size=size, step=done, loss=state.loss))
-    return Stylized(
-        image=picture,
-        history=jax.tree.map(lambda *chunks: np.concatenate(chunks), *history),
-        sizes=np.repeat(*np.transpose(levels)),
-        config=config,
-    )
+    def look(progress: Progress) -> None:
+        if is_lost(progress):
+            raise DivergedError(LOST.format(size=progress.size, step=progress.step, loss=progress.state.loss))
+        if callback:
+            callback(progress)
+
+    levels, progress = schedule(config, *content.shape[:2]), None
+    if resume:  # with a copy, because the solver takes its state
+        progress = replace(resume, state=jax.tree.map(lambda part: jax.device_put(np.array(part)), resume.state))
+    for level, (size, _) in list(enumerate(levels))[resume.level if resume else 0 :]:
+        target = at_scale(content, size)
+        statistics = statistics_at(network, config, styles, size)
+        if progress is None:
+            picture = starting_picture(config.init, target, statistics, style=styles[0], picture=start, seed=seed)
+            progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer))
+        elif progress.level < level:
+            picture = enlarge(progress.picture, at_scale(content, progress.size), target)
+            progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
+        objective = make_objective(network, config, target, statistics)
+        progress = optimise(progress, partial(solver.run, network, objective, optimizer=config.optimizer), look)
+    assert progress is not None
+    return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
 
 
-def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, int], ...]:
-    """The sizes from coarse to fine and the steps at each, `((longest side, steps), ...)`, for a content's shape."""
-    sizes = [config.size]
-    while sizes[0] // 2 >= _SMALLEST and min(fit(height, width, sizes[0] // 2)) >= _MIN_SHORT:
-        sizes.insert(0, sizes[0] // 2)
-    return tuple((size, config.steps if size == config.size else round(_COARSE_STEPS * config.steps)) for size in sizes)
+def begin(levels: Sequence[tuple[int, int]], level: int, state: solver.State, history: Terms | None = None) -> Progress:
+    """The moment before the first step of a level, with what happened at the levels before."""
+    size, steps = levels[level]
+    if history is None:
+        nothing: Any = np.zeros((*state.loss.shape, 0), np.float32)
+        history = Terms(*[nothing] * 5)
+    return Progress(size, level, len(levels), 0, steps, None, np.clip(state.picture, 0, 1), history, state)
 
 
-def _checked(picture: np.ndarray) -> np.ndarray:
-    picture = np.asarray(picture)
-    floats = np.issubdtype(picture.dtype, np.floating)
-    if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not floats:
-        raise PictureError(f"a picture is {picture.dtype} {list(picture.shape)}; expected floats [H, W, 3] in [0, 1]")
-    if not (picture.min() >= 0 and picture.max() <= 1):
-        raise PictureError(f"a picture's values go from {picture.min()} to {picture.max()}; expected 0 to 1")
-    return picture.astype(np.float32, copy=False)
-
-
-def _check_scale(name: str, picture: np.ndarray, longest: float) -> None:
-    height, width = fit(picture.shape[0], picture.shape[1], max(1, round(longest)))
-    if min(height, width) < MIN_SIDE:
-        raise PictureError(
-            f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
-            "make it larger, or choose a picture that is less long"
+def optimise(
+    progress: Progress,
+    advance: Callable[[solver.State, int], tuple[solver.State, Terms]],
+    look: Callable[[Progress], None],
+) -> Progress:
+    """Take the steps that are left at the present size, and `look` before, between and after their chunks."""
+    look(progress)
+    while progress.step < progress.steps:
+        count = min(solver.CHUNK, progress.steps - progress.step)
+        state, terms = advance(progress.state, count)
+        chunk = jax.tree.map(lambda values, count=count: np.asarray(values)[..., :count], terms)
+        progress = replace(
+            progress,
+            step=progress.step + count,
+            terms=jax.tree.map(lambda values: values[..., -1], chunk),
+            picture=np.clip(state.picture, 0, 1),
+            history=jax.tree.map(lambda *parts: np.concatenate(parts, -1), progress.history, chunk),
+            state=state,
         )
+        look(progress)
+    return progress
 
 
-def _at_scale(picture: np.ndarray, longest: float) -> np.ndarray:
-    """The picture with this longest side, or as much more as keeps `MIN_SIDE` on the other."""
-    height, width = picture.shape[:2]
-    enough = math.ceil(MIN_SIDE * max(height, width) / min(height, width))
-    return resize(picture, *fit(height, width, max(round(longest), enough)))
+def is_lost(progress: Progress) -> np.ndarray:
+    """Whether the last steps were all taken back, or never was there a number."""
+    failures = np.asarray(progress.state.failures) >= min(_MAX_FAILURES, max(1, progress.steps - 1))
+    return (failures | ~np.isfinite(progress.state.loss)) & (progress.step > 0)
 
 
-def _enlarge(picture: np.ndarray, content: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """A result at the next size, with some of the detail that the content `target` has beyond its smaller self."""
-    height, width = target.shape[:2]
-    return resize(picture, height, width) + _DETAIL * (target - resize(content, height, width))
+def prepared(network: Network) -> Network:
+    """The network with its kernels transformed, unless they are already."""
+    return network if network.prepared else _prepare(network)
+
+
+def check_content(content: np.ndarray, config: StyleConfig) -> np.ndarray:
+    """The content as float32; PictureError if it is no picture, or too small at the size of the result."""
+    content = check_picture(content)
+    check_scale("content", content, config.size)
+    return content
+
+
+def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
+    """The style, as float32 if it is a picture; an error if it is no picture or cannot be used with these settings."""
+    layers = [layer for layer, _ in config.style_layers]
+    check_layers(network.architecture, layers)
+    if isinstance(style, Style):
+        check_fits(style, network, layers)
+        return style
+    picture = check_picture(style)
+    check_scale("style", picture, config.size * config.style_scale)
+    return picture
+
+
+def statistics_at(
+    network: Network, config: StyleConfig, styles: Sequence[np.ndarray | Style], size: int
+) -> StyleStatistics:
+    """What is wanted of a result of this size: the statistics of all styles, blended."""
+    longest, layers = size * config.style_scale, tuple(layer for layer, _ in config.style_layers)
+
+    def at_size(style: np.ndarray | Style) -> StyleStatistics:
+        return style.at(longest) if isinstance(style, Style) else measure(network, at_scale(style, longest), layers)
+
+    return blend([at_size(style) for style in styles], config.style_blend)
+
+
+def measure_style(picture: np.ndarray, *, network: Network | None = None, config: StyleConfig = DEFAULTS) -> Style:
+    """Measure a style picture `[H, W, 3]` once, for use in place of the picture in any number of runs.
+
+    It is measured at every size that a run with these settings goes through, whatever the content's proportions.
+
+    Raises:
+        PictureError: if it is no picture, or too small.
+        ConfigError: if the settings do not fit the network.
+    """
+    network = prepared(network or load_network())
+    layers = tuple(layer for layer, _ in config.style_layers)
+    check_layers(network.architecture, layers)
+    picture = check_picture(picture)
+    check_scale("style", picture, config.size * config.style_scale)
+    sizes = [size * config.style_scale for size, _ in schedule(config, 1, 1)]
+    return Style(
+        statistics=tuple(measure(network, at_scale(picture, size), layers) for size in sizes),
+        sizes=tuple(round(size) for size in sizes),
+        architecture=network.architecture,
+        pooling=network.pooling,
+        digest=network.digest,
+    )

@@ -15,8 +15,9 @@ from jaxstyle import cli_system
 from jaxstyle.cli import main
 from jaxstyle.images import fit
 from jaxstyle.objective import Terms
+from jaxstyle.pyramid import schedule
 from jaxstyle.solver import CHUNK
-from jaxstyle.stylize import Progress, Stylized, schedule
+from jaxstyle.stylize import Progress, Stylized
 
 CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"
 # Layers whose programs compile in a second or two.
@@ -70,7 +71,7 @@ def pretend(end: Callable[[], None] = lambda: None):
             for step in [*range(0, steps, CHUNK), steps]:
                 terms = Terms(*np.arange(5.0) + step) if step else None
                 picture = np.full(shape, step / steps, np.float32)
-                callback(Progress(size, level, len(levels), step, steps, terms, picture))
+                callback(Progress(size, level, len(levels), step, steps, terms, picture, None, None))
         end()
         total = sum(steps for _, steps in levels)
         history = Terms(*(np.linspace(index + 1, 0.5, total) for index in range(5)))

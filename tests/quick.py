@@ -1,6 +1,6 @@
 """The main path with one layer of the network, which compiles in a second, and what tests of it have in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +8,8 @@ import jax
 import numpy as np
 
 from jaxstyle import Network, StyleConfig, Stylized, stylize
+from jaxstyle.objective import Objective, make_objective
+from jaxstyle.styles import blend, measure
 
 QUICK = StyleConfig(size=64, steps=6, content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),))
 
@@ -16,6 +18,15 @@ def run(network: Network, content: np.ndarray, style: Any, **options: Any) -> St
     """`stylize` with the settings QUICK, unless others are given, and the network's first layer."""
     first = network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
     return stylize(content, style, network=first, **{"config": QUICK} | options)
+
+
+def objective_of(
+    network: Network, config: StyleConfig, content: np.ndarray, styles: Sequence[np.ndarray], **options: Any
+) -> Objective:
+    """The objective of pictures as they are, with styles blended as the settings say."""
+    layers = tuple(layer for layer, _ in config.style_layers)
+    statistics = blend([measure(network, style, layers) for style in styles], config.style_blend)
+    return make_objective(network, config, content, statistics, **options)
 
 
 @contextmanager

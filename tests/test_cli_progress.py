@@ -21,7 +21,7 @@ LOOKS = [
 
 def progress(level: int, step: int, terms: Terms | None = None) -> Progress:
     size, steps = LEVELS[level]
-    return Progress(size, level, len(LEVELS), step, steps, terms, np.zeros((size, size, 3)))
+    return Progress(size, level, len(LEVELS), step, steps, terms, np.zeros((size, size, 3)), None, None)
 
 
 def test_seconds_by_size():

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import naive
 import numpy as np
 import pytest
+from quick import objective_of
 
 from jaxstyle import ConfigError, Network, StyleConfig
-from jaxstyle.objective import Objective, Terms, make_objective
+from jaxstyle.objective import Objective, Terms
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 NORMALISATIONS = ("relative", "gatys")
@@ -73,7 +74,7 @@ def torch_objective(network: Network, reference: Reference) -> Objective:
     config = StyleConfig(
         content_weight=reference.positions / content, style_weight=1 / style, colour_weight=0, normalisation="gatys"
     )
-    return make_objective(network, config, reference.picture("content"), [reference.picture("style")])
+    return objective_of(network, config, reference.picture("content"), [reference.picture("style")])
 
 
 class TestAgainstTorch:
@@ -131,7 +132,7 @@ class TestWholeObjective:
     def test_value_and_gradient_are_those_of_the_definitions(self, network: Network, normalisation: str) -> None:
         config = replace(SHALLOW, normalisation=normalisation)
         picture, content, style = random_picture(9, 10, 0), random_picture(9, 10, 1), random_picture(7, 12, 2)
-        objective = make_objective(network, config, jnp.asarray(content), [jnp.asarray(style)])
+        objective = objective_of(network, config, jnp.asarray(content), [jnp.asarray(style)])
         terms, gradient = terms_and_gradient(network, objective, jnp.asarray(picture))
 
         def naive_total(picture: np.ndarray) -> float:
@@ -146,14 +147,14 @@ class TestWholeObjective:
 
     def test_terms_without_weight_do_not_count_but_are_told(self, network: Network) -> None:
         config = replace(SHALLOW, content_weight=0, tv_weight=0)
-        objective = make_objective(network, config, random_picture(9, 10, 1), [random_picture(7, 12, 2)])
+        objective = objective_of(network, config, random_picture(9, 10, 1), [random_picture(7, 12, 2)])
         terms, _ = terms_and_gradient(network, objective, random_picture(9, 10, 0))
         assert terms.total == pytest.approx(2 * float(terms.style) + 0.7 * float(terms.colour), rel=1e-5)
         assert terms.content > 0 and terms.tv > 0
 
     def test_content_is_nothing_at_the_content_and_style_and_colour_at_the_style(self, network: Network) -> None:
         content, style = random_picture(9, 10, 1), random_picture(9, 10, 2) ** 2
-        objective = make_objective(network, SHALLOW, content, [style])
+        objective = objective_of(network, SHALLOW, content, [style])
         at_content, _ = terms_and_gradient(network, objective, content)
         at_style, _ = terms_and_gradient(network, objective, style)
         assert at_content.content < 1e-9 and at_content.style > 1e-3 and at_content.colour > 1e-3
@@ -161,20 +162,20 @@ class TestWholeObjective:
 
     def test_colour_is_measured_in_the_distance_of_the_mean_colour(self, network: Network) -> None:
         style = random_picture(7, 12, 2) ** 2
-        objective = make_objective(network, SHALLOW, random_picture(9, 10, 1), [style])
+        objective = objective_of(network, SHALLOW, random_picture(9, 10, 1), [style])
         flat = np.broadcast_to(style.mean((0, 1)), (9, 10, 3))
         terms, _ = terms_and_gradient(network, objective, flat)
         assert terms.colour == pytest.approx(1, rel=1e-2)
 
     def test_flat_black_pictures_have_finite_terms(self, network: Network) -> None:
         black = np.zeros((9, 10, 3), np.float32)
-        terms, gradient = terms_and_gradient(network, make_objective(network, SHALLOW, black, [black]), black)
+        terms, gradient = terms_and_gradient(network, objective_of(network, SHALLOW, black, [black]), black)
         assert all(np.isfinite(value) for value in jax.tree.leaves(terms)) and np.isfinite(gradient).all()
 
     @pytest.mark.parametrize("missing", ["content_layers", "style_layers"])
     def test_either_kind_of_layers_may_be_missing(self, network: Network, missing: str) -> None:
         config = replace(SHALLOW, **{missing: ()})
-        objective = make_objective(network, config, random_picture(9, 10, 1), [random_picture(7, 12, 2)])
+        objective = objective_of(network, config, random_picture(9, 10, 1), [random_picture(7, 12, 2)])
         terms, gradient = terms_and_gradient(network, objective, random_picture(9, 10, 0))
         assert getattr(terms, missing.removesuffix("_layers")) == 0
         assert terms.total > 0 and np.isfinite(gradient).all() and gradient.any()
@@ -182,11 +183,11 @@ class TestWholeObjective:
     def test_unknown_layers_are_named(self, network: Network) -> None:
         config = StyleConfig(style_layers=(("relu1_1", 1.0), ("relu9_9", 1.0)))
         with pytest.raises(ConfigError, match="relu9_9"):
-            make_objective(network, config, random_picture(16, 16, 0), [random_picture(16, 16, 1)])
+            objective_of(network, config, random_picture(16, 16, 0), [random_picture(16, 16, 1)])
 
     def test_vmap_over_pictures_and_over_objectives(self, network: Network) -> None:
         contents, pictures = ([random_picture(9, 10, seed) for seed in seeds] for seeds in ((1, 2), (3, 4)))
-        objectives = [make_objective(network, SHALLOW, content, [random_picture(7, 12, 5)]) for content in contents]
+        objectives = [objective_of(network, SHALLOW, content, [random_picture(7, 12, 5)]) for content in contents]
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *objectives)
         mapped = jax.jit(jax.vmap(lambda network, objective, x: objective.terms(network, x), in_axes=(None, 0, 0)))
         found = mapped(network, stacked, np.stack(pictures))
@@ -200,7 +201,7 @@ class TestStyles:
     STYLES = (random_picture(7, 12, 0), random_picture(11, 8, 1) ** 3)
 
     def blend(self, network: Network, *shares: float, styles: Sequence[np.ndarray] = STYLES) -> Objective:
-        return make_objective(network, replace(SHALLOW, style_blend=shares), random_picture(9, 10, 2), styles)
+        return objective_of(network, replace(SHALLOW, style_blend=shares), random_picture(9, 10, 2), styles)
 
     def test_a_blend_is_the_weighted_mean_of_targets(self, network: Network) -> None:
         blend = self.blend(network, 1, 3)
@@ -237,7 +238,7 @@ class TestStyles:
 
 class TestPytree:
     def test_leaves_are_arrays_and_survive_flattening(self, network: Network) -> None:
-        objective = make_objective(network, SHALLOW, random_picture(9, 10, 0), [random_picture(7, 12, 1)])
+        objective = objective_of(network, SHALLOW, random_picture(9, 10, 0), [random_picture(7, 12, 1)])
         leaves, structure = jax.tree.flatten(objective)
         assert all(isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32 for leaf in leaves)
         again = jax.tree.unflatten(structure, [np.array(leaf) for leaf in leaves])
@@ -252,9 +253,7 @@ class TestPytree:
         )
         totals, compiled = [], []
         for config, seed, size in ((configs[0], 0, 7), (configs[0], 3, 7), (configs[1], 3, 8)):
-            objective = make_objective(
-                network, config, random_picture(9, 10, seed), [random_picture(size, 12, seed + 1)]
-            )
+            objective = objective_of(network, config, random_picture(9, 10, seed), [random_picture(size, 12, seed + 1)])
             totals.append(float(terms_and_gradient(network, objective, picture)[0].total))
             compiled.append(terms_and_gradient._cache_size())
         assert compiled[0] == compiled[1] == compiled[2]

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from quick import objective_of
 
 from jaxstyle import Network, StyleConfig, solver
-from jaxstyle.objective import Terms, make_objective
+from jaxstyle.objective import Terms
 
 SHAPE = (2, 3, 3)
 OPTIMIZERS = ("lbfgs", "adam")
@@ -252,7 +253,7 @@ class TestCompilation:
         before = solver.run._cache_size()
         for steps, content_weight in ((1, 0.1), (7, 0.1), (10, 3.0)):
             other = StyleConfig(**vars(config) | {"content_weight": content_weight})
-            objective = make_objective(network, other, picture + 0.01 * steps, [style])
+            objective = objective_of(network, other, picture + 0.01 * steps, [style])
             state = solver.init(picture, optimizer="lbfgs")
             for _ in range(2):
                 state, _ = solver.run(network, objective, state, steps, optimizer="lbfgs")

@@ -15,7 +15,7 @@ from quick import QUICK, compilations, run
 from jaxstyle import DivergedError, Network, Progress, StyleConfig, Stylized, stylize
 from jaxstyle.images import MIN_SIDE, fit
 from jaxstyle.objective import Terms
-from jaxstyle.stylize import schedule
+from jaxstyle.pyramid import schedule
 
 WHOLE = StyleConfig(size=64, steps=6)
 

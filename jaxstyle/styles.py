@@ -1,0 +1,130 @@
+"""What is kept of a style picture: statistics of its features and colours, at one size or at all sizes of a run.
+
+All of them are means over positions. The statistics of several pictures together, or of a blend of them, are therefore
+the weighted mean of theirs.
+"""
+
+import math
+import operator
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import flax.struct
+import jax
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.networks import Network
+from jaxstyle.statistics import colour_moments, gram_matrix
+
+Layers = dict[str, jax.Array]
+STYLE_LAYERS = tuple(layer for layer, _ in StyleConfig().style_layers)
+
+# Strokes may come out larger or smaller by this factor before a measured style counts as unknown at a size.
+_NEAR = 1.5
+
+
+@flax.struct.dataclass
+class StyleStatistics:
+    """A style picture at one size.
+
+    Attributes:
+        grams: Gram matrices by layer, `[C, C]`.
+        colour: moments of its colour distribution, `[13, 8]`.
+        mean, second: of its colours c, the means of c, `[3]`, and of c c^T, `[3, 3]`.
+    """
+
+    grams: Layers
+    colour: jax.Array
+    mean: jax.Array
+    second: jax.Array
+
+
+@flax.struct.dataclass
+class Style:
+    """A style picture at the sizes of an optimisation, measured once for many: a pytree, made by `measure_style`.
+
+    Attributes:
+        statistics: at each of `sizes`.
+        sizes: the longest sides that the picture had, coarse to fine.
+        architecture, pooling, digest: the network that measured it; see `Network`.
+    """
+
+    statistics: tuple[StyleStatistics, ...]
+    sizes: tuple[int, ...] = flax.struct.field(pytree_node=False)
+    architecture: str = flax.struct.field(pytree_node=False)
+    pooling: str = flax.struct.field(pytree_node=False)
+    digest: str = flax.struct.field(pytree_node=False)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers whose Gram matrices are there."""
+        return tuple(self.statistics[0].grams)
+
+    def at(self, longest: float) -> StyleStatistics:
+        """The statistics at the measured size that is nearest to this longest side in pixels.
+
+        Raises:
+            ConfigError: if that is half as large again, or more, in either direction.
+        """
+        apart = [abs(math.log(size / longest)) for size in self.sizes]
+        if min(apart) > math.log(_NEAR):
+            sizes = ", ".join(map(str, self.sizes))
+            raise ConfigError(
+                f"the style was measured at {sizes} px and is needed at {round(longest)} px; measure it at that size"
+            )
+        return self.statistics[apart.index(min(apart))]
+
+
+def style_targets(network: Network, picture: jax.Array, layers: Sequence[str] = STYLE_LAYERS) -> Layers:
+    """A: the Gram matrices of a style picture `[H, W, 3]` by layer, each `[C, C]`.
+
+    Gram matrices are means over positions: a blend of styles is a weighted mean of their targets.
+    """
+    return {layer: gram_matrix(value) for layer, value in network.features(picture, layers).items()}
+
+
+@partial(jax.jit, static_argnames="layers")
+def measure(network: Network, picture: jax.Array, layers: tuple[str, ...]) -> StyleStatistics:
+    """The statistics of a style picture `[H, W, 3]` as it is."""
+    mean, second = colour_mean(picture)
+    return StyleStatistics(style_targets(network, picture, layers), colour_moments(picture), mean, second)
+
+
+def colour_mean(picture: Any) -> tuple[Any, Any]:
+    """The means of a picture's colours c, `[3]`, and of c c^T, `[3, 3]`; of a NumPy array in NumPy."""
+    colours = picture.reshape(-1, 3)
+    return colours.mean(0), colours.T @ colours / colours.shape[0]
+
+
+def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -> StyleStatistics:
+    """The statistics of several styles together, each with its share; only their ratios matter, equal without.
+
+    Raises:
+        ConfigError: if there are not as many shares as styles.
+    """
+    if shares and len(shares) != len(statistics):
+        raise ConfigError(
+            f"style_blend has {len(shares)} weights for {len(statistics)} style pictures; expected one for each"
+        )
+    shares = shares or (1.0,) * len(statistics)
+    shares = [share / sum(shares) for share in shares]
+    return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *statistics)
+
+
+def check_fits(style: Style, network: Network, layers: Sequence[str]) -> None:
+    """Raise ConfigError unless the style was measured with this network, in every one of these layers."""
+    for name in ("architecture", "pooling", "digest"):
+        found, expected = getattr(style, name), getattr(network, name)
+        if found != expected:
+            what = "weights with the SHA-256" if name == "digest" else name
+            raise ConfigError(
+                f"the style was measured by a network of another kind ({what} {found}; this one has {expected}); "
+                "use that network, or measure the style again with this one"
+            )
+    if missing := [layer for layer in layers if layer not in style.layers]:
+        raise ConfigError(
+            f"the style was not measured in {', '.join(missing)}, only in {', '.join(style.layers)}; "
+            "choose style layers among these, or measure it again"
+        )
