@@ -164,31 +164,23 @@ def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> 
 
 
 def make_objective(
-    network: Network,
-    config: StyleConfig,
-    content: ArrayLike,
-    style: StyleStatistics,
-    *,
-    extent: ArrayLike | None = None,
+    config: StyleConfig, content: Layers, style: StyleStatistics, *, extent: ArrayLike | None = None
 ) -> Objective:
-    """The objective of a content picture `[H, W, 3]`, padded beyond its extent if that is given, and a style.
+    """The objective of a content's targets, in the layers of the settings, and a style.
 
-    Raises:
-        ConfigError: for a layer that the network does not have.
+    With an extent `[2]`, the content and all pictures to come are padded beyond that height and width.
     """
     weights = {name: getattr(config, f"{name}_weight") for name in ("content", "style", "colour", "tv")}
-    content_layers, style_layers = dict(config.content_layers), dict(config.style_layers)
-    extent = None if extent is None else jnp.asarray(extent, jnp.int32)
     flat = colour_moments(style.mean.reshape(1, 1, 3))
     return Objective(
-        content=content_targets(network, content, tuple(content_layers), extent=extent),
-        style={layer: style.grams[layer] for layer in style_layers},
+        content=content,
+        style={layer: style.grams[layer] for layer, _ in config.style_layers},
         colour=style.colour,
         colour_unit=colour_distance(style.colour, flat) + _TINY,
-        content_layers=_arrays(_shares(content_layers)),
-        style_layers=_arrays(_shares(style_layers)),
+        content_layers=_arrays(_shares(dict(config.content_layers))),
+        style_layers=_arrays(_shares(dict(config.style_layers))),
         weights=_arrays(weights),
-        extent=extent,
+        extent=None if extent is None else jnp.asarray(extent, jnp.int32),
         normalisation=config.normalisation,
     )
 

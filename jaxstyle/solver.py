@@ -99,11 +99,10 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     return State(trial, picture, gradient, total, memory, radius, failures), terms
 
 
-@partial(jax.jit, static_argnames="optimizer", donate_argnames="state")
-def run(
+def advance(
     network: Network, objective: Objective, state: State, steps: jax.Array, *, optimizer: str
 ) -> tuple[State, Terms]:
-    """Take `steps` steps, at most `CHUNK`, in one compiled call for any number of them.
+    """Take `steps` steps, at most `CHUNK`; one program does for any number of them.
 
     Returns:
         The state after them, and the terms of each step, `[CHUNK]`, of which the first `steps` are filled in.
@@ -116,6 +115,9 @@ def run(
 
     history = Terms(*(jnp.zeros(CHUNK) for _ in range(5)))
     return jax.lax.fori_loop(0, steps, body, (state, history))
+
+
+run = jax.jit(advance, static_argnames="optimizer", donate_argnames="state")
 
 
 def descend(network: Network, objective: Objective, picture: jax.Array, steps: int, *, optimizer: str) -> jax.Array:

@@ -12,7 +12,7 @@ from jaxstyle import solver
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError, PictureError
 from jaxstyle.networks import Network, check_layers
-from jaxstyle.objective import Terms, make_objective
+from jaxstyle.objective import Terms, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule
 from jaxstyle.starts import starting_picture
 from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, measure
@@ -62,12 +62,14 @@ class Stylized:
         history: the terms of every step, in order through all sizes, as NumPy arrays `[steps]`.
         sizes: the longest side at each of those steps, `[steps]`.
         config: the settings that made it.
+        error: why the image is only the last good one; None if it is finished, as those of `stylize` always are.
     """
 
     image: np.ndarray
     history: Terms
     sizes: np.ndarray
     config: StyleConfig
+    error: DivergedError | None = None
 
 
 def stylize(
@@ -124,7 +126,8 @@ def stylize(
         elif progress.level < level:
             picture = enlarge(progress.picture, at_scale(content, progress.size), target)
             progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
-        objective = make_objective(network, config, target, statistics)
+        contents = content_targets(network, target, tuple(layer for layer, _ in config.content_layers))
+        objective = make_objective(config, contents, statistics)
         progress = optimise(progress, partial(solver.run, network, objective, optimizer=config.optimizer), look)
     assert progress is not None
     return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
@@ -183,7 +186,6 @@ def check_content(content: np.ndarray, config: StyleConfig) -> np.ndarray:
 def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
     """The style, as float32 if it is a picture; an error if it is no picture or cannot be used with these settings."""
     layers = [layer for layer, _ in config.style_layers]
-    check_layers(network.architecture, layers)
     if isinstance(style, Style):
         check_fits(style, network, layers)
         return style

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxstyle import Network, StyleConfig, Stylized, stylize
-from jaxstyle.objective import Objective, make_objective
+from jaxstyle.objective import Objective, content_targets, make_objective
 from jaxstyle.styles import blend, measure
 
 QUICK = StyleConfig(size=64, steps=6, content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),))
@@ -21,12 +21,12 @@ def run(network: Network, content: np.ndarray, style: Any, **options: Any) -> St
 
 
 def objective_of(
-    network: Network, config: StyleConfig, content: np.ndarray, styles: Sequence[np.ndarray], **options: Any
+    network: Network, config: StyleConfig, content: np.ndarray, styles: Sequence[np.ndarray], extent: Any = None
 ) -> Objective:
     """The objective of pictures as they are, with styles blended as the settings say."""
-    layers = tuple(layer for layer, _ in config.style_layers)
+    contents, layers = (tuple(layer for layer, _ in layers) for layers in (config.content_layers, config.style_layers))
     statistics = blend([measure(network, style, layers) for style in styles], config.style_blend)
-    return make_objective(network, config, content, statistics, **options)
+    return make_objective(config, content_targets(network, content, contents, extent=extent), statistics, extent=extent)
 
 
 @contextmanager
