@@ -1,11 +1,12 @@
 """Neural style transfer by optimisation, in JAX."""
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureError, WeightsError
+from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureError, StyleError, WeightsError
 from jaxstyle.images import read_image, write_image
 from jaxstyle.networks import Network
 from jaxstyle.objective import content_loss, content_targets, style_loss
 from jaxstyle.statistics import gram_matrix
+from jaxstyle.style_files import load_style, save_style
 from jaxstyle.styles import Style, style_targets
 from jaxstyle.stylize import Progress, Stylized, measure_style, stylize
 from jaxstyle.weights import load_network
@@ -21,14 +22,17 @@ __all__ = [
     "Progress",
     "Style",
     "StyleConfig",
+    "StyleError",
     "Stylized",
     "WeightsError",
     "content_loss",
     "content_targets",
     "gram_matrix",
     "load_network",
+    "load_style",
     "measure_style",
     "read_image",
+    "save_style",
     "style_loss",
     "style_targets",
     "stylize",

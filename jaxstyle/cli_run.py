@@ -21,6 +21,7 @@ from jaxstyle.images import Picture, check_writable, resize, write_image
 from jaxstyle.networks import Network
 from jaxstyle.objective import Terms
 from jaxstyle.pyramid import schedule
+from jaxstyle.styles import Style
 from jaxstyle.stylize import Progress, Stylized, stylize
 
 _THREAD = "stylize"
@@ -32,7 +33,7 @@ class Job:
     """All that a stylisation needs, and where it goes; `about` tells in plain values what it is made of."""
 
     content: Picture
-    styles: list[np.ndarray]
+    styles: list[np.ndarray | Style]
     start: np.ndarray | None
     network: Network
     config: StyleConfig

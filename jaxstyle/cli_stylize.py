@@ -1,7 +1,6 @@
 """`jaxstyle stylize`: options and files in, everything checked, one job out."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -9,20 +8,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from jaxstyle import weights
+from jaxstyle.cli_inputs import (
+    DEFAULT_NETWORK,
+    check_replaces_none,
+    network_record,
+    read_network,
+    read_opaque,
+    read_styles,
+)
 from jaxstyle.cli_options import NAMED_STARTS, numbers, starts, weighted, written
 from jaxstyle.cli_run import Job, run
 from jaxstyle.cli_system import device, device_name, versions
 from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, StyleConfig
-from jaxstyle.errors import ConfigError
 from jaxstyle.images import Picture, read_picture
-from jaxstyle.networks import POOLINGS, Network, check_layers
+from jaxstyle.networks import POOLINGS
 from jaxstyle.stylize import DEFAULTS
 
-_DEFAULT_NETWORK = "vgg19"
 _MATTERS, _STYLES, _SEARCH, _NETWORK = "What matters", "Style pictures", "Optimisation", "Network"
 
 
@@ -36,7 +40,10 @@ def _option(flag: str, panel: str | None, help_text: str, choices: Sequence[str]
 def stylize_command(
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint, such as a photograph.")],
     styles: Annotated[
-        list[Path], typer.Argument(metavar="STYLE", help="The picture, or pictures, in whose manner to paint it.")
+        list[Path],
+        typer.Argument(
+            metavar="STYLE", help="The pictures, or saved styles (.safetensors), in whose manner to paint it."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="The result: .png, .jpg, .webp, .tiff or .bmp.")
@@ -112,7 +119,7 @@ def stylize_command(
             f"{', '.join(weights.NAMES)}.",
             weights.NAMES,
             metavar="NAME",
-            show_default=_DEFAULT_NETWORK,
+            show_default=DEFAULT_NETWORK,
         ),
     ] = None,
     weights_file: Annotated[
@@ -138,14 +145,15 @@ def stylize_command(
         optimizer=optimizer,
         steps=steps,
     )
-    _refuse_to_replace_inputs(output, [content, *styles, *([start] if start else [])])
+    check_replaces_none(output, [content, *styles, *([start] if start else [])])
     found = device()
-    loaded = _load(network, weights_file, pooling, config)
+    loaded = read_network(network, weights_file, pooling, config)
     picture = read_picture(content, size=size)
+    read, saved = read_styles(styles, loaded, config, background)
     job = Job(
         content=picture if background is None else Picture(picture.over(background)),
-        styles=[_opaque(style, round(size * style_scale), background) for style in styles],
-        start=_opaque(start, size, background) if start else None,
+        styles=read,
+        start=read_opaque(start, size, background) if start else None,
         network=loaded,
         config=config,
         seed=seed,
@@ -155,14 +163,10 @@ def stylize_command(
         about={
             "content": content.name,
             "styles": [style.name for style in styles],
+            "saved_styles": saved,
             "start": start.name if start else None,
             "settings": asdict(config) | {"seed": seed, "background": background},
-            "network": {
-                "name": weights_file.name if weights_file else network or _DEFAULT_NETWORK,
-                "architecture": loaded.architecture,
-                "pooling": pooling,
-                "sha256": loaded.digest,
-            },
+            "network": network_record(loaded, network, weights_file),
             "device": found,
             "versions": versions(),
         },
@@ -172,26 +176,3 @@ def stylize_command(
         typer.echo(f"{content.name} at {width} x {height} pixels, on {device_name(found)}", err=True)
     record = run(job, began)
     typer.echo(json.dumps(record, indent=2) if as_json else output)
-
-
-def _load(name: str | None, file: Path | None, pooling: str, config: StyleConfig) -> Network:
-    """The network that was asked for, which has every layer that was asked for."""
-    if name and file:
-        raise ConfigError("--network and --weights exclude each other; give one of them")
-    if name and name not in weights.NAMES:
-        raise ConfigError(f"--network is {name!r}; expected one of {', '.join(weights.NAMES)}, or --weights FILE")
-    network = weights.load_network(file or name or _DEFAULT_NETWORK, pooling=pooling)
-    check_layers(network.architecture, [layer for layer, _ in (*config.content_layers, *config.style_layers)])
-    return network
-
-
-def _opaque(file: Path, size: int, background: str | None) -> np.ndarray:
-    return read_picture(file, size=max(size, 1)).over("white" if background is None else background)
-
-
-def _refuse_to_replace_inputs(output: Path, inputs: Sequence[Path]) -> None:
-    """Not even with --overwrite: the photograph may be the only copy."""
-    output, *inputs = [file.expanduser() for file in (output, *inputs)]
-    for file in inputs:
-        if output.exists() and file.exists() and os.path.samefile(output, file):
-            raise ConfigError(f"{output} is one of the pictures to read; choose another name for the result")

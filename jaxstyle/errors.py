@@ -6,6 +6,7 @@ that line and exits with the kind's `exit_code`; nothing below it ever needs a t
     JaxStyleError
     ├── PictureError     a picture cannot be read, is too small, or cannot be written
     ├── WeightsError     a weights file is missing, damaged, or does not fit its network
+    ├── StyleError       a saved style cannot be read, is damaged, or cannot be written
     ├── ConfigError      a setting is unknown, out of range, or contradicts another
     └── DivergedError    the optimisation left the finite numbers and could not be brought back
 """
@@ -27,6 +28,12 @@ class WeightsError(JaxStyleError):
     """A weights file is missing, damaged, or does not fit its network."""
 
     exit_code = 4
+
+
+class StyleError(JaxStyleError):
+    """A saved style cannot be read, is damaged, or cannot be written."""
+
+    exit_code = 6
 
 
 class ConfigError(JaxStyleError, ValueError):

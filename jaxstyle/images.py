@@ -5,13 +5,11 @@ holds comes back upright (EXIF), in sRGB (ICC), from its first frame or page. Ev
 """
 
 import io
-import os
-import stat
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,8 @@ from PIL import Image, ImageCms, ImageColor, ImageOps, TiffImagePlugin, Unidenti
 from PIL.PngImagePlugin import PngInfo
 
 from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.files import PathLike, check_regular, find_target, naming, write_whole
 
-PathLike = str | os.PathLike[str]
 MIN_SIDE = 16  # pixels: what a VGG's four poolings before relu5_1 shrink to one position
 
 # A closed list: others of Pillow's readers run outside programs (EPS) or take anything for a picture (TGA).
@@ -77,7 +75,7 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
     Raises PictureError when the file is missing, unreadable, no picture, damaged or larger than Pillow thinks safe,
     or when its shortest side is, or at this `size` would become, less than `MIN_SIDE`.
     """
-    with _naming(path, "read") as file:
+    with naming(path, "read", PictureError) as file:
         rgb, alpha = _load(file)
         height, width = _target_size(rgb.shape[0], rgb.shape[1], size)
         if alpha is None:
@@ -110,7 +108,7 @@ def fit(height: int, width: int, longest: int) -> tuple[int, int]:
 
 def check_writable(path: PathLike, *, overwrite: bool = False, alpha: bool = False) -> None:
     """Raises, before any work, what `write_image` would about the path, or about transparency in it if `alpha`."""
-    with _naming(path, "written") as file:
+    with naming(path, "written", PictureError) as file:
         tempfile.TemporaryFile(dir=_target(file, overwrite=overwrite, alpha=alpha).parent).close()
 
 
@@ -130,28 +128,14 @@ def write_image(
     Raises PictureError for an unknown suffix, a file that exists (unless `overwrite`), a folder that is missing or
     read-only, a full disk, transparency in a format that has none, or an array that is no picture.
     """
-    with _naming(path, "written") as file:
+    with naming(path, "written", PictureError) as file:
         target = _target(file, overwrite=overwrite, alpha=alpha is not None)
-        _write_whole(target, _encode(_quantise(picture, alpha), file.suffix.lower(), metadata or {}))
-
-
-@contextmanager
-def _naming(path: PathLike, done: str) -> Iterator[Path]:
-    """Yields the path with ~ expanded; what goes wrong inside becomes one printable line with the path in front."""
-    try:
-        yield Path(os.path.expanduser(path))
-    except (OSError, PictureError) as error:
-        found = str(error)
-        if isinstance(error, OSError):
-            found = f"cannot be {done} ({error.strerror}); expected a file that can: check name, permissions and disk"
-        line = " ".join(f"{os.fspath(path)}: {found}".split())
-        raise PictureError("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)) from error
+        write_whole(target, _encode(_quantise(picture, alpha), file.suffix.lower(), metadata or {}))
 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Colour `[H, W, 3]` and alpha `[H, W]` or None, at the file's own size."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise PictureError(f"is a folder, a device or a pipe; {_EXPECTED}: name a file")
+    check_regular(path, PictureError, f"{_EXPECTED}: name a file")
     with path.open("rb") as file:
         if not (head := file.read(64)):
             raise PictureError(f"is empty (0 bytes); {_EXPECTED}: fetch or export it again")
@@ -244,21 +228,13 @@ def _target_size(height: int, width: int, size: int | None) -> tuple[int, int]:
 
 
 def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
-    """The real file to write, if the path allows it: replacing a symbolic link would cut it from what it points to."""
+    """The real file to write, if the path allows it."""
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         raise PictureError(f"ends in {suffix!r}; expected one of {' '.join(_WRITERS)}: choose a name that ends so")
     if alpha and suffix in (".jpg", ".jpeg", ".bmp"):
         raise PictureError(f"{suffix} holds no transparency; expected .png, .webp or .tiff, or a picture without it")
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise PictureError(f"{target.parent} is not a folder; expected one to write to: create it or choose another")
-    with suppress(FileNotFoundError):
-        if not stat.S_ISREG(target.stat().st_mode):
-            raise PictureError("is a folder, a device or a pipe; expected the name of a file: choose another name")
-        if not overwrite:
-            raise PictureError("exists already; expected a new name: choose another or ask for it to be overwritten")
-    return target
+    return find_target(path, PictureError, overwrite=overwrite)
 
 
 def _quantise(picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -284,16 +260,3 @@ def _encode(levels: np.ndarray, suffix: str, metadata: Mapping[str, str]) -> byt
     except (OSError, ValueError) as error:  # such as more pixels a side than the format can count
         raise PictureError(f"{suffix} cannot hold this picture ({error}); use .png or .tiff") from error
     return encoded.getvalue()
-
-
-def _write_whole(target: Path, data: bytes) -> None:
-    """The bytes under a temporary name beside the target, then in its place."""
-    temporary = target.with_name(f".jaxstyle-{os.urandom(8).hex()}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

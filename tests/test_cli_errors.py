@@ -160,7 +160,7 @@ def test_a_disk_that_is_full_or_read_only_at_the_end(folder, monkeypatch, number
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(cli_run, "stylize", pretend())
-    monkeypatch.setattr(images.os, "fsync", fail)
+    monkeypatch.setattr("os.fsync", fail)
     for options in ("", " --save-every 10", " --json"):
         code, line = refused(folder, PAIR + options)
         assert code == PICTURE and os.strerror(number) in line

@@ -17,17 +17,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Data flows down this list, so a module may import only itself and what stands above it.
 ORDER = (
     ("errors",),
+    ("files",),
     ("config", "conv", "images"),
     ("networks",),
     ("weights", "statistics", "pyramid"),
     ("styles",),
-    ("objective", "starts"),
+    ("objective", "starts", "style_files"),
     ("solver",),
     ("stylize",),
     ("batch", "stylizer"),
     ("cli_options", "cli_progress", "cli_system"),
-    ("cli_run",),
-    ("cli_stylize", "cli_weights"),
+    ("cli_inputs", "cli_run"),
+    ("cli_style", "cli_stylize", "cli_weights"),
     ("cli",),
     ("__main__",),
 )

@@ -16,6 +16,7 @@ import safetensors
 import safetensors.numpy
 
 from jaxstyle.errors import WeightsError
+from jaxstyle.files import find_target, naming, write_whole
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 
 FORMAT = "jaxstyle-weights-1"
@@ -134,25 +135,9 @@ def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
     # One entry, because safetensors writes several in an order that changes from run to run.
     metadata = {"jaxstyle": json.dumps(record)}
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
-    write_atomically(path, safetensors.numpy.save(tensors, metadata))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside `path`, then move it there.
-
-    Raises:
-        WeightsError: if that cannot be done; nothing is left behind then.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise WeightsError(f"cannot write weights {path}: {error.strerror}") from None
+    with naming(path, "written", WeightsError) as file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(find_target(file, WeightsError, overwrite=True), safetensors.numpy.save(tensors, metadata))
 
 
 def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path) -> None:

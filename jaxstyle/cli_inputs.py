@@ -1,0 +1,87 @@
+"""What commands read: networks, pictures, and styles that are pictures or were saved."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxstyle import weights
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.images import read_picture
+from jaxstyle.networks import Network, check_layers
+from jaxstyle.style_files import SUFFIX, read_style_file
+from jaxstyle.styles import Style, check_fits
+
+DEFAULT_NETWORK = "vgg19"
+
+
+def read_network(name: str | None, file: Path | None, pooling: str, config: StyleConfig) -> Network:
+    """The network that `--network` or `--weights` asks for, which has every layer that the settings name."""
+    if name and file:
+        raise ConfigError("--network and --weights exclude each other; give one of them")
+    if name and name not in weights.NAMES:
+        raise ConfigError(f"--network is {name!r}; expected one of {', '.join(weights.NAMES)}, or --weights FILE")
+    network = weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling)
+    check_layers(network.architecture, [layer for layer, _ in (*config.content_layers, *config.style_layers)])
+    return network
+
+
+def network_record(network: Network, name: str | None, file: Path | None) -> dict[str, str]:
+    """What records tell about a network that `read_network` gave for this name and file."""
+    return {
+        "name": file.name if file else name or DEFAULT_NETWORK,
+        "architecture": network.architecture,
+        "pooling": network.pooling,
+        "sha256": network.digest,
+    }
+
+
+def read_opaque(file: Path, size: int, background: str | None) -> np.ndarray:
+    """A picture `[H, W, 3]` with that longest side, on the background, or on white without one."""
+    return read_picture(file, size=max(size, 1)).over("white" if background is None else background)
+
+
+def read_styles(
+    files: Sequence[Path], network: Network, config: StyleConfig, background: str | None
+) -> tuple[list[np.ndarray | Style], list[dict[str, Any]]]:
+    """Styles as `stylize` takes them, in order, and what records tell about those among them that were saved.
+
+    Raises:
+        JaxStyleError: if one cannot be read, or was saved with another network, without a layer that is needed, or at
+            other sizes; ConfigError has the file in front.
+    """
+    styles: list[np.ndarray | Style] = []
+    saved: list[dict[str, Any]] = []
+    for file in files:
+        if not is_saved(file):
+            styles.append(read_opaque(file, round(config.size * config.style_scale), background))
+            continue
+        found = read_style_file(file)
+        _check_usable(file, found.style, network, config)
+        styles.append(found.style)
+        saved.append(found.about | {"name": file.name, "sizes": list(found.style.sizes)})
+    return styles, saved
+
+
+def is_saved(file: Path) -> bool:
+    """Whether a style is a saved one, by its name."""
+    return file.suffix.lower() == SUFFIX
+
+
+def check_replaces_none(output: Path, inputs: Sequence[Path]) -> None:
+    """Raise ConfigError if the output is an input, even with --overwrite: the photograph may be the only copy."""
+    output, *inputs = [file.expanduser() for file in (output, *inputs)]
+    for file in inputs:
+        if output.exists() and file.exists() and os.path.samefile(output, file):
+            raise ConfigError(f"{output} is one of the pictures to read; choose another name for the result")
+
+
+def _check_usable(file: Path, style: Style, network: Network, config: StyleConfig) -> None:
+    try:
+        check_fits(style, network, [layer for layer, _ in config.style_layers])
+        style.at(config.size * config.style_scale)  # now, not after the smaller sizes that come before it
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
