@@ -10,12 +10,14 @@ import typer
 import jaxstyle
 from jaxstyle import cli_system
 from jaxstyle.cli_run import left_running
+from jaxstyle.cli_style import style_app
 from jaxstyle.cli_stylize import stylize_command
 from jaxstyle.cli_weights import list_weights, weights_app
 from jaxstyle.errors import JaxStyleError
 
 app = typer.Typer(name="jaxstyle", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("stylize")(stylize_command)
+app.add_typer(style_app)
 app.add_typer(weights_app)
 
 

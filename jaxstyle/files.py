@@ -26,8 +26,12 @@ def naming(path: PathLike, done: str, kind: type[JaxStyleError]) -> Iterator[Pat
         found = str(error)
         if isinstance(error, OSError):
             found = f"cannot be {done} ({error.strerror}); expected a file that can: check name, permissions and disk"
-        line = " ".join(f"{os.fspath(path)}: {found}".split())
-        raise kind("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)) from error
+        raise kind(printable(" ".join(f"{os.fspath(path)}: {found}".split()))) from error
+
+
+def printable(text: str) -> str:
+    """The text with all that could move a terminal's cursor, or is otherwise unseen, written out."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def check_regular(path: Path, kind: type[JaxStyleError], expected: str) -> None:

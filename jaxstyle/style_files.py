@@ -120,9 +120,9 @@ def _record(content: bytes) -> dict[str, Any]:
         record = json.loads(header["__metadata__"]["jaxstyle"])
         found = record["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise StyleError("is no saved style, or is damaged; expected one: jaxstyle style save makes them") from None
+        raise StyleError("is no saved style, or is damaged; expected one as jaxstyle style save makes them") from None
     if found != FORMAT:
-        raise StyleError(f"is of the format {found!r}; expected {FORMAT!r}: {_AGAIN} with this jaxstyle")
+        raise StyleError(f"is a file of {found!r}; expected {FORMAT!r}: name another, or {_AGAIN} with this jaxstyle")
     return record
 
 

@@ -7,6 +7,7 @@ the weighted mean of theirs.
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -101,6 +102,8 @@ def colour_mean(picture: Any) -> tuple[Any, Any]:
 def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -> StyleStatistics:
     """The statistics of several styles together, each with its share; only their ratios matter, equal without.
 
+    They are those in the layers that all of the styles have.
+
     Raises:
         ConfigError: if there are not as many shares as styles.
     """
@@ -110,7 +113,9 @@ def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -
         )
     shares = shares or (1.0,) * len(statistics)
     shares = [share / sum(shares) for share in shares]
-    return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *statistics)
+    layers = [layer for layer in statistics[0].grams if all(layer in part.grams for part in statistics)]
+    alike = [replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in statistics]
+    return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *alike)
 
 
 def check_fits(style: Style, network: Network, layers: Sequence[str]) -> None:

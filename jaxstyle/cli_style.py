@@ -1,0 +1,140 @@
+"""`jaxstyle style`: save what is measured of style pictures, and say what a saved style is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import jaxstyle
+from jaxstyle import weights
+from jaxstyle.cli_inputs import DEFAULT_NETWORK, check_replaces_none, network_record, read_network, read_styles
+from jaxstyle.cli_options import numbers, weighted, written
+from jaxstyle.cli_system import device
+from jaxstyle.config import StyleConfig, Weighted
+from jaxstyle.errors import ConfigError
+from jaxstyle.files import printable
+from jaxstyle.networks import POOLINGS, Network
+from jaxstyle.pyramid import schedule
+from jaxstyle.style_files import check_writable, read_style_file, save_style
+from jaxstyle.styles import Style
+from jaxstyle.stylize import DEFAULTS, prepared, statistics_at
+
+style_app = typer.Typer(name="style", help="Saved styles: make them, and see what they are.", no_args_is_help=True)
+
+
+@style_app.command()
+def save(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE", help="The style pictures, or styles saved before; blended.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="The saved style: NAME.safetensors.")],
+    size: Annotated[
+        int, typer.Option(help="Longest side of the results to come; the halves of it serve as well.")
+    ] = DEFAULTS.size,
+    style_scale: Annotated[
+        float, typer.Option(help="Size of PICTURE relative to the result; above 1, strokes are larger.")
+    ] = DEFAULTS.style_scale,
+    style_layers: Annotated[str, typer.Option(help="Layers to keep: NAME, ...")] = written(DEFAULTS.style_layers),
+    style_blend: Annotated[
+        str, typer.Option(help="Share of each PICTURE, such as 0.7,0.3.", show_default="equal shares")
+    ] = "",
+    background: Annotated[
+        str | None,
+        typer.Option(metavar="COLOUR", help="Lay transparent pictures on this colour.", show_default="white"),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"{', '.join(weights.NAMES)}.",
+            show_default=DEFAULT_NETWORK,
+            autocompletion=lambda: list(weights.NAMES),
+        ),
+    ] = None,
+    weights_file: Annotated[
+        Path | None, typer.Option("--weights", help="Your own network, made by `jaxstyle weights convert`.")
+    ] = None,
+    pooling: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(POOLINGS), help="Average pooling is smoother.", autocompletion=lambda: list(POOLINGS)
+        ),
+    ] = "max",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NAME if it exists.")] = False,
+) -> None:
+    """Measure PICTURE, or a blend of several, for use in place of a STYLE with the same network."""
+    config = StyleConfig(
+        size=size,
+        style_scale=style_scale,
+        style_layers=_layers(style_layers),
+        style_blend=numbers("--style-blend", style_blend),
+    )
+    check_replaces_none(output, pictures)
+    check_writable(output, overwrite=overwrite)
+    device()
+    loaded = read_network(network, weights_file, pooling, config)
+    styles, saved = read_styles(pictures, loaded, config, background)
+    about = {
+        "pictures": [picture.name for picture in pictures],
+        "saved_styles": saved,
+        "style_blend": config.style_blend,
+        "style_scale": style_scale,
+        "background": background,
+        "network": network_record(loaded, network, weights_file)["name"],
+        "jaxstyle": jaxstyle.__version__,
+    }
+    save_style(output, _measure(pictures, styles, loaded, config), overwrite=overwrite, about=about)
+    typer.echo(output)
+
+
+@style_app.command()
+def show(file: Annotated[Path, typer.Argument(metavar="NAME", help="A saved style.")]) -> None:
+    """Say what a saved style is: pictures, sizes, layers and network."""
+    found = read_style_file(file)
+    for name, value in _description(found.style, found.about).items():
+        typer.echo(f"{name:<10}{printable(value)}")
+
+
+def _layers(text: str) -> Weighted:
+    layers = weighted("--style-layers", text)
+    if any(weight != 1 for _, weight in layers):
+        raise ConfigError(f"--style-layers has {text!r}; expected names alone: weights are for jaxstyle stylize")
+    return layers
+
+
+def _measure(
+    files: Sequence[Path], styles: Sequence[np.ndarray | Style], network: Network, config: StyleConfig
+) -> Style:
+    """The styles, blended, at every size of a run with these settings."""
+    sizes = {round(size * config.style_scale): size for size, _ in schedule(config, 1, 1)}
+    for file, style in zip(files, styles, strict=True):
+        if isinstance(style, Style) and not set(sizes) <= set(style.sizes):
+            found, expected = (", ".join(map(str, some)) for some in (style.sizes, sizes))
+            raise ConfigError(f"{file} was measured at {found} px; expected {expected} px: choose another --size")
+    network = prepared(network)
+    statistics = [statistics_at(network, config, styles, size) for size in sizes.values()]
+    layers = [layer for layer, _ in config.style_layers]
+    return Style(
+        statistics=tuple(replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in statistics),
+        sizes=tuple(sizes),
+        architecture=network.architecture,
+        pooling=network.pooling,
+        digest=network.digest,
+    )
+
+
+def _description(style: Style, about: dict[str, Any]) -> dict[str, str]:
+    """What is known of a style, in the words of `show`; its file says what it likes about itself."""
+    known = {digest: name for name, digest in weights.EMBEDDED.items()}
+    pictures = about.get("pictures")
+    return {
+        "pictures": ", ".join(map(str, pictures)) if isinstance(pictures, list) else "not told",
+        "shares": ", ".join(map(str, about.get("style_blend") or [])) or "equal",
+        "sizes": f"{', '.join(map(str, style.sizes))} px",
+        "layers": ", ".join(style.layers) or "none",
+        "network": f"{style.architecture}, {style.pooling} pooling",
+        "weights": f"{known.get(style.digest, 'not embedded ones')}; SHA-256 {style.digest}",
+    }
