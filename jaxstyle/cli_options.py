@@ -31,8 +31,8 @@ def numbers(option: str, text: str) -> tuple[float, ...]:
     return tuple(_number(option, part) for part in _parts(text))
 
 
-def starts(option: str, text: str) -> tuple[Weighted, Path | None]:
-    """`photo.jpg=0.7,noise=0.3` as `(("picture", 0.7), ("noise", 0.3))`, and the picture's file, if there is one.
+def starts(option: str, text: str, *, folder: Path = Path()) -> tuple[Weighted, Path | None]:
+    """`photo.jpg=0.7,noise=0.3` as `(("picture", 0.7), ("noise", 0.3))`, and the picture's file in the folder, if any.
 
     Raises:
         ConfigError: as `weighted`, for no start at all, more than one picture, or a name that is no file either.
@@ -42,10 +42,10 @@ def starts(option: str, text: str) -> tuple[Weighted, Path | None]:
     known = ", ".join(NAMED_STARTS)
     if not shares or len(files) > 1:
         raise ConfigError(f"{option} has {text!r}; expected some of {known} and at most one picture file")
-    if files and not Path(files[0]).expanduser().exists():
+    file = folder / Path(files[0]).expanduser() if files else None
+    if file and not file.exists():
         raise ConfigError(f"{option} has {files[0]!r}, which is no file; expected one of {known}, or a picture file")
-    named = tuple(("picture" if name in files else name, share) for name, share in shares)
-    return named, Path(files[0]) if files else None
+    return tuple(("picture" if name in files else name, share) for name, share in shares), file
 
 
 def written(pairs: Weighted) -> str:
