@@ -20,10 +20,6 @@ from jaxstyle.weights import load_network
 
 # Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
 _MAX_FAILURES = 8
-LOST = (
-    "the loss went out of bounds at {size} px after {step} steps and did not come back (last good: {loss:.4g}); "
-    "lower the weights, or try another optimizer"
-)
 
 DEFAULTS = StyleConfig()
 _prepare = jax.jit(Network.prepare)
@@ -100,17 +96,14 @@ def stylize(
         ConfigError: if the settings do not fit the network, a measured style, or the number of styles.
         DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
     """
-    styles = [style] if isinstance(style, np.ndarray | jax.Array | Style) else list(style)
-    if not styles:
-        raise PictureError("there is no style picture; expected at least one")
     network = prepared(network or load_network())
     content = check_content(content, config)
-    styles = [check_style(style, network, config) for style in styles]
+    styles = [check_style(style, network, config) for style in as_styles(style)]
     start = start if start is None else check_picture(start)
 
     def look(progress: Progress) -> None:
         if is_lost(progress):
-            raise DivergedError(LOST.format(size=progress.size, step=progress.step, loss=progress.state.loss))
+            raise diverged(progress)
         if callback:
             callback(progress)
 
@@ -171,9 +164,26 @@ def is_lost(progress: Progress) -> np.ndarray:
     return (failures | ~np.isfinite(progress.state.loss)) & (progress.step > 0)
 
 
+def diverged(progress: Progress, lane: int = 0) -> DivergedError:
+    """The error of an optimisation that `is_lost`."""
+    loss = np.atleast_1d(progress.state.loss)[lane]
+    return DivergedError(
+        f"the loss went out of bounds at {progress.size} px after {progress.step} steps and did not come back "
+        f"(last good: {loss:.4g}); lower the weights, or try another optimizer"
+    )
+
+
 def prepared(network: Network) -> Network:
-    """The network with its kernels transformed, unless they are already."""
-    return network if network.prepared else _prepare(network)
+    """The network with its kernels transformed, on CPU, where that is of use."""
+    return network if network.prepared or jax.default_backend() != "cpu" else _prepare(network)
+
+
+def as_styles(given: np.ndarray | Style | Sequence[np.ndarray | Style]) -> list[np.ndarray | Style]:
+    """One or more styles as a list; PictureError if there is none."""
+    styles = [given] if isinstance(given, np.ndarray | jax.Array | Style) else list(given)
+    if not styles:
+        raise PictureError("there is no style picture; expected at least one")
+    return styles
 
 
 def check_content(content: np.ndarray, config: StyleConfig) -> np.ndarray:
