@@ -14,6 +14,7 @@ from jaxstyle.cli_inputs import DEFAULT_NETWORK, network_record
 from jaxstyle.cli_options import NAMED_STARTS, numbers, starts, weighted, written
 from jaxstyle.cli_system import versions
 from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, StyleConfig
+from jaxstyle.errors import ConfigError
 from jaxstyle.networks import POOLINGS, Network
 from jaxstyle.stylize import DEFAULTS
 from jaxstyle.weights import NAMES
@@ -114,6 +115,8 @@ class Options:
         Raises:
             ConfigError: naming the option or setting, for anything that cannot be meant.
         """
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}; expected a whole number from 0 up")
         init, start = starts("--init", self.init, folder=folder)
         config = StyleConfig(
             size=self.size,

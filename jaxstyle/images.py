@@ -8,19 +8,20 @@ import io
 import tempfile
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, ImageCms, ImageColor, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageColor, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.files import PathLike, check_regular, find_target, naming, write_whole
 
+T = TypeVar("T")
 MIN_SIDE = 16  # pixels: what a VGG's four poolings before relu5_1 shrink to one position
 
 # A closed list: others of Pillow's readers run outside programs (EPS) or take anything for a picture (TGA).
@@ -36,6 +37,7 @@ _WRITERS: dict[str, dict[str, Any]] = {
     ".tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ".bmp": {"format": "BMP"},
 }
+WRITABLE = tuple(_WRITERS)
 _WITHOUT_ALPHA = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}
 _PROFILE_MODES = {"GRAY": ("L", "I;16", "I;16B"), "RGB ": ("RGB",), "CMYK": ("CMYK",)}
 _HIDDEN = 1 / 510  # an alpha that 8 bits round to nothing
@@ -76,7 +78,7 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
     or when its shortest side is, or at this `size` would become, less than `MIN_SIDE`.
     """
     with naming(path, "read", PictureError) as file:
-        rgb, alpha = _load(file)
+        rgb, alpha = _open(file, _decode)
         height, width = _target_size(rgb.shape[0], rgb.shape[1], size)
         if alpha is None:
             return Picture(resize(rgb, height, width))
@@ -85,6 +87,16 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
         alpha = resize(alpha, height, width)
         weight = np.maximum(alpha, _HIDDEN)[..., None]
         return Picture(np.where(alpha[..., None] < _HIDDEN, 1, weighted / weight).clip(0, 1), alpha)
+
+
+def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
+    """The height and width of what `read_picture` would give, from the file's head as far as that tells; as it raises.
+
+    Damage farther on is not seen.
+    """
+    with naming(path, "read", PictureError) as file:
+        height, width = _open(file, _upright_shape)
+        return _target_size(height, width, size)
 
 
 def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -133,8 +145,8 @@ def write_image(
         write_whole(target, _encode(_quantise(picture, alpha), file.suffix.lower(), metadata or {}))
 
 
-def _load(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Colour `[H, W, 3]` and alpha `[H, W]` or None, at the file's own size."""
+def _open(path: Path, look: Callable[[Image.Image], T]) -> T:
+    """What `look` finds in the picture; PictureError or OSError if there is none."""
     check_regular(path, PictureError, f"{_EXPECTED}: name a file")
     with path.open("rb") as file:
         if not (head := file.read(64)):
@@ -145,7 +157,7 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
                 warnings.filterwarnings("ignore", module=r"PIL\.")
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 with Image.open(file, formats=_READABLE) as image:
-                    return _decode(image)
+                    return look(image)
         except PictureError:
             raise
         except UnidentifiedImageError:
@@ -165,7 +177,18 @@ def _describe(head: bytes) -> str:
     return f"holds text: {text[:30]!r}" if text.isprintable() else "is no picture of a known kind, or is damaged"
 
 
+def _upright_shape(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # whose size is the upright one from the start
+        return height, width
+    with suppress(Exception):
+        if 5 <= image.getexif().get(ExifTags.Base.Orientation, 1) <= 8:  # on its side
+            width, height = height, width
+    return height, width
+
+
 def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colour `[H, W, 3]` and alpha `[H, W]` or None, at the file's own size."""
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(254, 0) & 1:  # NewSubfileType: reduced
         raise PictureError("begins with a thumbnail, as cameras' raw files do; expected the full picture: export it")
     image.load()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import COLOURS, examples, refusal, saved
-from PIL import Image
+from pictures import COLOURS, encoded, examples, refusal, saved
+from PIL import ExifTags, Image
 
-from jaxstyle.images import MIN_SIDE, fit, read_image, resize
+from jaxstyle.images import MIN_SIDE, fit, read_image, read_picture, read_shape, resize
 
 
 @given(st.integers(1, 10**5), st.integers(1, 10**5), st.integers(1, 10**5))
@@ -95,3 +95,24 @@ def test_senseless_size(tmp_path, size):
 def test_size_beyond_memory(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(COLOURS))
     assert "use a smaller size" in refusal(path, read_image, path, size=10**6)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_shape_is_known_from_the_head(tmp_path, format_name):
+    path = tmp_path / "picture"
+    for orientation in range(10):  # of which 1 to 8 mean something
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        Image.new("RGB", (40, 20)).save(path, format_name, exif=exif)
+        for size in (None, 64):
+            assert read_shape(path, size=size) == read_picture(path, size=size).rgb.shape[:2]
+
+
+def test_shape_is_refused_as_the_picture_is(tmp_path):
+    path = tmp_path / "picture.png"
+    for data in (None, b"", b"text", encoded(Image.new("RGB", (40, 10)), "PNG")):
+        if data is not None:
+            path.write_bytes(data)
+        assert refusal(path, read_shape, path) == refusal(path, read_picture, path)
+    path.write_bytes(encoded(Image.new("RGB", (400, 100)), "PNG"))
+    assert refusal(path, read_shape, path, size=40) == refusal(path, read_picture, path, size=40)

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     ("errors",),
     ("files",),
-    ("config", "conv", "images"),
+    ("config", "conv", "images", "names"),
     ("networks",),
     ("weights", "statistics", "pyramid"),
     ("styles",),
@@ -30,6 +30,7 @@ ORDER = (
     ("cli_options", "cli_progress", "cli_system"),
     ("cli_inputs", "cli_run"),
     ("cli_settings",),
+    ("manifest",),
     ("cli_style", "cli_stylize", "cli_weights"),
     ("cli",),
     ("__main__",),
