@@ -1,5 +1,6 @@
 """Neural style transfer by optimisation, in JAX."""
 
+from jaxstyle.batch import stylize_batch
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureError, StyleError, WeightsError
 from jaxstyle.images import read_image, write_image
@@ -36,5 +37,6 @@ __all__ = [
     "style_loss",
     "style_targets",
     "stylize",
+    "stylize_batch",
     "write_image",
 ]

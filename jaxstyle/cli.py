@@ -14,6 +14,7 @@ from jaxstyle.cli_style import style_app
 from jaxstyle.cli_stylize import stylize_command
 from jaxstyle.cli_weights import list_weights, weights_app
 from jaxstyle.errors import JaxStyleError
+from jaxstyle.memory import device_bytes
 
 app = typer.Typer(name="jaxstyle", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("stylize")(stylize_command)
@@ -43,7 +44,7 @@ def info() -> None:
     found = cli_system.device()
     for name, version in cli_system.versions().items():
         typer.echo(f"{name:<12}{version}")
-    typer.echo(f"{'device':<12}{cli_system.device_name(found)}, {cli_system.memory() / 2**30:.1f} GiB of memory")
+    typer.echo(f"{'device':<12}{cli_system.device_name(found)}, {device_bytes() / 2**30:.1f} GiB of memory")
     typer.echo(f"{'compiled':<12}{cli_system.compiled_folder()}")
     list_weights()
 

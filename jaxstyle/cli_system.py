@@ -67,12 +67,6 @@ def device_name(found: dict[str, Any]) -> str:
     return found["kind"] + (f" (the first of {found['count']})" if found["count"] > 1 else "")
 
 
-def memory() -> int:
-    """Bytes that the device has, or the machine where it computes on its own processor."""
-    statistics = jax.devices()[0].memory_stats() or {}
-    return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def _cache_of_jax() -> Path | None:
     chosen = jax.config.values["jax_compilation_cache_dir"]
     return Path(chosen) if chosen else None
