@@ -27,7 +27,7 @@ ORDER = (
     ("stylize",),
     ("memory", "buckets", "lanes"),
     ("batch", "stylizer"),
-    ("cli_options", "cli_progress", "cli_system"),
+    ("cli_options", "cli_processes", "cli_progress", "cli_system"),
     ("cli_inputs", "cli_run"),
     ("cli_settings",),
     ("manifest",),
