@@ -1,0 +1,129 @@
+"""`jaxstyle bench`: how fast a step is on this machine, and what share of its arithmetic that takes."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import typer
+
+from jaxstyle.cli_inputs import DEFAULT_NETWORK, network_record, read_network
+from jaxstyle.cli_system import device, device_name, versions
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.images import MIN_SIDE
+from jaxstyle.lanes import Lanes
+from jaxstyle.memory import bytes_needed
+from jaxstyle.networks import Network
+from jaxstyle.objective import content_targets, make_objective
+from jaxstyle.styles import measure
+from jaxstyle.stylize import prepared
+
+_PEAK_SIDE = {"cpu": 2048}  # of the matrices whose product tells the peak; 8192 elsewhere
+
+
+def bench_command(
+    sizes: Annotated[str, typer.Option(help="Longest sides in pixels; the pictures are 4 to 3.")] = "256,512",
+    batch_sizes: Annotated[str, typer.Option(help="Pictures in one program.")] = "1",
+    rounds: Annotated[int, typer.Option(min=1, help="How often to time a few steps; the median counts.")] = 5,
+    network: Annotated[
+        str | None, typer.Option(help="Name of the network.", show_default=DEFAULT_NETWORK, metavar="NAME")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Your own network instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a record instead of a table.")] = False,
+) -> None:
+    """Time a step of the optimisation on this machine, with the default settings."""
+    config = StyleConfig()
+    loaded = read_network(network, weights, "max", config)
+    shapes = [(round(size * 3 / 4), size) for size in _counts("--sizes", sizes, least=2 * MIN_SIDE)]
+    lanes = _counts("--batch-sizes", batch_sizes, least=1)
+    found, peak = device(), matrix_product_rate()
+    if not as_json:
+        typer.echo(f"{device_name(found)}, {peak / 1e9:.0f} GFLOP/s in float32 matrix products")
+        typer.echo("   pixels  batch  ready (s)  step (ms)  pictures/s  of peak  memory (GB)")
+    rows = []
+    for height, width in shapes:
+        for count in lanes:
+            row = time_steps(prepared(loaded), config, height, width, lanes=count, rounds=rounds) | {"peak": peak}
+            row["share"] = row["operations"] / row["step"] / peak
+            rows.append(row)
+            if not as_json:
+                rate, gigabytes = count / row["step"], row["bytes"] / 1e9
+                typer.echo(
+                    f"{width:>5}x{height:<5}{count:>4}{row['ready']:>11.1f}{1000 * row['step']:>11.1f}{rate:>12.2f}"
+                    f"{row['share']:>9.2f}{gigabytes:>13.2f}"
+                )
+    if as_json:
+        about = {"network": network_record(loaded, network, weights), "device": found, "versions": versions()}
+        typer.echo(json.dumps(about | {"rows": rows}, indent=2))
+    else:
+        typer.echo("Of peak: operations of direct convolutions, of which fast ones need fewer, so it may exceed 1.")
+
+
+def time_steps(
+    network: Network, config: StyleConfig, height: int, width: int, *, lanes: int = 1, rounds: int = 5
+) -> dict[str, Any]:
+    """The median seconds of a step for `lanes` pictures of this shape, and what it works on and with."""
+    random = np.random.default_rng(0)
+    content, style, picture = random.random((3, height, width, 3), np.float32)
+    contents, styles = (tuple(dict(layers)) for layers in (config.content_layers, config.style_layers))
+    objective = make_objective(config, content_targets(network, content, contents), measure(network, style, styles))
+    program = Lanes(lanes)
+    many, state = program.stack([objective]), program.init([picture], optimizer=config.optimizer)
+
+    began = time.perf_counter()
+    state, terms = program.run(network, many, state, 1, optimizer=config.optimizer)
+    jax.block_until_ready(terms)
+    ready, steps, seconds = time.perf_counter() - began, 3, []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        state, terms = program.run(network, many, state, steps, optimizer=config.optimizer)
+        jax.block_until_ready(terms)
+        seconds.append((time.perf_counter() - began) / steps)
+    return {
+        "height": height,
+        "width": width,
+        "batch_size": lanes,
+        "ready": ready,
+        "step": statistics.median(seconds),
+        "operations": lanes * operations(network, {*contents, *styles}, height, width),
+        "bytes": bytes_needed(network, config, height, width, lanes=lanes),
+    }
+
+
+def operations(network: Network, layers: set[str], height: int, width: int) -> int:
+    """Multiplications and additions of direct convolutions for one loss and its gradient in the picture."""
+    deepest = max(map(network.layers.index, layers))
+    below = [layer for layer in network.layers[: deepest + 1] if layer in network.parameters]
+    picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
+    features = jax.eval_shape(lambda picture: network.features(picture, below), picture)
+    forward = sum(2 * prod(network.parameters[layer]["kernel"].shape[:3]) * features[layer].size for layer in below)
+    return 2 * forward
+
+
+def matrix_product_rate() -> float:
+    """Operations a second of a large float32 matrix product, as the backend computes it by default; the best of ten."""
+    side = _PEAK_SIDE.get(jax.local_devices()[0].platform, 8192)
+    matrix = jnp.ones((side, side), jnp.float32)
+    product = jax.jit(jnp.matmul)
+
+    def timed(run: Callable[[], jax.Array]) -> float:
+        began = time.perf_counter()
+        jax.block_until_ready(run())
+        return time.perf_counter() - began
+
+    product(matrix, matrix).block_until_ready()
+    return 2 * side**3 / min(timed(lambda: product(matrix, matrix)) for _ in range(10))
+
+
+def _counts(option: str, text: str, *, least: int) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= least for part in parts):
+        raise ConfigError(f"{option} has {text!r}; expected whole numbers from {least} up, such as 256,512")
+    return [int(part) for part in parts]
