@@ -46,7 +46,7 @@ def seconds_left(looks: Sequence[Look], levels: Levels) -> float | None:
         return None
     before, after = measured[-1]
     pace = (after.time - before.time) / ((after.step - before.step) * after.size**2)
-    return pace * _work_left(now, levels)
+    return pace * work_left(now, levels)
 
 
 def steps_taken(progress: Progress, levels: Levels) -> int:
@@ -74,12 +74,12 @@ def progress_bar(levels: Levels) -> Iterator[Callable[[Progress, float | None], 
     """
     columns = (SpinnerColumn(), BarColumn(bar_width=14), TextColumn("{task.description}"))
     bar = Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    total = _work_left(Look(0, levels[0][0], 0), levels)
+    total = work_left(Look(0, levels[0][0], 0), levels)
     task = bar.add_task(f"{_scale(levels, 0)} compiling (kept for the next run)", total=total)
 
     def show(progress: Progress, left: float | None) -> None:
-        work_left = _work_left(Look(0, progress.size, progress.step), levels)
-        bar.update(task, completed=total - work_left, description=describe(progress, left, levels))
+        to_come = work_left(Look(0, progress.size, progress.step), levels)
+        bar.update(task, completed=total - to_come, description=describe(progress, left, levels))
 
     with bar:
         yield show
@@ -101,6 +101,6 @@ def _scale(levels: Levels, level: int) -> str:
     return f"{levels[level][0]} px ({level + 1}/{len(levels)})"
 
 
-def _work_left(now: Look, levels: Levels) -> int:
+def work_left(now: Look, levels: Levels) -> int:
     """Steps to come, each times its pixels."""
     return sum(size**2 * steps for size, steps in levels if size >= now.size) - now.size**2 * now.step

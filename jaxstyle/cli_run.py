@@ -118,7 +118,7 @@ def run(job: Job, began: float) -> dict[str, Any]:
         "output": str(job.output),
         "width": done.image.shape[1],
         "height": done.image.shape[0],
-        "losses": _first_and_last(done.history),
+        "losses": first_and_last(done.history),
         "seconds": {
             "load": loaded - began,
             "sizes": seconds_by_size(watch.looks, loaded),
@@ -143,8 +143,8 @@ def _stylize(job: Job, watch: _Watch) -> Stylized:
         )
 
     try:
-        with _sigterm_like_ctrl_c():
-            return _in_background(work)
+        with sigterm_like_ctrl_c():
+            return in_background(work)
     except KeyboardInterrupt:
         typer.echo(f"jaxstyle: stopped {watch.keep()}", err=True)
         raise typer.Exit(130) from None
@@ -157,7 +157,7 @@ def left_running() -> bool:
     return any(thread.name == _THREAD for thread in threading.enumerate())
 
 
-def _in_background(work: Callable[[], T]) -> T:
+def in_background(work: Callable[[], T]) -> T:
     """What `work` returns or raises, in a thread of its own.
 
     Python hears of Ctrl-C only between two of its own instructions in the main thread, and XLA may compile or compute
@@ -179,7 +179,8 @@ def _in_background(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
+def sigterm_like_ctrl_c() -> Iterator[None]:
+    """Within, SIGTERM raises KeyboardInterrupt."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -187,7 +188,7 @@ def _sigterm_like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _first_and_last(history: Terms) -> dict[str, dict[str, float | None]]:
+def first_and_last(history: Terms) -> dict[str, dict[str, float | None]]:
     """Each term before its first and its last step; None where that is not finite."""
 
     def finite(value: np.floating) -> float | None:
