@@ -13,7 +13,8 @@ from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_picture
 from jaxstyle.networks import Network, check_layers
 from jaxstyle.style_files import SUFFIX, read_style_file
-from jaxstyle.styles import Style, check_fits
+from jaxstyle.styles import Style
+from jaxstyle.stylize import check_style
 
 DEFAULT_NETWORK = "vgg19"
 
@@ -60,8 +61,10 @@ def read_styles(
             styles.append(read_opaque(file, round(config.size * config.style_scale), background))
             continue
         found = read_style_file(file)
-        _check_usable(file, found.style, network, config)
-        styles.append(found.style)
+        try:
+            styles.append(check_style(found.style, network, config))
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
         saved.append(found.about | {"name": file.name, "sizes": list(found.style.sizes)})
     return styles, saved
 
@@ -77,11 +80,3 @@ def check_replaces_none(output: Path, inputs: Sequence[Path]) -> None:
     for file in inputs:
         if output.exists() and file.exists() and os.path.samefile(output, file):
             raise ConfigError(f"{output} is one of the pictures to read; choose another name for the result")
-
-
-def _check_usable(file: Path, style: Style, network: Network, config: StyleConfig) -> None:
-    try:
-        check_fits(style, network, [layer for layer, _ in config.style_layers])
-        style.at(config.size * config.style_scale)  # now, not after the smaller sizes that come before it
-    except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from None

@@ -69,7 +69,7 @@ class Style:
         Raises:
             ConfigError: if that is half as large again, or more, in either direction.
         """
-        apart = [abs(math.log(size / longest)) for size in self.sizes]
+        apart = [abs(math.log(size / max(1, longest))) for size in self.sizes]
         if min(apart) > math.log(_NEAR):
             sizes = ", ".join(map(str, self.sizes))
             raise ConfigError(

@@ -198,6 +198,8 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
     layers = [layer for layer, _ in config.style_layers]
     if isinstance(style, Style):
         check_fits(style, network, layers)
+        for size, _ in schedule(config, 1, 1):
+            style.at(size * config.style_scale)
         return style
     picture = check_picture(style)
     check_scale("style", picture, config.size * config.style_scale)
@@ -233,7 +235,7 @@ def measure_style(picture: np.ndarray, *, network: Network | None = None, config
     sizes = [size * config.style_scale for size, _ in schedule(config, 1, 1)]
     return Style(
         statistics=tuple(measure(network, at_scale(picture, size), layers) for size in sizes),
-        sizes=tuple(round(size) for size in sizes),
+        sizes=tuple(max(1, round(size)) for size in sizes),
         architecture=network.architecture,
         pooling=network.pooling,
         digest=network.digest,
