@@ -10,6 +10,7 @@ from jaxstyle.statistics import gram_matrix
 from jaxstyle.style_files import load_style, save_style
 from jaxstyle.styles import Style, style_targets
 from jaxstyle.stylize import Progress, Stylized, measure_style, stylize
+from jaxstyle.stylizer import Stylizer, make_stylizer
 from jaxstyle.weights import load_network
 
 __version__ = "0.1.0"
@@ -25,12 +26,14 @@ __all__ = [
     "StyleConfig",
     "StyleError",
     "Stylized",
+    "Stylizer",
     "WeightsError",
     "content_loss",
     "content_targets",
     "gram_matrix",
     "load_network",
     "load_style",
+    "make_stylizer",
     "measure_style",
     "read_image",
     "save_style",

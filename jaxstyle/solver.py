@@ -31,10 +31,28 @@ _OVERSHOOT = 1.5  # a loss more than this times the last one is taken back
 # the gradient. The direction does not depend on this factor otherwise.
 _GRADIENT_SCALE = 1e4
 
-OPTIMIZERS = {
-    "lbfgs": optax.lbfgs(learning_rate=1.0, memory_size=_MEMORY, linesearch=None),
-    "adam": optax.adam(_LEARNING_RATE, b2=0.99),
-}
+
+def _lbfgs() -> optax.GradientTransformation:
+    """optax's L-BFGS without a line search, and with the derivative that it should have.
+
+    The first step's length, 1 / |gradient|, is a constant to optax. And where nothing moved, it selects a number in the
+    place of 0 / 0, whose derivative is still none: there the step counts as constant.
+    """
+    lbfgs = optax.lbfgs(learning_rate=1.0, memory_size=_MEMORY, linesearch=None)
+
+    def update(gradient: jax.Array, state: Any, picture: jax.Array) -> tuple[jax.Array, Any]:
+        length = jnp.sqrt(jnp.maximum(1, jnp.sum(gradient**2)))
+        stretch = jnp.where(state[0].count == 0, jax.lax.stop_gradient(length) / length, 1)  # is 1, but varies
+        still = jnp.vdot(gradient - state[0].updates, picture - state[0].params) == 0
+        inputs = jax.tree.map(lambda x: jnp.where(still, jax.lax.stop_gradient(x), x), (gradient, state, picture))
+        move, memory = lbfgs.update(*inputs)
+        return stretch * move, memory
+
+    return optax.GradientTransformation(lbfgs.init, update)
+
+
+# The tiny number under Adam's root changes no value; without it, pixels that nothing moves would have no derivative.
+OPTIMIZERS = {"lbfgs": _lbfgs(), "adam": optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY)}
 
 
 @flax.struct.dataclass
@@ -94,7 +112,7 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     radius = jnp.where(good, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * moved)
     update, memory = solver.update(_GRADIENT_SCALE * gradient, memory, picture)
     farthest = jnp.abs(update).max()
-    trial = picture + update * jnp.minimum(1, radius / (farthest + _TINY))
+    trial = picture + update * (radius / (jnp.maximum(farthest, radius) + _TINY))
     failures = jnp.where(good, 0, state.failures + 1)
     return State(trial, picture, gradient, total, memory, radius, failures), terms
 
@@ -130,5 +148,9 @@ def descend(network: Network, objective: Objective, picture: jax.Array, steps: i
     def body(state: State, _: None) -> tuple[State, None]:
         return step(network, objective, state, optimizer=optimizer)[0], None
 
-    state, _ = jax.lax.scan(body, init(picture, optimizer=optimizer), None, length=steps)
+    # shard_map demands that a loop's state vary over the mesh from the start, as all that a step depends on does.
+    inputs = jax.tree.leaves((network, objective, picture))
+    nothing = jnp.where(True, 0.0, sum(jnp.ravel(leaf)[0] for leaf in inputs))
+    state = jax.tree.map(lambda leaf: leaf + nothing.astype(leaf.dtype), init(picture, optimizer=optimizer))
+    state, _ = jax.lax.scan(body, state, None, length=steps)
     return state.picture
