@@ -41,7 +41,9 @@ class Checkpoints:
         with _manager(folder) as manager:
             import orbax.checkpoint as ocp
 
-            manager.save(progress.history.total.shape[-1], args=ocp.args.StandardSave(tree))
+            # Higher for each, the first of a size included; orbax leaves out what does not seem to be new.
+            number = progress.history.total.shape[-1] + progress.level
+            manager.save(number, args=ocp.args.StandardSave(tree))
 
     def load(self, name: str, *, optimizer: str) -> Progress | None:
         """What was saved, or None if there is nothing, or nothing that can be read."""
