@@ -26,11 +26,25 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
     """
     flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
     if weights is None:
-        return _product(flat, flat) / flat.shape[-2]
+        return _square(flat) / flat.shape[-2]
     # The total is that of the weights as rounded, so that all of one weight are as good as none.
     weights = weights.reshape(*weights.shape[:-2], -1).astype(flat.dtype)
     total = weights.sum(-1, dtype=jnp.float32)[..., None, None]
     return _product(flat, flat * weights[..., None]) / jnp.where(total > 0, total, 1)
+
+
+@jax.custom_vjp
+def _square(flat: jax.Array) -> jax.Array:
+    """X^T X, whose gradient X (A + A^T) is one product; differentiating its two factors apart would take two."""
+    return _product(flat, flat)
+
+
+def _square_backward(flat: jax.Array, cotangent: jax.Array) -> tuple[jax.Array]:
+    symmetric = (cotangent + cotangent.mT).astype(flat.dtype)
+    return (jnp.matmul(flat, symmetric, preferred_element_type=jnp.float32).astype(flat.dtype),)
+
+
+_square.defvjp(lambda flat: (_square(flat), flat), _square_backward)
 
 
 def _product(left: jax.Array, right: jax.Array) -> jax.Array:

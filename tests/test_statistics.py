@@ -1,6 +1,7 @@
 """Style statistics against NumPy, exact integrals of colour distributions, and the invariances that define them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -103,6 +104,19 @@ class TestGram:
 
         expected = directional(naive_loss, values.astype(float), direction, 1e-3)
         assert np.vdot(jax.grad(loss)(jnp.asarray(values)), direction) == pytest.approx(expected, rel=1e-4)
+
+    def test_second_derivative_of_each_picture_is_the_products_own(self) -> None:
+        values, factors = random_features(3, 4, 5, 6), np.random.default_rng(2).normal(size=(6, 6)).astype(np.float32)
+
+        def product(values: jax.Array) -> jax.Array:
+            flat = values.reshape(20, 6)
+            return flat.T @ flat / 20
+
+        def slope(gram: Callable[[jax.Array], jax.Array], values: jax.Array) -> jax.Array:
+            return jnp.sum(jax.grad(lambda values: jnp.sum(factors * gram(values) ** 2))(values) ** 2)
+
+        found, expected = (jax.vmap(jax.grad(partial(slope, gram)))(values) for gram in (gram_matrix, product))
+        assert naive.error(found, np.asarray(expected)) < 1e-5
 
     def test_jit_and_vmap_change_nothing(self) -> None:
         values, weights = random_features(3, 4, 5, 6), random_features(3, 4, 5, seed=1)
