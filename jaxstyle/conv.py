@@ -8,7 +8,8 @@ spend more time moving their transforms through memory than they save.
 Conventions: pictures `[N, H, W, C]`, kernels `[3, 3, I, O]`, stride 1, zero padding 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import flax.struct
@@ -16,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.custom_batching import custom_vmap
 
 # Winograd's F(4, 3) on the points 0, 1, -1, 2, -2 and infinity, in the notation of Lavin and Gray:
 # result = AT [(G kernel) * (BT tile)].
@@ -34,10 +36,12 @@ BT = np.array(
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
-# A strip's transforms hold STRIP floats or so (a few MB: a share of the last cache), but never fewer than
-# MIN_TILES tiles, below which the matrix products are too thin to run at speed.
+# One matrix product of few channels runs on one core: two strips at a time keep two cores busy, each with transforms of
+# STRIP floats or so, which stay in its cache. From MANY_CHANNELS the products themselves use all cores, and are quicker
+# the more tiles share the reading of a large kernel: MIN_TILES at least.
 STRIP = 600_000
-MIN_TILES = 128
+MANY_CHANNELS = 256
+MIN_TILES = 256
 
 # With fewer channels than this on either side (the picture's own three) the transforms cost more than they save.
 MIN_CHANNELS = 16
@@ -56,22 +60,32 @@ def prepare(kernel: jax.Array) -> Prepared:
     return Prepared(forward=_transform_kernel(kernel), backward=_transform_kernel(_transposed(kernel)))
 
 
-def conv3x3(inputs: jax.Array, kernel: jax.Array, prepared: Prepared | None = None) -> jax.Array:
+def conv3x3(
+    inputs: jax.Array,
+    kernel: jax.Array,
+    prepared: Prepared | None = None,
+    *,
+    bias: jax.Array | None = None,
+    rectify: bool = False,
+) -> jax.Array:
     """3x3 convolution: `[N, H, W, I]` with a kernel `[3, 3, I, O]` gives `[N, H, W, O]`.
 
     Args:
         inputs: any float dtype; any size from one pixel up.
         kernel: weights, correlated (not flipped), as in every deep-learning framework.
         prepared: `prepare(kernel)`, for callers that convolve with one kernel many times.
+        bias: `[O]`, added to the convolution.
+        rectify: whether what is below 0 then becomes 0; both are free here, and passes over memory elsewhere.
 
     Returns:
         The convolution in the dtype of `inputs`, within 1e-4 of the direct one relative to its largest value.
     """
+    bias = jnp.zeros(kernel.shape[3:], inputs.dtype) if bias is None else bias.astype(inputs.dtype)
+    compilers = partial(_finished_direct, rectify=rectify)
     if min(kernel.shape[2:]) < MIN_CHANNELS:
-        return direct(inputs, kernel)
-    return lax.platform_dependent(
-        inputs, kernel, prepared, cpu=_winograd, default=lambda x, kernel, _: direct(x, kernel)
-    )
+        return compilers(inputs, kernel, bias, prepared)
+    winograd = partial(_winograd, rectify)
+    return lax.platform_dependent(inputs, kernel, bias, prepared, cpu=winograd, default=compilers)
 
 
 def direct(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -86,21 +100,40 @@ def _transposed(kernel: jax.Array) -> jax.Array:
     return kernel[::-1, ::-1].swapaxes(2, 3)
 
 
-@jax.custom_vjp
-def _winograd(inputs: jax.Array, kernel: jax.Array, prepared: Prepared | None) -> jax.Array:
-    return _convolve(inputs, prepared.forward if prepared else _transform_kernel(kernel))
+def _finished_direct(
+    inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Prepared | None, *, rectify: bool
+) -> jax.Array:
+    return _finish(direct(inputs, kernel), bias, rectify)
 
 
-def _winograd_forward(inputs: jax.Array, kernel: jax.Array, prepared: Prepared | None) -> tuple[jax.Array, Any]:
-    return _winograd(inputs, kernel, prepared), (inputs, kernel, prepared)
+def _finish(convolved: jax.Array, bias: jax.Array, rectify: bool) -> jax.Array:
+    convolved = convolved + bias.reshape((1,) * (convolved.ndim - 1) + bias.shape)
+    return jax.nn.relu(convolved) if rectify else convolved
 
 
-def _winograd_backward(residuals: Any, cotangent: jax.Array) -> tuple[jax.Array, jax.Array, Any]:
-    inputs, kernel, prepared = residuals
-    backward = prepared.backward if prepared else _transform_kernel(_transposed(kernel))
-    # Weights are frozen nearly always: the compiler drops this product when nobody asks for it.
-    (kernel_gradient,) = jax.linear_transpose(lambda k: direct(inputs, k), kernel)(cotangent)
-    return _convolve(cotangent, backward), kernel_gradient, jax.tree.map(jnp.zeros_like, prepared)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _winograd(
+    rectify: bool, inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Prepared | None
+) -> jax.Array:
+    transformed = prepared.forward if prepared else _transform_kernel(kernel)
+    return _convolve(rectify)(inputs, transformed, bias)
+
+
+def _winograd_forward(rectify: bool, *arguments: Any) -> tuple[jax.Array, Any]:
+    result = _winograd(rectify, *arguments)
+    return result, (*arguments, result)
+
+
+def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> Any:
+    inputs, kernel, bias, prepared, result = residuals
+    if rectify:
+        cotangent = jnp.where(result > 0, cotangent, 0)
+    turned = Prepared(prepared.backward, prepared.forward) if prepared else None
+    none = jnp.zeros(kernel.shape[2], cotangent.dtype)
+    # Weights are frozen nearly always: the compiler drops their gradients when nobody asks for them.
+    weights = jax.linear_transpose(lambda kernel, bias: _finish(direct(inputs, kernel), bias, False), kernel, bias)
+    gradient = _winograd(False, cotangent, _transposed(kernel), none, turned)
+    return gradient, *weights(cotangent), jax.tree.map(jnp.zeros_like, prepared)
 
 
 _winograd.defvjp(_winograd_forward, _winograd_backward)
@@ -112,36 +145,81 @@ def _transform_kernel(kernel: jax.Array) -> jax.Array:
     return transformed.reshape(WINDOW**2, *kernel.shape[2:])
 
 
-@jax.jit  # layers of one shape are traced once
-def _convolve(inputs: jax.Array, transformed: jax.Array) -> jax.Array:
-    """Winograd convolution with a transformed kernel `[36, I, O]`, strip by strip."""
+@cache
+def _convolve(rectify: bool) -> Callable[..., jax.Array]:
+    """`_convolve_stack`, to which a further axis of pictures is just more pictures."""
+    single = partial(_convolve_stack, rectify=rectify)
+    stacked = custom_vmap(single)
+
+    @stacked.def_vmap
+    def _(size: int, mapped: list[bool], inputs: jax.Array, *weights: jax.Array) -> tuple[jax.Array, bool]:
+        if any(mapped[1:]):
+            return jax.vmap(single, in_axes=[0 if axis else None for axis in mapped])(inputs, *weights), True
+        result = stacked(inputs.reshape(-1, *inputs.shape[2:]), *weights)
+        return result.reshape(*inputs.shape[:-1], -1), True
+
+    return jax.jit(stacked)  # layers of one shape are traced once
+
+
+def _convolve_stack(inputs: jax.Array, transformed: jax.Array, bias: jax.Array, *, rectify: bool) -> jax.Array:
+    """Winograd convolution of `[N, H, W, I]` with a transformed kernel `[36, I, O]`, strip by strip."""
     count, height, width, channels = inputs.shape
-    tiles_down, tiles_across = -(-height // TILE), -(-width // TILE)
-    tiles = max(MIN_TILES, STRIP // (WINDOW**2 * channels))
-    rows = min(tiles_down, max(1, round(tiles / tiles_across)))  # tile rows in a strip
-    strips = -(-tiles_down // rows)
-    bottom, right = strips * rows * TILE + 1 - height, tiles_across * TILE + 1 - width
-    padded = jnp.pad(inputs.astype(jnp.float32), ((0, 0), (1, bottom), (1, right), (0, 0)))
+    stack, rows, lanes = _strip_shape(count, -(-height // TILE), -(-width // TILE), channels)
+    lines = TILE * rows
+    across, down = -(-count // stack), -(-height // lines)
+    inputs = jnp.pad(inputs, ((0, 0), (0, max(0, lines - height)), (0, 0), (0, 0)))  # less than one strip
 
-    def strip(index: jax.Array) -> jax.Array:
-        start = (index // strips, index % strips * rows * TILE, 0, 0)
-        window = lax.dynamic_slice(padded, start, (1, rows * TILE + 2, *padded.shape[2:]))
-        return _convolve_strip(window[0], transformed)
+    def strip(index: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        # The last strips overlap those before them rather than reach beyond the pictures.
+        picture = jnp.minimum(index // down * stack, count - stack)
+        line = jnp.minimum(index % down * lines, inputs.shape[1] - lines)
+        window = _window(inputs, picture, line, stack, lines)
+        convolved = _convolve_strip(window, transformed)[:, :, :width]
+        return _finish(convolved, bias, rectify).astype(inputs.dtype), (picture, line)
 
-    result = lax.map(strip, jnp.arange(count * strips))
-    result = result.reshape(count, strips * rows * TILE, tiles_across * TILE, -1)
-    return result[:, :height, :width].astype(inputs.dtype)
+    def body(step: jax.Array, result: jax.Array) -> jax.Array:
+        strips = [strip(jnp.minimum(lanes * step + lane, across * down - 1)) for lane in range(lanes)]
+        for part, place in strips:
+            result = lax.dynamic_update_slice(result, part, (*place, 0, 0))
+        return result
+
+    result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], transformed.shape[-1]))
+    for array in (transformed, bias):  # under shard_map it varies, from the start, wherever one of these does
+        result += jnp.zeros_like(array, inputs.dtype, shape=(1, 1, 1, 1))
+    return lax.fori_loop(0, -(-across * down // lanes), body, result)[:, :height]
+
+
+def _strip_shape(count: int, down: int, across: int, channels: int) -> tuple[int, int, int]:
+    """Pictures and rows of tiles in a strip, and strips at a time, for pictures of `down` by `across` tiles."""
+    many = channels >= MANY_CHANNELS
+    tiles = MIN_TILES if many else max(MIN_TILES // 2, STRIP // (WINDOW**2 * channels))
+    stack = max(1, min(count, tiles // (down * across)))
+    strips = max(1, round(down * across / tiles))
+    return stack, -(-down // strips), 1 if many else 2
+
+
+def _window(inputs: jax.Array, picture: jax.Array, line: jax.Array, stack: int, lines: int) -> jax.Array:
+    """Lines `[stack, lines + 2, 4 t + 2, I]` of some pictures with their neighbours, which outside them are 0."""
+    height, width, channels = inputs.shape[1:]
+
+    def read(line: jax.Array, lines: int) -> jax.Array:
+        return lax.dynamic_slice(inputs, (picture, line, 0, 0), (stack, lines, width, channels))
+
+    above = jnp.where(line > 0, read(jnp.maximum(line - 1, 0), 1), 0)
+    below = jnp.where(line + lines < height, read(jnp.minimum(line + lines, height - 1), 1), 0)
+    window = jnp.concatenate([above, read(line, lines), below], axis=1)
+    return jnp.pad(window, ((0, 0), (0, 0), (1, 1 + -width % TILE), (0, 0))).astype(jnp.float32)
 
 
 def _convolve_strip(strip: jax.Array, transformed: jax.Array) -> jax.Array:
-    """`[4 r + 2, 4 t + 2, I]` with a kernel `[36, I, O]` gives `[4 r, 4 t, O]`."""
-    down, across, channels = (strip.shape[0] - 2) // TILE, (strip.shape[1] - 2) // TILE, strip.shape[2]
-    rows = _combine(BT, [strip[i : i + TILE * down - 3 : TILE] for i in range(WINDOW)], axis=0)
-    tiles = _combine(BT, [rows[:, :, j : j + TILE * across - 3 : TILE] for j in range(WINDOW)], axis=1)
-    products = tiles.reshape(WINDOW**2, down * across, channels) @ transformed
-    products = products.reshape(WINDOW, WINDOW, down, across, -1)
-    rows = _combine(AT, list(products), axis=2)  # [WINDOW, down, TILE, across, O]
-    return _combine(AT, list(rows), axis=3).reshape(down * TILE, across * TILE, -1)
+    """`[n, 4 r + 2, 4 t + 2, I]` with a kernel `[36, I, O]` gives `[n, 4 r, 4 t, O]`."""
+    count, down, across, channels = strip.shape[0], strip.shape[1] // TILE, strip.shape[2] // TILE, strip.shape[3]
+    rows = _combine(BT, [strip[:, i : i + TILE * down - 3 : TILE] for i in range(WINDOW)], axis=0)
+    tiles = _combine(BT, [rows[:, :, :, j : j + TILE * across - 3 : TILE] for j in range(WINDOW)], axis=1)
+    products = tiles.reshape(WINDOW**2, count * down * across, channels) @ transformed
+    products = products.reshape(WINDOW, WINDOW, count, down, across, -1)
+    rows = _combine(AT, list(products), axis=3)  # [WINDOW, n, down, TILE, across, O]
+    return _combine(AT, list(rows), axis=4).reshape(count, down * TILE, across * TILE, -1)
 
 
 def _combine(matrix: np.ndarray, parts: Sequence[jax.Array], *, axis: int) -> jax.Array:

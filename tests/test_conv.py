@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +29,8 @@ SHAPES = {
     "large and shallow": (1, 150, 131, 64, 64),
     "a large stack": (3, 70, 131, 64, 24),
     "small and deep": (1, 6, 9, 512, 512),
+    "a deep stack": (5, 12, 10, 256, 16),
+    "deep strips": (2, 70, 130, 256, 16),
     "a picture's channels": (2, 9, 7, 3, 64),
     "few channels out": (1, 9, 7, 64, 3),
     "one channel": (1, 5, 6, 1, 1),
@@ -94,8 +98,51 @@ class TestEveryShape:
             assert naive.error(value, expected) < 1e-4
 
 
+class TestBiasAndRectifier:
+    @pytest.mark.parametrize("shape", [(2, 9, 7, 3, 16), (2, 30, 23, 17, 24)])
+    @pytest.mark.parametrize("rectify", [False, True])
+    def test_values_and_gradients(self, shape: Shape, rectify: bool) -> None:
+        inputs, kernel, cotangent = problem(shape)
+        bias = np.random.default_rng(1).normal(size=shape[-1]).astype(np.float32)
+
+        @jax.jit
+        def found(*arguments: jax.Array) -> tuple[jax.Array, ...]:
+            value, pull = jax.vjp(lambda x, k, b: conv.conv3x3(x, k, bias=b, rectify=rectify), *arguments)
+            return value, *pull(cotangent)
+
+        value = naive.convolution(inputs, kernel) + bias
+        passed = cotangent * (value > 0) if rectify else cotangent
+        expected = (
+            np.where(value > 0, value, 0) if rectify else value,
+            *naive.convolution_gradients(inputs, kernel, passed),
+            passed.sum((0, 1, 2)),
+        )
+        for result, right in zip(found(inputs, kernel, bias), expected, strict=True):
+            assert naive.error(result, right) < 1e-4
+
+
 class TestTransformations:
     SHAPE = (2, 7, 10, 16, 18)
+
+    @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
+    def test_differentiated_twice(self, prepare: bool) -> None:
+        """The gradient of a gradient's length, as whole optimisations need it, against the compiler's own."""
+        inputs, kernel, cotangent = problem(self.SHAPE)
+        prepared = conv.prepare(jnp.asarray(kernel)) if prepare else None
+
+        def length(convolve: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+            def loss(inputs: jax.Array) -> jax.Array:
+                return jnp.sum(cotangent * jax.nn.relu(convolve(inputs, kernel)) ** 2)
+
+            return jnp.sum(jax.grad(loss)(inputs) ** 2)
+
+        fast = partial(conv.conv3x3, prepared=prepared)
+        found, expected = (
+            jax.jit(jax.grad(partial(length, convolve), argnums=(0, 1)))(inputs, kernel)
+            for convolve in (fast, conv.direct)
+        )
+        for value, right in zip(found, expected, strict=True):
+            assert naive.error(value, np.asarray(right)) < 1e-4
 
     def test_without_jit(self) -> None:
         arrays = [jnp.asarray(array) for array in problem(self.SHAPE)]

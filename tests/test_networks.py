@@ -138,6 +138,13 @@ class TestAgainstNumPy:
         expected = (naive_loss(picture + step * direction) - naive_loss(picture - step * direction)) / (2 * step)
         assert np.vdot(gradient(net, jnp.float32(picture)), direction) == pytest.approx(expected, rel=1e-4)
 
+    @pytest.mark.parametrize("pooling", POOLINGS)
+    def test_a_flat_pictures_pixels_share_the_gradient_of_a_pool(self, pooling: str) -> None:
+        """Four equal pixels are one maximum: what they get adds up to what it got; an odd last row gets nothing."""
+        pool = vgg.max_pool if pooling == "max" else vgg.mean_pool
+        gradient = jax.grad(lambda x: jnp.sum(pool(x)))(jnp.ones((1, 5, 4, 2)))
+        np.testing.assert_array_equal(gradient, np.pad(np.full((1, 4, 4, 2), 0.25), [(0, 0), (0, 1), (0, 0), (0, 0)]))
+
 
 def naive_features(net: Network, picture: np.ndarray, deepest: str) -> dict[str, np.ndarray]:
     """Activations in float64 by the paper's description; input as the origin of the weights, Caffe, has it."""

@@ -29,14 +29,15 @@ class Conv3x3(nn.Module):
     """
 
     width: int
+    rectify: bool = False
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """`[N, H, W, I]` to `[N, H, W, width]`."""
+        """`[N, H, W, I]` to `[N, H, W, width]`, after the rectifier if it is asked for."""
         kernel = self.param("kernel", nn.initializers.he_normal(), (3, 3, inputs.shape[-1], self.width))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
         prepared: conv.Prepared | None = self.get_variable("prepared", "kernel")
-        return conv.conv3x3(inputs, kernel, prepared) + bias.astype(inputs.dtype).reshape(1, 1, 1, -1)
+        return conv.conv3x3(inputs, kernel, prepared, bias=bias, rectify=self.rectify)
 
 
 class VGG(nn.Module):
@@ -50,16 +51,17 @@ class VGG(nn.Module):
         self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
         """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`; see `Network.features`."""
-        wanted, found, x = set(layers), {}, _cut(inputs, extent)
+        wanted, found, x, rectified = set(layers), {}, _cut(inputs, extent), False
         for name in layer_names(self.depths):
             if name.startswith("conv"):
-                x = _cut(Conv3x3(WIDTHS[int(name[4]) - 1], name=name)(x), extent)
+                rectified = name not in wanted  # then what is not rectified has no use
+                x = _cut(Conv3x3(WIDTHS[int(name[4]) - 1], rectified, name=name)(x), extent)
             elif name.startswith("relu"):
-                x = nn.relu(x)
+                x = x if rectified else nn.relu(x)
             elif self.pooling == "max":
-                x = functools.reduce(jnp.maximum, _quarters(x))
+                x = max_pool(x)
             else:
-                x = AVERAGE_GAIN[int(name[4]) - 1] / 4 * functools.reduce(jnp.add, _quarters(x))
+                x = AVERAGE_GAIN[int(name[4]) - 1] * mean_pool(x)
             if name.startswith("pool") and extent is not None:
                 extent = extent // 2
                 x = _cut(x, extent)  # a window that is only half inside is left out
@@ -78,14 +80,45 @@ def _cut(x: jax.Array, extent: jax.Array | None) -> jax.Array:
     return jnp.where(counts[0] & counts[1], x, 0)
 
 
-def _quarters(inputs: jax.Array) -> list[jax.Array]:
-    """The four pixels of every 2x2 window of `[N, H, W, C]`, an odd last row or column left out.
-
-    Pooling these is elementwise and so is its gradient; that of a windowed maximum scatters, far slower on CPU.
-    """
-    _, height, width, _ = inputs.shape
+def _windows(inputs: jax.Array) -> jax.Array:
+    """The 2x2 windows of `[N, H, W, C]`, an odd last row or column left out: `[N, H/2, 2, W/2, 2, C]`."""
+    count, height, width, channels = inputs.shape
     whole = inputs[:, : height // 2 * 2, : width // 2 * 2]
-    return [whole[:, row::2, column::2] for row, column in product((0, 1), repeat=2)]
+    return whole.reshape(count, height // 2, 2, width // 2, 2, channels)
+
+
+@jax.custom_vjp
+def max_pool(inputs: jax.Array) -> jax.Array:
+    """The maximum of every 2x2 window of `[N, H, W, C]`, an odd last row or column left out.
+
+    Elementwise, and so is its gradient, which those that are equal share. (That of the compiler's windowed
+    maximum scatters, and is far slower on CPU.)
+    """
+    windows = _windows(inputs)
+    return functools.reduce(jnp.maximum, [windows[:, :, row, :, column] for row, column in product((0, 1), repeat=2)])
+
+
+def _max_pool_forward(inputs: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    result = max_pool(inputs)
+    return result, (inputs, result)
+
+
+def _max_pool_backward(residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array) -> tuple[jax.Array]:
+    inputs, result = residuals
+    highest = _windows(inputs) == result[:, :, None, :, None]
+    share = (cotangent / highest.sum((2, 4)).astype(cotangent.dtype))[:, :, None, :, None]
+    gradient = jnp.where(highest, share, 0)
+    shape = (inputs.shape[0], result.shape[1] * 2, result.shape[2] * 2, inputs.shape[3])
+    odd = [(0, whole - even) for whole, even in zip(inputs.shape, shape, strict=True)]
+    return (jnp.pad(gradient.reshape(shape), odd),)
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+
+
+def mean_pool(inputs: jax.Array) -> jax.Array:
+    """The mean of every 2x2 window of `[N, H, W, C]`, an odd last row or column left out."""
+    return _windows(inputs).mean((2, 4))
 
 
 def extent_at(layer: str, extent: jax.Array) -> jax.Array:
