@@ -20,7 +20,7 @@ from jaxstyle.images import read_shape
 from jaxstyle.manifest import Task
 from jaxstyle.networks import Network
 from jaxstyle.pyramid import schedule, shape_at
-from jaxstyle.records import digests, pair_key
+from jaxstyle.records import Share, digests, pair_key
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,12 @@ class Plan:
     def is_todo(self, pair: int) -> bool:
         """Whether a pair is to be computed."""
         return pair not in self.done and pair not in self.failed and pair not in self.unreadable
+
+    def own(self, share: Share) -> frozenset[int]:
+        """The pairs that are a process's to do, or were."""
+        grouped = {pair for group in self.groups for pair in group.pairs}
+        others = share.of([pair for pair in range(len(self.tasks)) if pair not in grouped])
+        return frozenset(others).union(*(group.pairs for group in share.of(self.groups)))
 
     @property
     def todo(self) -> list[int]:

@@ -80,8 +80,9 @@ class Run:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._ahead: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
-        own = work.plan.groups[work.share.index :: work.share.count]
-        self._groups = deque(group for group in own if any(map(work.plan.is_todo, group.pairs)))
+        self._groups = deque(
+            group for group in work.share.of(work.plan.groups) if any(map(work.plan.is_todo, group.pairs))
+        )
         self._shared: dict[int, Shared] = {}
         self._checkpoints = Checkpoints(work.folder / HIDDEN / "checkpoints")
         self._writing = work.folder / HIDDEN / f"writing-{work.share.index}"
@@ -101,9 +102,8 @@ class Run:
             ThreadPoolExecutor(1) as self._writer,
             ThreadPoolExecutor(self._work.workers) as computers,
         ):
-            unreadable = list(self._plan.unreadable.items())
-            failures = [self._fail(*each) for each in unreadable[self._work.share.index :: self._work.share.count]]
-            _finish(failures)
+            own = self._plan.own(self._work.share)
+            _finish([self._fail(pair, error) for pair, error in self._plan.unreadable.items() if pair in own])
             _finish([computers.submit(self._compute) for _ in range(self._work.workers)])
         shutil.rmtree(self._writing, ignore_errors=True)
 

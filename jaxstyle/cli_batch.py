@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import typer
 
 from jaxstyle.batch import workers
@@ -18,6 +17,7 @@ from jaxstyle.batch_plan import Plan, make_plan, pace_of, standing
 from jaxstyle.batch_run import Run, Work
 from jaxstyle.buckets import Group
 from jaxstyle.cli_batch_progress import Watch, clock, reason
+from jaxstyle.cli_processes import roll_call
 from jaxstyle.cli_run import in_background, sigterm_like_ctrl_c
 from jaxstyle.cli_settings import Options, with_options
 from jaxstyle.cli_system import device, device_name
@@ -27,6 +27,8 @@ from jaxstyle.images import check_writable, write_image
 from jaxstyle.manifest import Task, find_pictures, pair_up, read_manifest
 from jaxstyle.memory import bytes_needed
 from jaxstyle.records import HIDDEN, Records, Share, read_records
+
+_PROCESSES = "One of several processes"
 
 
 @with_options
@@ -65,6 +67,21 @@ def batch_command(
         float,
         typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="How often to keep what is unfinished."),
     ] = 60,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            "--coordinator",
+            metavar="HOST:PORT",
+            rich_help_panel=_PROCESSES,
+            help="Address of process 0, the same for all, or auto on a cluster that JAX recognises.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", rich_help_panel=_PROCESSES, help="How many share the job.")
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option("--process", rich_help_panel=_PROCESSES, help="Which this is, from 0.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a record of the job.")] = False,
 ) -> None:
     """Paint many pictures, each in the manner of a style. Stopped in any way, the same command goes on."""
@@ -72,7 +89,7 @@ def batch_command(
     _check_places(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
         check_writable(sheet, overwrite=True)
-    share = Share(jax.process_index(), jax.process_count())
+    share = Share(*roll_call(coordinator, processes, process))
     job = _Job(tasks, output, device(), share, batch_size, retry_failed, fail_fast, every)
     if dry_run:
         plan = job.tell()
@@ -144,12 +161,14 @@ class _Job:
             with self.watch.shown():
                 Run(work)()
         self.done, failed = standing(plan.tasks, plan.keys, read_records(self.folder), self.folder)
+        own = plan.own(self.share)
+        wrong = {pair: error for pair, error in failed.items() if pair in own}
         return {
-            "pairs": len(plan.tasks),
-            "done": len(self.done),
-            "done_before": len(plan.done),
-            "failed": [{"output": str(plan.tasks[pair].output), "error": error} for pair, error in failed.items()],
-            "untried": len(plan.tasks) - len(self.done) - len(failed),
+            "pairs": len(own),
+            "done": len(own & self.done),
+            "done_before": len(own & plan.done),
+            "failed": [{"output": str(plan.tasks[pair].output), "error": error} for pair, error in wrong.items()],
+            "untried": len(own - self.done - wrong.keys()),
             "output": str(self.folder),
             "record": str(records.path),
             "pairs_per_minute": self.watch.per_minute(),

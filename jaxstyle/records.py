@@ -15,12 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import naming
 
 HIDDEN = ".jaxstyle"  # the folder, among the results, of what only an unfinished job needs
+T = TypeVar("T")
 _MISSING = "missing"  # in place of the digest of a file that cannot be read
 
 
@@ -30,6 +31,10 @@ class Share:
 
     index: int = 0
     count: int = 1
+
+    def of(self, things: Sequence[T]) -> Sequence[T]:
+        """Those that are this process's."""
+        return things[self.index :: self.count]
 
 
 def digests(files: Iterable[Path]) -> dict[Path, str]:

@@ -3,8 +3,12 @@
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from command import QUICK
+from conftest import EXAMPLES
 
 from jaxstyle.cli_processes import roll_call
 from jaxstyle.errors import ConfigError, JaxStyleError
@@ -49,6 +53,39 @@ def test_two_processes_meet_and_one_outlives_the_other():
         for process in both:
             process.kill()
             process.communicate()
+
+
+def test_a_process_that_dies_costs_a_job_only_its_own_pairs(tmp_path: Path):
+    """Process 0 is killed before its first result; with the same commands again, it does what it left."""
+    folders = [tmp_path / name for name in ("contents", "styles")]
+    for folder, pictures in zip(folders, ("content", "style"), strict=True):
+        folder.mkdir()
+        for picture in sorted((EXAMPLES / pictures).glob("*.jpg"))[:2]:
+            (folder / picture.name).symlink_to(picture)
+    results = tmp_path / "results"
+
+    def start(address: str) -> list[subprocess.Popen]:
+        where = ("--content", folders[0], "--style", folders[1], "-o", results)
+        command = [sys.executable, "-m", "jaxstyle", "batch", *map(str, (*where, *QUICK))]
+        shared = ["--coordinator", address, "--processes", "2", "--process"]
+        return [
+            subprocess.Popen([*command, *shared, str(process)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for process in (0, 1)
+        ]
+
+    both = start(free_address())
+    while both[0].poll() is None and not (results / "results-0.jsonl").exists():
+        time.sleep(0.02)
+    both[0].kill()
+    outs = [process.communicate(timeout=120) for process in both]
+    assert both[1].returncode == 0, outs[1]
+    first = {file.name: file.read_bytes() for file in results.glob("*.png")}
+    assert len(first) == 2
+    both = start(free_address())
+    outs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    assert len(list(results.glob("*.png"))) == 4
+    assert {name: (results / name).read_bytes() for name in first} == first
 
 
 def test_one_process_needs_nobody():
