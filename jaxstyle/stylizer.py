@@ -20,8 +20,8 @@ from jaxstyle.objective import content_targets, make_objective
 from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at
 from jaxstyle.solver import descend
 from jaxstyle.starts import match_colours, mix
-from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, measure
-from jaxstyle.stylize import DEFAULTS
+from jaxstyle.styles import Style, StyleStatistics, blend, measure
+from jaxstyle.stylize import DEFAULTS, check_style
 
 
 @flax.struct.dataclass
@@ -75,7 +75,9 @@ class Stylizer:
             raise PictureError(
                 f"the content is {found}; this stylizer was made for {expected}: make another, or resize"
             )
-        check_fits(style, self.network, _names(self.config.style_layers))
+        if not isinstance(style, Style):
+            raise ConfigError(f"the style is a {type(style).__name__}; expected a Style: measure the picture first")
+        check_style(style, self.network, self.config)
         network = self.network if self.network.prepared else self.network.prepare()
         targets = [_at_scale(content, size) for size, _ in self.levels]
         statistics = [
@@ -91,18 +93,18 @@ class Stylizer:
         return picture
 
     def measure(self, picture: ArrayLike) -> Style:
-        """Measure a style picture `[h, w, 3]` in [0, 1], of any size, at the sizes that this stylizer goes through.
+        """Measure a style picture `[h, w, 3]` in [0, 1], of any size, as `measure_style` does.
 
         Raises:
             PictureError: if it has the wrong shape or type, or is too small.
         """
         picture = _picture("style", picture)
         _check_thinness("style", picture.shape, self.config.size * self.config.style_scale)
-        sizes = [size * self.config.style_scale for size, _ in self.levels]
+        sizes = [size * self.config.style_scale for size, _ in schedule(self.config, 1, 1)]
         layers = _names(self.config.style_layers)
         return Style(
             statistics=tuple(measure(self.network, _at_scale(picture, size), layers) for size in sizes),
-            sizes=tuple(round(size) for size in sizes),
+            sizes=tuple(max(1, round(size)) for size in sizes),
             architecture=self.network.architecture,
             pooling=self.network.pooling,
             digest=self.network.digest,
@@ -164,5 +166,5 @@ def _at_scale(picture: jax.Array, longest: float) -> jax.Array:
 
 
 def _resize(picture: jax.Array, height: int, width: int) -> jax.Array:
-    """`images.resize` of a picture `[h, w, 3]` in JAX, within 1e-6."""
+    """`images.resize` of a picture `[h, w, 3]` in JAX, within 1e-5."""
     return jax.image.resize(picture, (height, width, 3), "lanczos3", antialias=True).clip(0, 1)
