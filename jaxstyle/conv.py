@@ -36,11 +36,12 @@ BT = np.array(
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
-# One matrix product of few channels runs on one core: two strips at a time keep two cores busy, each with transforms of
-# STRIP floats or so, which stay in its cache. From MANY_CHANNELS the products themselves use all cores, and are quicker
-# the more tiles share the reading of a large kernel: MIN_TILES at least.
+# The rows of a transformed kernel, each an array of its own: the compiler would copy the parts of a larger one.
+Transformed = tuple[jax.Array, ...]
+
+# A strip's transforms hold STRIP floats or so, which stay near a core, but it has no fewer than MIN_TILES tiles, else the
+# reading of the kernel takes longer than the products.
 STRIP = 600_000
-MANY_CHANNELS = 256
 MIN_TILES = 256
 
 # With fewer channels than this on either side (the picture's own three) the transforms cost more than they save.
@@ -49,10 +50,10 @@ MIN_CHANNELS = 16
 
 @flax.struct.dataclass
 class Prepared:
-    """A kernel transformed once for many convolutions: `[36, I, O]`, and `[36, O, I]` for the gradient."""
+    """A kernel transformed once for many convolutions: six `[6, I, O]`, and six `[6, O, I]` for the gradient."""
 
-    forward: jax.Array
-    backward: jax.Array
+    forward: Transformed
+    backward: Transformed
 
 
 def prepare(kernel: jax.Array) -> Prepared:
@@ -139,10 +140,10 @@ def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> A
 _winograd.defvjp(_winograd_forward, _winograd_backward)
 
 
-def _transform_kernel(kernel: jax.Array) -> jax.Array:
+def _transform_kernel(kernel: jax.Array) -> Transformed:
     matrix = np.kron(G, G).astype(np.float32)
     transformed = jnp.matmul(matrix, kernel.astype(jnp.float32).reshape(9, -1), precision=lax.Precision.HIGHEST)
-    return transformed.reshape(WINDOW**2, *kernel.shape[2:])
+    return tuple(transformed.reshape(WINDOW, WINDOW, *kernel.shape[2:]))
 
 
 @cache
@@ -152,50 +153,43 @@ def _convolve(rectify: bool) -> Callable[..., jax.Array]:
     stacked = custom_vmap(single)
 
     @stacked.def_vmap
-    def _(size: int, mapped: list[bool], inputs: jax.Array, *weights: jax.Array) -> tuple[jax.Array, bool]:
-        if any(mapped[1:]):
-            return jax.vmap(single, in_axes=[0 if axis else None for axis in mapped])(inputs, *weights), True
+    def _(size: int, mapped: Any, inputs: jax.Array, *weights: Any) -> tuple[jax.Array, bool]:
+        if any(jax.tree.leaves(mapped[1:])):
+            axes = jax.tree.map(lambda axis: 0 if axis else None, tuple(mapped))
+            return jax.vmap(single, in_axes=axes)(inputs, *weights), True
         result = stacked(inputs.reshape(-1, *inputs.shape[2:]), *weights)
         return result.reshape(*inputs.shape[:-1], -1), True
 
     return jax.jit(stacked)  # layers of one shape are traced once
 
 
-def _convolve_stack(inputs: jax.Array, transformed: jax.Array, bias: jax.Array, *, rectify: bool) -> jax.Array:
-    """Winograd convolution of `[N, H, W, I]` with a transformed kernel `[36, I, O]`, strip by strip."""
+def _convolve_stack(inputs: jax.Array, transformed: Transformed, bias: jax.Array, *, rectify: bool) -> jax.Array:
+    """Winograd convolution of `[N, H, W, I]` with a transformed kernel, strip by strip."""
     count, height, width, channels = inputs.shape
-    stack, rows, lanes = _strip_shape(count, -(-height // TILE), -(-width // TILE), channels)
+    stack, rows = _strip_shape(count, -(-height // TILE), -(-width // TILE), channels)
     lines = TILE * rows
     across, down = -(-count // stack), -(-height // lines)
     inputs = jnp.pad(inputs, ((0, 0), (0, max(0, lines - height)), (0, 0), (0, 0)))  # less than one strip
 
-    def strip(index: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    def strip(index: jax.Array, result: jax.Array) -> jax.Array:
         # The last strips overlap those before them rather than reach beyond the pictures.
         picture = jnp.minimum(index // down * stack, count - stack)
         line = jnp.minimum(index % down * lines, inputs.shape[1] - lines)
-        window = _window(inputs, picture, line, stack, lines)
-        convolved = _convolve_strip(window, transformed)[:, :, :width]
-        return _finish(convolved, bias, rectify).astype(inputs.dtype), (picture, line)
+        convolved = _convolve_strip(_window(inputs, picture, line, stack, lines), transformed)[:, :, :width]
+        finished = _finish(convolved, bias, rectify).astype(inputs.dtype)
+        return lax.dynamic_update_slice(result, finished, (picture, line, 0, 0))
 
-    def body(step: jax.Array, result: jax.Array) -> jax.Array:
-        strips = [strip(jnp.minimum(lanes * step + lane, across * down - 1)) for lane in range(lanes)]
-        for part, place in strips:
-            result = lax.dynamic_update_slice(result, part, (*place, 0, 0))
-        return result
-
-    result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], transformed.shape[-1]))
-    for array in (transformed, bias):  # under shard_map it varies, from the start, wherever one of these does
+    result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], *bias.shape))
+    for array in (*transformed, bias):  # under shard_map it varies, from the start, wherever one of these does
         result += jnp.zeros_like(array, inputs.dtype, shape=(1, 1, 1, 1))
-    return lax.fori_loop(0, -(-across * down // lanes), body, result)[:, :height]
+    return lax.fori_loop(0, across * down, strip, result)[:, :height]
 
 
-def _strip_shape(count: int, down: int, across: int, channels: int) -> tuple[int, int, int]:
-    """Pictures and rows of tiles in a strip, and strips at a time, for pictures of `down` by `across` tiles."""
-    many = channels >= MANY_CHANNELS
-    tiles = MIN_TILES if many else max(MIN_TILES // 2, STRIP // (WINDOW**2 * channels))
-    stack = max(1, min(count, tiles // (down * across)))
+def _strip_shape(count: int, down: int, across: int, channels: int) -> tuple[int, int]:
+    """Pictures and rows of tiles in a strip, for pictures of `down` by `across` tiles."""
+    tiles = max(MIN_TILES, STRIP // (WINDOW**2 * channels))
     strips = max(1, round(down * across / tiles))
-    return stack, -(-down // strips), 1 if many else 2
+    return max(1, min(count, tiles // (down * across))), -(-down // strips)
 
 
 def _window(inputs: jax.Array, picture: jax.Array, line: jax.Array, stack: int, lines: int) -> jax.Array:
@@ -211,21 +205,28 @@ def _window(inputs: jax.Array, picture: jax.Array, line: jax.Array, stack: int, 
     return jnp.pad(window, ((0, 0), (0, 0), (1, 1 + -width % TILE), (0, 0))).astype(jnp.float32)
 
 
-def _convolve_strip(strip: jax.Array, transformed: jax.Array) -> jax.Array:
-    """`[n, 4 r + 2, 4 t + 2, I]` with a kernel `[36, I, O]` gives `[n, 4 r, 4 t, O]`."""
+def _convolve_strip(strip: jax.Array, transformed: Transformed) -> jax.Array:
+    """`[n, 4 r + 2, 4 t + 2, I]` with a transformed kernel gives `[n, 4 r, 4 t, O]`.
+
+    A row of the transforms, from the strip through the products and nearly to the result, stays in a core's own cache,
+    and the six rows depend on nothing but the strip: cores take them in parallel.
+    """
     count, down, across, channels = strip.shape[0], strip.shape[1] // TILE, strip.shape[2] // TILE, strip.shape[3]
-    rows = _combine(BT, [strip[:, i : i + TILE * down - 3 : TILE] for i in range(WINDOW)], axis=0)
-    tiles = _combine(BT, [rows[:, :, :, j : j + TILE * across - 3 : TILE] for j in range(WINDOW)], axis=1)
-    products = tiles.reshape(WINDOW**2, count * down * across, channels) @ transformed
-    products = products.reshape(WINDOW, WINDOW, count, down, across, -1)
-    rows = _combine(AT, list(products), axis=3)  # [WINDOW, n, down, TILE, across, O]
-    return _combine(AT, list(rows), axis=4).reshape(count, down * TILE, across * TILE, -1)
+    lines = [strip[:, i : i + TILE * down - 3 : TILE] for i in range(WINDOW)]
+    parts = []
+    for factors, kernel in zip(BT, transformed, strict=True):
+        (row,) = _combine(factors[None], lines)  # [n, r, 4 t + 2, I]
+        tiles = jnp.stack(_combine(BT, [row[:, :, j : j + TILE * across - 3 : TILE] for j in range(WINDOW)]))
+        products = tiles.reshape(WINDOW, count * down * across, channels) @ kernel
+        products = products.reshape(WINDOW, count, down, across, -1)
+        parts.append(jnp.stack(_combine(AT, list(products)), axis=3))  # [n, r, t, TILE, O]
+    return jnp.stack(_combine(AT, parts), axis=2).reshape(count, down * TILE, across * TILE, -1)
 
 
-def _combine(matrix: np.ndarray, parts: Sequence[jax.Array], *, axis: int) -> jax.Array:
-    """Stack the products of a small constant matrix with a vector of arrays, as sums: most entries are 0 or 1."""
+def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
+    """The product of a small constant matrix with a vector of arrays, as sums: most entries are 0 or 1."""
     sums = []
     for row in matrix.tolist():
         terms = [part if factor == 1 else factor * part for factor, part in zip(row, parts, strict=True) if factor]
         sums.append(sum(terms[1:], terms[0]))
-    return jnp.stack(sums, axis)
+    return sums
