@@ -126,11 +126,7 @@ def _work_in(record: Mapping[str, Any]) -> int:
 
 
 def _keys(tasks: Sequence[Task], networks: Callable[[Settings], Network]) -> list[str]:
-    known = digests(
-        file
-        for task in tasks
-        for file in (task.content, *task.styles, *([task.settings.start] if task.settings.start else []))
-    )
+    known = digests(file for task in tasks for file in task.files)
     return [
         pair_key(
             known[task.content],

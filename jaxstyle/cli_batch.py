@@ -17,6 +17,7 @@ from jaxstyle.batch_plan import Plan, make_plan, pace_of, standing
 from jaxstyle.batch_run import Run, Work
 from jaxstyle.buckets import Group
 from jaxstyle.cli_batch_progress import Watch, clock, reason
+from jaxstyle.cli_inputs import check_replaces_none
 from jaxstyle.cli_processes import roll_call
 from jaxstyle.cli_run import in_background, sigterm_like_ctrl_c
 from jaxstyle.cli_settings import Options, with_options
@@ -88,7 +89,8 @@ def batch_command(
     tasks = _tasks(manifest, content, style, options, zipped=zipped)
     _check_places(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
-        check_writable(sheet, overwrite=True)
+        check_replaces_none(sheet, [file for task in tasks for file in task.files])
+        check_writable(sheet, overwrite=overwrite or (output / HIDDEN).is_dir())
     share = Share(*roll_call(coordinator, processes, process))
     job = _Job(tasks, output, device(), share, batch_size, retry_failed, fail_fast, every)
     if dry_run:
@@ -98,13 +100,13 @@ def batch_command(
     try:
         with sigterm_like_ctrl_c():
             record = in_background(job)
+            if sheet:
+                results = [output / task.output if pair in job.done else None for pair, task in enumerate(tasks)]
+                write_image(sheet, contact_sheet(tasks, results), overwrite=True)
     except KeyboardInterrupt:
         done = job.watch.hide() if job.watch else 0
         typer.echo(f"jaxstyle: stopped; this run finished {done} pairs, and the same command goes on", err=True)
         raise typer.Exit(130) from None
-    if sheet:
-        results = [output / task.output if pair in job.done else None for pair, task in enumerate(tasks)]
-        write_image(sheet, contact_sheet(tasks, results), overwrite=True)
     typer.echo(json.dumps(record, indent=2) if as_json else output)
     if record["done"] < record["pairs"]:
         untried = f", {record['untried']} not tried" if record["untried"] else ""
@@ -235,11 +237,7 @@ def _tasks(
 
 def _check_places(tasks: Sequence[Task], folder: Path, *, overwrite: bool, from_folders: bool) -> None:
     """Raise if a result would replace a picture that is to be read, or, unless asked for, one that no job has made."""
-    inputs = {
-        os.path.realpath(file.expanduser())
-        for task in tasks
-        for file in (task.content, *task.styles, *([task.settings.start] if task.settings.start else []))
-    }
+    inputs = {os.path.realpath(file.expanduser()) for task in tasks for file in task.files}
     if from_folders and os.path.realpath(folder) in {os.path.dirname(file) for file in inputs}:
         raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
     is_ours = (folder / HIDDEN).is_dir()

@@ -123,8 +123,7 @@ def levels_of(group: Group, plan: Plan) -> Levels:
 
 def reason(task: Task, error: str) -> str:
     """What is wrong, with the file in front, or else the result that is missing."""
-    files = (task.content, *task.styles, *([task.settings.start] if task.settings.start else []))
-    return error if any(error.startswith(f"{file}:") for file in files) else f"{task.output}: {error}"
+    return error if any(error.startswith(f"{file}:") for file in task.files) else f"{task.output}: {error}"
 
 
 def clock(seconds: float) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from jaxstyle.cli_inputs import is_saved
 from jaxstyle.cli_options import written
 from jaxstyle.cli_settings import Options, Settings
+from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import naming
 from jaxstyle.images import WRITABLE
@@ -45,6 +46,11 @@ class Task:
     styles: tuple[Path, ...]
     settings: Settings
     output: PurePath
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that have to be read."""
+        return (self.content, *self.styles, *([self.settings.start] if self.settings.start else []))
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,8 @@ def pair_up(contents: Sequence[Path], styles: Sequence[Path], options: Options, 
         raise ConfigError(f"--zip has {len(contents)} contents and {len(styles)} styles; expected one for each")
     pairs = zip(contents, styles, strict=True) if zipped else ((one, other) for one in contents for other in styles)
     settings = options.settings()
+    for style in styles:
+        _check_styles([style], settings.config)
     return _tasks([_Row(0, content, (style,), settings) for content, style in pairs])
 
 
@@ -181,9 +189,22 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
     content, styles, output = values.pop("content"), values.pop("style"), values.pop("output", None)
     try:
         settings = replace(options, **values).settings(folder=folder if "init" in values else Path())
+        _check_styles(styles, settings.config)
     except ConfigError as error:
         raise ConfigError(f"line {line}: {error}") from None
     return _Row(line, content, styles, settings, output)
+
+
+def _check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
+    """Raise ConfigError if the settings ask for what these styles cannot give, whatever is in the files."""
+    if config.style_blend and len(config.style_blend) != len(styles):
+        raise ConfigError(
+            f"style_blend has {len(config.style_blend)} weights for {len(styles)} styles; expected as many"
+        )
+    if dict(config.init).get("style") and is_saved(styles[0]):
+        raise ConfigError(
+            f"init has 'style', but {styles[0]} is a saved one, of which there is no picture; use another"
+        )
 
 
 def _value(column: str, cell: Any, folder: Path) -> Any:

@@ -199,6 +199,8 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ("content,style,steps\na,b,0\n", "line 2: steps is 0; expected a whole number from 1 up"),
         ("content,style,seed\na,b,-1\n", "line 2: seed is -1; expected a whole number from 0 up"),
         ("content,style,init\na,b,nois\n", "line 2: --init has 'nois', which is no file; expected one of "),
+        ("content,style,style_blend\na,b,0.5\na,b;c,1\n", "line 3: style_blend has 1 weights for 2 styles; "),
+        ("content,style,init\na,b.safetensors,style\n", "line 2: init has 'style', but .*b.safetensors is a saved one"),
         ("content,style,output\na,b,../x.png\n", "line 2, column output: '../x.png'; expected a name within "),
         ("content,style,output\na,b,/x.png\n", "line 2, column output: '/x.png'; expected a name within "),
         ("content,style,output\na,b,x.gif\n", "line 2, column output: 'x.gif'; expected .* ends in one of .png"),
