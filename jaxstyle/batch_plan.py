@@ -115,7 +115,7 @@ def pace_of(records: Iterable[Mapping[str, Any]], device: Mapping[str, Any]) -> 
     paces = [
         record["seconds"]["compute"] / record["together"] / _work_in(record)
         for record in records
-        if record["error"] is None and record["device"] == device
+        if record["error"] is None and record["device"] == device and not record["resumed"]
     ]
     return statistics.median(paces) if paces else None
 

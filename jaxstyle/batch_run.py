@@ -142,31 +142,31 @@ class Run:
                 written.append(self._fail(pair, str(error)))
         if any(map(self._plan.is_todo, inputs)):
             began = time.perf_counter()
-            results = self._stylize(group, inputs)
+            optimizer = self._plan.tasks[group.pairs[0]].settings.config.optimizer
+            resume = self._checkpoints.load(self._name(group), optimizer=optimizer)
+            results = self._stylize(group, inputs, resume)
             seconds = {"wait": began - asked, "compute": time.perf_counter() - began}
+            resumed = resume.history.total.shape[-1] if resume else 0
+            told = {"together": len(inputs), "resumed": resumed, "seconds": seconds}
             for pair, result in results.items():
                 if isinstance(result, str):
                     written.append(self._fail(pair, result))
                 elif self._plan.is_todo(pair):
-                    own = inputs[pair]
-                    written.append(self._writer.submit(self._write, pair, own, result, seconds, len(inputs)))
+                    written.append(self._writer.submit(self._write, pair, inputs[pair], result, told))
             self._work.watch.left(group)
-        # After the writing, so that a group that was written in part goes on from there.
-        written.append(self._writer.submit(self._checkpoints.drop, self._name(group)))
-        return written
+        return [*written, self._writer.submit(self._drop, group, written)]
 
-    def _stylize(self, group: Group, inputs: dict[int, Inputs]) -> dict[int, Stylized | str]:
+    def _stylize(self, group: Group, inputs: dict[int, Inputs], resume: Progress | None) -> dict[int, Stylized | str]:
         """For each pair its result or what is wrong, of a group without those that could not be read."""
         some = next(iter(inputs.values())).job
-        name, own = self._name(group), replace(group, pairs=tuple(inputs))
-        resume = self._checkpoints.load(name, optimizer=some.config.optimizer)
+        own = replace(group, pairs=tuple(inputs))
         pairs = [each.pair for each in inputs.values()]
         try:
             results = stylize_group(
                 some.network,
                 own,
                 pairs,
-                look=self._looker(group, name),
+                look=self._looker(group),
                 resume=resume,
                 shared=self._shared.setdefault(id(some.network), Shared()),
             )
@@ -180,10 +180,9 @@ class Run:
             pair: str(result.error) if result.error else result for pair, result in zip(inputs, results, strict=True)
         }
 
-    def _looker(self, group: Group, name: str) -> Callable[[Progress], None]:
+    def _looker(self, group: Group) -> Callable[[Progress], None]:
         """The callback of a group: it shows where the group stands, keeps checkpoints, and can end the optimisation."""
-        saved, saving = time.monotonic(), Future[None]()
-        saving.set_result(None)
+        name, saved, saving = self._name(group), time.monotonic(), _nothing()
 
         def look(progress: Progress) -> None:
             nonlocal saved, saving
@@ -200,7 +199,12 @@ class Run:
 
         return look
 
-    def _write(self, pair: int, inputs: Inputs, result: Stylized, seconds: dict[str, float], together: int) -> None:
+    def _drop(self, group: Group, written: list[Future[None]]) -> None:
+        """Forget the checkpoint of a group, once all of it is written: until then it may have to go on from there."""
+        _finish(written)
+        self._checkpoints.drop(self._name(group))
+
+    def _write(self, pair: int, inputs: Inputs, result: Stylized, told: dict[str, Any]) -> None:
         began = time.perf_counter()
         job, task = inputs.job, self._plan.tasks[pair]
         written = self._writing / f"{pair}{task.output.suffix}"
@@ -218,8 +222,8 @@ class Run:
                 "height": height,
                 "steps": len(result.sizes),
                 "losses": first_and_last(result.history),
-                "together": together,
-                "seconds": {**seconds, "write": time.perf_counter() - began},
+                **told,
+                "seconds": {**told["seconds"], "write": time.perf_counter() - began},
             }
         )
         self._work.watch.finished(pair)

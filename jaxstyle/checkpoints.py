@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle import solver
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.files import naming
 from jaxstyle.objective import Terms
 from jaxstyle.stylize import Progress
 
@@ -29,21 +31,30 @@ class Checkpoints:
         self._folder = folder
 
     def save(self, name: str, progress: Progress) -> None:
-        """Keep a `snapshot` of after the first step in place of the one before; killed half-way, that one is left."""
+        """Keep a `snapshot` of after the first step in place of the one before; killed half-way, that one is left.
+
+        Raises:
+            JaxStyleError: if it cannot be written.
+        """
         folder = self._folder / name
-        folder.mkdir(parents=True, exist_ok=True)
+        with naming(folder, "written", JaxStyleError):
+            folder.mkdir(parents=True, exist_ok=True)
         numbers = [progress.size, progress.level, progress.levels, progress.step, progress.steps]
         tree = {
             "numbers": np.array(numbers),
             "history": _listed(jax.tree.leaves(progress.history)),
             "state": _listed(jax.tree.leaves(progress.state)),
         }
-        with _manager(folder) as manager:
-            import orbax.checkpoint as ocp
+        try:
+            with _manager(folder) as manager:
+                import orbax.checkpoint as ocp
 
-            # Higher for each, the first of a size included; orbax leaves out what does not seem to be new.
-            number = progress.history.total.shape[-1] + progress.level
-            manager.save(number, args=ocp.args.StandardSave(tree))
+                # Higher for each, the first of a size included; orbax leaves out what does not seem to be new.
+                number = progress.history.total.shape[-1] + progress.level
+                manager.save(number, args=ocp.args.StandardSave(tree))
+        except Exception as error:  # of many kinds, when a disk is full
+            reason = " ".join(str(error).split())[:200]
+            raise JaxStyleError(f"{folder}: no checkpoint can be written ({reason}); check the disk") from error
 
     def load(self, name: str, *, optimizer: str) -> Progress | None:
         """What was saved, or None if there is nothing, or nothing that can be read."""
