@@ -61,6 +61,8 @@ class Checkpoints:
         folder = self._folder / name
         if not folder.is_dir():
             return None
+        for unfinished in folder.glob("*tmp*"):  # of which orbax would otherwise warn
+            shutil.rmtree(unfinished, ignore_errors=True)
         with suppress(Exception):  # whatever is wrong with it, the optimisation can begin anew
             with _manager(folder) as manager:
                 import orbax.checkpoint as ocp

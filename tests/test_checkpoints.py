@@ -1,5 +1,6 @@
 """What is kept of an optimisation half-way is all of it, and damage to it costs only time."""
 
+import shutil
 from dataclasses import replace
 from itertools import count
 
@@ -62,6 +63,19 @@ def test_lanes_are_kept(checkpoints, progress):
     found = checkpoints.load("group", optimizer="lbfgs")
     assert found is not None and found.terms is not None and found.terms.total.shape == (2,)
     assert found.state.picture.shape == (2, *progress.state.picture.shape)
+
+
+def test_one_that_was_not_finished_leaves_the_one_before_and_no_words(checkpoints, progress, tmp_path, caplog):
+    earlier = jax.tree.map(lambda values: values[:9], progress.history)
+    checkpoints.save("pair", replace(progress, step=3, history=earlier))
+    (saved,) = (tmp_path / "pair").iterdir()
+    number = progress.history.total.size + progress.level
+    shutil.copytree(saved, tmp_path / "pair" / f"{number}.orbax-checkpoint-tmp")
+    found = checkpoints.load("pair", optimizer="lbfgs")
+    assert found is not None and found.step == 3
+    checkpoints.save("pair", progress)
+    found = checkpoints.load("pair", optimizer="lbfgs")
+    assert found is not None and found.step == progress.step and not caplog.records
 
 
 def test_only_the_last_is_kept_until_it_is_dropped(checkpoints, progress, tmp_path):

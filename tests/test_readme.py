@@ -34,9 +34,22 @@ def test_files_and_pictures_exist():
     assert not missing
 
 
+def options_of(command: str) -> set[str]:
+    found = get_command(app).commands[command]
+    return {option for parameter in found.params for option in parameter.opts if option.startswith("-")} - {"--help"}
+
+
+def options_told(section: str) -> set[str]:
+    text = README.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    table = "\n".join(line for line in text.splitlines() if line.startswith("| `-"))
+    return set(re.findall(r"`(--?[a-z-]+)`", table))
+
+
 def test_options_are_those_of_the_command():
-    command = get_command(app).commands["stylize"]
-    real = {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
-    table = "\n".join(line for line in README.splitlines() if line.startswith("| `-"))
-    named = set(re.findall(r"`(--?[a-z-]+)`", table))
-    assert named == real - {"--help"}
+    assert options_told("Use it") == options_of("stylize")
+
+
+def test_options_for_many_pairs_are_those_that_are_not_for_one():
+    own = options_of("batch") - options_of("stylize")
+    assert own <= options_told("Many pairs") <= options_of("batch")
+    assert options_of("stylize") - options_of("batch") == {"--save-every"}
