@@ -39,8 +39,8 @@ AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0,
 # The rows of a transformed kernel, each an array of its own: the compiler would copy the parts of a larger one.
 Transformed = tuple[jax.Array, ...]
 
-# A strip's transforms hold STRIP floats or so, which stay near a core, but it has no fewer than MIN_TILES tiles, else the
-# reading of the kernel takes longer than the products.
+# A strip's transforms hold STRIP floats or so, which stay near a core, but it has no fewer than MIN_TILES tiles: the
+# reading of the kernel would take longer than the products.
 STRIP = 600_000
 MIN_TILES = 256
 
