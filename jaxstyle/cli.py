@@ -11,6 +11,7 @@ import jaxstyle
 from jaxstyle import cli_system
 from jaxstyle.cli_batch import batch_command
 from jaxstyle.cli_bench import bench_command
+from jaxstyle.cli_export import export_command
 from jaxstyle.cli_run import left_running
 from jaxstyle.cli_style import style_app
 from jaxstyle.cli_stylize import stylize_command
@@ -22,6 +23,7 @@ app = typer.Typer(name="jaxstyle", no_args_is_help=True, pretty_exceptions_enabl
 app.command("stylize")(stylize_command)
 app.command("batch")(batch_command)
 app.command("bench")(bench_command)
+app.command("export")(export_command)
 app.add_typer(style_app)
 app.add_typer(weights_app)
 

@@ -1,7 +1,6 @@
 """`jaxstyle style`: save what is measured of style pictures, and say what a saved style is."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +19,7 @@ from jaxstyle.networks import POOLINGS, Network
 from jaxstyle.pyramid import schedule
 from jaxstyle.style_files import check_writable, read_style_file, save_style
 from jaxstyle.styles import Style
-from jaxstyle.stylize import DEFAULTS, prepared, statistics_at
+from jaxstyle.stylize import DEFAULTS, measure_style
 
 style_app = typer.Typer(name="style", help="Saved styles: make them, and see what they are.", no_args_is_help=True)
 
@@ -114,16 +113,7 @@ def _measure(
         if isinstance(style, Style) and not set(sizes) <= set(style.sizes):
             found, expected = (", ".join(map(str, some)) for some in (style.sizes, sizes))
             raise ConfigError(f"{file} was measured at {found} px; expected {expected} px: choose another --size")
-    network = prepared(network)
-    statistics = [statistics_at(network, config, styles, size) for size in sizes.values()]
-    layers = [layer for layer, _ in config.style_layers]
-    return Style(
-        statistics=tuple(replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in statistics),
-        sizes=tuple(sizes),
-        architecture=network.architecture,
-        pooling=network.pooling,
-        digest=network.digest,
-    )
+    return measure_style(styles, network=network, config=config)
 
 
 def _description(style: Style, about: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxstyle.config import Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import resize
-from jaxstyle.styles import Style, StyleStatistics, colour_mean
+from jaxstyle.styles import Style, StyleStatistics
 
 _FLOOR = 1e-5  # of a colour variance, so that pictures of one colour can be matched too
 Array = TypeVar("Array", np.ndarray, jax.Array)
@@ -65,16 +65,22 @@ def match_colours(picture: Array, style: StyleStatistics) -> Array:
     distributions (Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007). Clipped to [0, 1].
     A NumPy array stays one; of a JAX array this is a pure function, and so it is of the style.
     """
-    mean, second = colour_mean(picture)
+    colours = picture.reshape(-1, 3)
+    if isinstance(picture, np.ndarray):
+        colours = colours.astype(np.float64)  # NumPy adds up a column one by one
+    mean = colours.mean(0)
+    # Of centred colours, because a grey photograph's covariance is too small to be left over by a difference.
+    centred = colours - mean[None]
+    covariance = _with_floor(centred.T @ centred / centred.shape[0])
     wanted: Any = style.mean
-    map_: Any = _transport(_covariance(mean, second), _covariance(style.mean, style.second))
+    map_: Any = _transport(covariance, _with_floor(style.second - style.mean[:, None] * style.mean[None]))
     if isinstance(picture, np.ndarray):
         wanted, map_ = np.asarray(wanted), np.asarray(map_)
-    return ((picture - mean.reshape(1, 1, 3)) @ map_ + wanted.reshape(1, 1, 3)).clip(0, 1)
+    return (centred @ map_ + wanted[None]).clip(0, 1).reshape(picture.shape).astype(picture.dtype)
 
 
-def _covariance(mean: jax.Array, second: jax.Array) -> jax.Array:
-    return second - mean[:, None] * mean[None] + _FLOOR * jnp.eye(3)
+def _with_floor(covariance: jax.Array) -> jax.Array:
+    return covariance + _FLOOR * jnp.eye(3)
 
 
 @jax.jit

@@ -11,7 +11,7 @@ import numpy as np
 from jaxstyle import solver
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError, PictureError
-from jaxstyle.networks import Network, check_layers
+from jaxstyle.networks import Network
 from jaxstyle.objective import Terms, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule
 from jaxstyle.starts import starting_picture
@@ -218,24 +218,28 @@ def statistics_at(
     return blend([at_size(style) for style in styles], config.style_blend)
 
 
-def measure_style(picture: np.ndarray, *, network: Network | None = None, config: StyleConfig = DEFAULTS) -> Style:
-    """Measure a style picture `[H, W, 3]` once, for use in place of the picture in any number of runs.
+def measure_style(
+    style: np.ndarray | Style | Sequence[np.ndarray | Style],
+    *,
+    network: Network | None = None,
+    config: StyleConfig = DEFAULTS,
+) -> Style:
+    """Measure a style picture `[H, W, 3]`, or a blend of several, once, for use in its place in any number of runs.
 
     It is measured at every size that a run with these settings goes through, whatever the content's proportions.
 
     Raises:
         PictureError: if it is no picture, or too small.
-        ConfigError: if the settings do not fit the network.
+        ConfigError: if the settings do not fit the network, a style measured before, or the number of styles.
     """
     network = prepared(network or load_network())
-    layers = tuple(layer for layer, _ in config.style_layers)
-    check_layers(network.architecture, layers)
-    picture = check_picture(picture)
-    check_scale("style", picture, config.size * config.style_scale)
-    sizes = [size * config.style_scale for size, _ in schedule(config, 1, 1)]
+    styles = [check_style(each, network, config) for each in as_styles(style)]
+    sizes = [size for size, _ in schedule(config, 1, 1)]
+    layers = [layer for layer, _ in config.style_layers]
+    blends = [statistics_at(network, config, styles, size) for size in sizes]
     return Style(
-        statistics=tuple(measure(network, at_scale(picture, size), layers) for size in sizes),
-        sizes=tuple(max(1, round(size)) for size in sizes),
+        statistics=tuple(replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in blends),
+        sizes=tuple(max(1, round(size * config.style_scale)) for size in sizes),
         architecture=network.architecture,
         pooling=network.pooling,
         digest=network.digest,

@@ -37,7 +37,7 @@ ORDER = (
     ("cli_batch_progress",),
     ("batch_run",),
     ("cli_batch",),
-    ("cli_bench", "cli_style", "cli_stylize", "cli_weights"),
+    ("cli_bench", "cli_export", "cli_style", "cli_stylize", "cli_weights"),
     ("cli",),
     ("__main__",),
 )
