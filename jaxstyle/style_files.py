@@ -4,6 +4,7 @@ Tensors are float32: `0.gram.relu1_1`, `0.colour`, `0.mean` and `0.second` are w
 of the record's sizes, and so on. Everything is kept exactly; with the default layers a size takes 2.4 MB.
 """
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -58,10 +59,7 @@ def save_style(
     Raises:
         StyleError: if the file cannot be written, exists already, or has another suffix.
     """
-    names = _names(style.layers, len(style.sizes))
-    tensors = dict(
-        zip(jax.tree.leaves(names), map(np.ascontiguousarray, jax.tree.leaves(style.statistics)), strict=True)
-    )
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors_of(style).items()}
     record = {
         "format": FORMAT,
         "architecture": style.architecture,
@@ -105,6 +103,18 @@ def read_style_file(path: PathLike) -> StyleFile:
         except (safetensors.SafetensorError, KeyError, ValueError):  # KeyError: a type that NumPy does not have
             raise StyleError(f"is damaged or cut short; expected a whole style file: {_AGAIN}") from None
         return StyleFile(_style(record, tensors), record["about"])
+
+
+def tensors_of(style: Style) -> dict[str, Any]:
+    """A style's arrays by their names in a style file."""
+    names = _names(style.layers, len(style.sizes))
+    return dict(zip(jax.tree.leaves(names), jax.tree.leaves(style.statistics), strict=True))
+
+
+def with_tensors(style: Style, tensors: Mapping[str, Any]) -> Style:
+    """The style with other arrays, given as by `tensors_of`."""
+    names = _names(style.layers, len(style.sizes))
+    return dataclasses.replace(style, statistics=jax.tree.map(lambda name: tensors[name], names))
 
 
 def _target(path: Path, overwrite: bool) -> Path:
