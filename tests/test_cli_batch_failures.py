@@ -55,7 +55,7 @@ def spoil(folder: Path) -> dict[str, str]:
 class TestBadPictures:
     def test_cost_one_line_and_one_pair_each(self, paintings, tmp_path):
         """30 good ones and 10 bad ones; the bad ones are not tried again until they change."""
-        photos, out = tmp_path / "photos", tmp_path / "out"
+        photos, out = tmp_path / "many", tmp_path / "out"
         photos.mkdir()
         rng = np.random.default_rng(0)
         for number in range(30):

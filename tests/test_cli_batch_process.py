@@ -34,11 +34,11 @@ def wait_for(pattern: str, folder: Path, process: subprocess.Popen) -> None:
     assert any(folder.glob(pattern))
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_job_goes_on_from_its_checkpoint(tmp_path, stop):
     """Not from the start, as its record tells."""
     pairs, out = manifest(tmp_path, 1), tmp_path / "out"
-    steps = 1200
+    steps = 800
     process = start(out, pairs, "--steps", steps, "--checkpoint-every", 0.2)
     wait_for(".jaxstyle/checkpoints/*/*[0-9]", out, process)
     began = time.monotonic()

@@ -12,7 +12,7 @@ import pytest
 from command import CONTENT, STYLE, pretend, run, succeed
 from PIL import Image
 
-from jaxstyle import cli, cli_run, cli_system, images
+from jaxstyle import cli, cli_run, cli_system, files
 from jaxstyle.errors import DivergedError
 
 
@@ -88,7 +88,7 @@ class TestInterruption:
 
     def test_with_a_full_disk(self, tmp_path, monkeypatch):
         full = OSError(errno.ENOSPC, "No space left on device")
-        monkeypatch.setattr(images.os, "fsync", lambda _: raising(full)())
+        monkeypatch.setattr(files.os, "fsync", lambda _: raising(full)())
         ended = self.interrupted(tmp_path, monkeypatch, signal.SIGINT)
         assert ended.code == 3 and "No space left on device" in ended.err and ended.err.count("\n") == 1
         assert list(tmp_path.iterdir()) == []
