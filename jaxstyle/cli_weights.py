@@ -45,7 +45,9 @@ def verify(
 
 @weights_app.command()
 def convert(
-    file: Annotated[Path, typer.Argument(help="A .pth, .h5, .npz, .onnx or .safetensors file of VGG-16 or VGG-19.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .pth, .h5, .npz, .onnx or .safetensors file of a VGG, AlexNet or GoogLeNet.")
+    ],
     out: Annotated[Path, typer.Argument(help="The jaxstyle weights file to write.")],
     convention: Annotated[
         str | None,
@@ -70,10 +72,13 @@ def convert(
 def fetch(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.ORIGINALS)}.")],
     url: Annotated[
-        str, typer.Option(envvar="JAXSTYLE_WEIGHTS_URL", help="Where to fetch from, for a mirror.")
-    ] = weights.BASE_URL,
+        str | None,
+        typer.Option(
+            envvar="JAXSTYLE_WEIGHTS_URL", help="A mirror to fetch from.", show_default="where they are published"
+        ),
+    ] = None,
 ) -> None:
-    """Fetch the full-precision original of an embedded network, and compare the embedded copy with it."""
+    """Fetch a pretrained network; an embedded copy of it is compared with it."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -82,6 +87,7 @@ def fetch(
             name, base_url=url, progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
     typer.echo(f"{fetched.name}: {fetched.path}")
-    typer.echo(f"How far the embedded {name} is from it (relative Euclidean distance):")
+    if fetched.differences:
+        typer.echo(f"How far the embedded {name} is from it (relative Euclidean distance):")
     for parameter, distance in fetched.differences.items():
         typer.echo(f"  {parameter:<16}{distance:.1e}")

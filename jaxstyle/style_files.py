@@ -19,7 +19,7 @@ import safetensors.numpy
 
 from jaxstyle.errors import StyleError
 from jaxstyle.files import PathLike, check_regular, find_target, naming, write_whole
-from jaxstyle.networks import ARCHITECTURES, POOLINGS, parameter_shapes
+from jaxstyle.networks import ARCHITECTURES, POOLINGS
 from jaxstyle.styles import Style, StyleStatistics
 
 SUFFIX = ".safetensors"
@@ -173,8 +173,7 @@ def _shape(architecture: str, name: str) -> tuple[int, ...]:
     _, kind, *layer = name.split(".")
     if not layer:
         return _COLOUR_SHAPES[kind]
-    block = layer[0][4]  # as in relu4_1 and pool4
-    return parameter_shapes(architecture)[f"conv{block}_1.bias"] * 2
+    return (ARCHITECTURES[architecture].channels[layer[0]],) * 2
 
 
 def _check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -1,8 +1,10 @@
 """Other frameworks' weights files, written without those frameworks where they are PyTorch's."""
 
 import io
+import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +40,21 @@ def torch_names(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return tensors
 
 
+def torchvision_state(reference: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
+    """The weights of a network of torchvision's that scripts/torchvision_values.py gave it."""
+    shapes = json.loads(str(reference[f"{network}.state"]))
+    return {name: torchvision_numbers(name, tuple(shape)) for name, shape in shapes.items()}
+
+
+def torchvision_numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    if len(shape) == 4:
+        return random.standard_normal(shape, np.float32) * np.float32((2 / np.prod(shape[1:])) ** 0.5)
+    if name.endswith(("bn.weight", "running_var")):
+        return random.uniform(0.5, 1.5, shape).astype(np.float32)
+    return random.standard_normal(shape, np.float32) * np.float32(0.1)
+
+
 def keras_names(parameters: Mapping[str, np.ndarray], kernel: str, bias: str) -> dict[str, np.ndarray]:
     """As Keras calls them; `{}` in `kernel` and `bias` is the layer, such as `block1_conv2`."""
     tensors = {}
@@ -62,7 +79,7 @@ def write_onnx(path: Path, parameters: Mapping[str, np.ndarray], *, between: str
     """A chain of convolutions whose initialisers are called and ordered at random."""
     nodes, initial, value = [], [], "picture"
     for index, layer in enumerate(layers_of(parameters)):
-        kernel, bias, result = f"k{97 * (index + 1) % 31}", f"b{index}", f"{between}{index}"
+        kernel, bias, result = f"k{97 * (index + 1) % 101}", f"b{index}", f"{between}{index}"
         initial.append(onnx.numpy_helper.from_array(parameters[f"{layer}.kernel"].transpose(3, 2, 0, 1).copy(), kernel))
         initial.append(onnx.numpy_helper.from_array(parameters[f"{layer}.bias"], bias))
         nodes.append(onnx.helper.make_node("Conv", [value, kernel, bias], [f"conv{index}"]))

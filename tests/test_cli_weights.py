@@ -90,13 +90,13 @@ def test_convert_replaces_a_file_only_if_asked(theirs: Path, tmp_path: Path) -> 
 def test_an_unknown_convention_is_a_wrong_setting(theirs: Path, tmp_path: Path) -> None:
     error = fail("convert", theirs, tmp_path / "out", "--convention", "keras")
     assert isinstance(error, ConfigError)
-    assert str(error) == "unknown convention 'keras'; expected one of caffe, caffe-rgb, torchvision"
+    assert str(error) == f"unknown convention 'keras'; expected one of {', '.join(weights.CONVENTIONS)}"
 
 
 def test_fetch_prints_the_distances_and_knows_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
     urls = []
 
-    def fetch(name: str, *, base_url: str, progress: object) -> Fetched:
+    def fetch(name: str, *, base_url: str | None, progress: object) -> Fetched:
         urls.append(base_url)
         return Fetched(f"{name}-full", Path("some") / "file", {"conv1_1.kernel": 0.0067, "conv1_1.bias": 0.0})
 
@@ -107,4 +107,4 @@ def test_fetch_prints_the_distances_and_knows_mirrors(monkeypatch: pytest.Monkey
     run("fetch", "vgg19", "--url", "http://one")
     monkeypatch.setenv("JAXSTYLE_WEIGHTS_URL", "http://two")
     run("fetch", "vgg19")
-    assert urls == [weights.BASE_URL, "http://one", "http://two"]
+    assert urls == [None, "http://one", "http://two"]

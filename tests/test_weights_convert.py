@@ -195,7 +195,7 @@ def test_a_network_that_we_do_not_have(tmp_path: Path) -> None:
     write_torch(tmp_path / "w.pth", random_parameters(shapes))
     message = refused(tmp_path / "w.pth")
     assert message.endswith(
-        "(vgg16, vgg19, tiny): it holds 1 convolutions, the first with a kernel of shape [8, 3, 7, 7]"
+        "googlenet-caffe, tiny): it holds 1 convolutions, the first with a kernel of shape [8, 3, 7, 7]"
     )
 
 

@@ -29,7 +29,7 @@ def names(path: Path) -> list[str]:
 
 def fetch_file(server: Server, path: Path, *answers: Answer, timeout: float = 5.0, **knobs: object) -> None:
     server.answers = answers
-    download(f"{server.url}/file.h5", path, MD5, pause=0.0, timeout=timeout, **knobs)  # type: ignore[arg-type]
+    download(f"{server.url}/file.h5", path, f"md5:{MD5}", pause=0.0, timeout=timeout, **knobs)  # type: ignore[arg-type]
 
 
 def failure(server: Server, path: Path, *answers: Answer, timeout: float = 5.0) -> str:

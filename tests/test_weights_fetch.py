@@ -24,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def publish(server: Server, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ORIGINALS, "vgg16", Original("folder/vgg16.h5", hashlib.md5(content).hexdigest()))
+    monkeypatch.setitem(ORIGINALS, "vgg16", Original("", "folder/vgg16.h5", f"md5:{hashlib.md5(content).hexdigest()}"))
     server.answers = (giving(content),)
 
 
@@ -75,6 +75,6 @@ def test_a_missing_library_is_noticed_before_the_download(
     assert server.paths == []
 
 
-def test_only_embedded_networks_have_originals() -> None:
-    with pytest.raises(WeightsError, match="'resnet' can be fetched; expected one of vgg16, vgg19"):
+def test_other_networks_cannot_be_fetched() -> None:
+    with pytest.raises(WeightsError, match="'resnet' can be fetched; expected one of vgg16, vgg19, alexnet, googlenet"):
         weights.fetch("resnet")

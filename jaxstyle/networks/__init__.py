@@ -5,7 +5,8 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,10 +15,11 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstyle import conv
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import vgg
+from jaxstyle.networks import alexnet, googlenet, graph, vgg
 
 POOLINGS = ("max", "avg")
 
@@ -28,21 +30,56 @@ class Architecture:
 
     Attributes:
         module: the module for a pooling.
-        layers: in the order of computation.
+        channels: of every layer's activations, in the order of computation.
         parameters: the shape of each.
         extent_at: the height and width `[2]` of a layer's activations for those of a picture.
+        content_layers, style_layers: those to compare where nobody says which.
     """
 
     module: Callable[..., nn.Module]
-    layers: tuple[str, ...]
+    channels: dict[str, int]
     parameters: dict[str, tuple[int, ...]]
     extent_at: Callable[[str, jax.Array], jax.Array]
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of all layers in the order of computation."""
+        return tuple(self.channels)
+
+
+def _vgg(depths: tuple[int, ...]) -> Architecture:
+    return Architecture(
+        module=partial(vgg.VGG, depths),
+        channels={layer: vgg.WIDTHS[int(layer[4]) - 1] for layer in vgg.layer_names(depths)},
+        parameters=vgg.parameter_shapes(depths),
+        extent_at=vgg.extent_at,
+        content_layers=("relu4_2",),
+        style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    )
+
+
+def _graph(table: graph.Table, content_layers: tuple[str, ...], style_layers: tuple[str, ...]) -> Architecture:
+    return Architecture(
+        module=partial(graph.Graph, table),
+        channels=graph.channels(table),
+        parameters=graph.parameter_shapes(table),
+        extent_at=partial(graph.extent_at, table),
+        content_layers=content_layers,
+        style_layers=style_layers,
+    )
 
 
 ARCHITECTURES = {
-    name: Architecture(partial(vgg.VGG, depths), vgg.layer_names(depths), vgg.parameter_shapes(depths), vgg.extent_at)
-    for name, depths in vgg.DEPTHS.items()
+    **{name: _vgg(depths) for name, depths in vgg.DEPTHS.items()},
+    "alexnet": _graph(alexnet.TABLE, alexnet.CONTENT_LAYERS, alexnet.STYLE_LAYERS),
+    "googlenet": _graph(googlenet.TORCHVISION, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
+    "googlenet-caffe": _graph(googlenet.CAFFE, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
 }
+
+# The mean and deviation of ImageNet's pixels.
+_MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
 @flax.struct.dataclass
@@ -52,13 +89,13 @@ class Network:
     Pass it through `jit` as an argument; closed over, its weights become constants of the compiled program.
 
     Attributes:
-        parameters: `{layer: {"kernel": [3, 3, I, O], "bias": [O]}}`.
+        parameters: `{layer: {"kernel": [h, w, I, O], "bias": [O]}}`.
         mean, scale: `[3]`, in the network's channel order; the network sees `scale * (picture - mean)`.
         architecture: a key of `ARCHITECTURES`.
-        pooling: "max", or "avg" (rescaled).
+        pooling: "max", or "avg" (in a VGG rescaled).
         reverse_channels: whether the network was trained on BGR.
-        digest: SHA-256 of the weights file, or "" for parameters made in memory.
-        prepared: `{layer: {"kernel": conv.Prepared}}` once `prepare` has run, else empty.
+        digest: SHA-256 of the weights file, or what tells parameters made in memory from others.
+        prepared: `{layer: {"kernel": conv.Prepared}}` for 3x3 kernels once `prepare` has run, else empty.
     """
 
     parameters: dict[str, dict[str, jax.Array]]
@@ -91,6 +128,7 @@ class Network:
 
         Raises:
             ConfigError: for a layer that the network does not have.
+            PictureError: for pictures so small that a layer of AlexNet or GoogLeNet has no position.
         """
         check_layers(self.architecture, layers)
         if not layers:
@@ -110,14 +148,68 @@ class Network:
         return ARCHITECTURES[self.architecture].extent_at(layer, extent)
 
     def prepare(self) -> "Network":
-        """The same network with its kernels transformed in advance, for many evaluations with frozen parameters.
+        """The same network with its 3x3 kernels transformed in advance, for many evaluations with frozen parameters.
 
-        On CPU this takes five times the memory of the parameters and saves that work in every evaluation; it does
+        On CPU this takes five times the memory of those kernels and saves that work in every evaluation; it does
         nothing for the other backends.
         """
         kernels = {layer: parameters["kernel"] for layer, parameters in self.parameters.items()}
-        prepared = {layer: {"kernel": conv.prepare(kernel)} for layer, kernel in kernels.items()}
+        prepared = {
+            layer: {"kernel": conv.prepare(kernel)} for layer, kernel in kernels.items() if kernel.shape[:2] == (3, 3)
+        }
         return dataclasses.replace(self, prepared=prepared)
+
+
+def random_network(architecture: str, *, seed: int = 0, pooling: str = "max") -> Network:
+    """A network that has learned nothing: kernels are normal, of variance 2 / (h w I) (He et al., arXiv 1502.01852).
+
+    Biases are 0. It takes RGB standardised by the mean and deviation of ImageNet. The same seed gives the same network.
+
+    Raises:
+        ConfigError: for an unknown architecture or pooling.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ConfigError(f"unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}")
+    random = np.random.default_rng(seed)
+    parameters = {
+        name: math.sqrt(2 / math.prod(shape[:-1])) * random.standard_normal(shape, np.float32)
+        if name.endswith(".kernel")
+        else np.zeros(shape, np.float32)
+        for name, shape in parameter_shapes(architecture).items()
+    }
+    return make_network(architecture, parameters, _MEAN, 1 / _DEVIATION, pooling=pooling, digest=f"random-{seed}")
+
+
+def make_network(
+    architecture: str,
+    parameters: Mapping[str, np.ndarray],
+    mean: Sequence[float] | np.ndarray,
+    scale: Sequence[float] | np.ndarray,
+    *,
+    pooling: str,
+    digest: str,
+    reverse_channels: bool = False,
+) -> Network:
+    """A network of float32 parameters by their names in `parameter_shapes`; the rest as in `Network`.
+
+    Raises:
+        ConfigError: for an unknown pooling.
+    """
+    if pooling not in POOLINGS:
+        raise ConfigError(f"unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}")
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in parameters.items():
+        layer, parameter = name.rsplit(".", 1)
+        layers.setdefault(layer, {})[parameter] = array
+    return Network(
+        parameters=jax.device_put(layers),
+        mean=jax.device_put(np.array(mean, np.float32)),
+        scale=jax.device_put(np.array(scale, np.float32)),
+        architecture=architecture,
+        pooling=pooling,
+        reverse_channels=reverse_channels,
+        digest=digest,
+    )
 
 
 def check_layers(architecture: str, layers: Sequence[str]) -> None:

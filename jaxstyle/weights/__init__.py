@@ -2,21 +2,23 @@
 
 from jaxstyle.weights.files import (
     CAFFE,
+    CAFFE_GOOGLENET,
     CAFFE_RGB,
     CONVENTIONS,
     TORCHVISION,
+    TORCHVISION_GOOGLENET,
     Convention,
     Weights,
     read_weights,
     write_weights,
 )
 from jaxstyle.weights.foreign import convert
-from jaxstyle.weights.originals import BASE_URL, ORIGINALS, Fetched, fetch
+from jaxstyle.weights.originals import ORIGINALS, Fetched, fetch
 from jaxstyle.weights.store import EMBEDDED, FETCHED, NAMES, load_network, load_weights, path_of, verify
 
 __all__ = [
-    "BASE_URL",
     "CAFFE",
+    "CAFFE_GOOGLENET",
     "CAFFE_RGB",
     "CONVENTIONS",
     "EMBEDDED",
@@ -24,6 +26,7 @@ __all__ = [
     "NAMES",
     "ORIGINALS",
     "TORCHVISION",
+    "TORCHVISION_GOOGLENET",
     "Convention",
     "Fetched",
     "Weights",

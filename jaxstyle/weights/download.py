@@ -22,7 +22,7 @@ _ALREADY_WHOLE = 416  # no bytes beyond those we have
 def download(
     url: str,
     path: Path,
-    md5: str,
+    digest: str,
     *,
     progress: Progress | None = None,
     timeout: float = 30.0,
@@ -32,7 +32,7 @@ def download(
     """Download `url` to `path`, through `path` + ".part", which stays if the download breaks off.
 
     Args:
-        md5: the digest that the file must have, in hexadecimal.
+        digest: what the file must have: "md5:" or "sha256:" and the digest in hexadecimal, or how it begins.
         timeout: seconds without a byte after which a connection counts as broken.
         attempts: how often to connect before giving up.
         pause: seconds before the second attempt, doubled before each further one.
@@ -54,7 +54,7 @@ def download(
             reason = getattr(error, "reason", None) or error
             problem = f"cannot download {url}: {reason}; run the same command again to go on from there"
             continue
-        problem = _difference(part, md5)
+        problem = _difference(part, digest)
         if not problem:
             os.replace(part, path)
             return
@@ -111,10 +111,13 @@ def _append(
     return done
 
 
-def _difference(part: Path, md5: str) -> str:
+def _difference(part: Path, digest: str) -> str:
     """What is wrong with a whole file, or "" if nothing is."""
+    algorithm, expected = digest.split(":")
     with part.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
         file.seek(0)
         kind = "a web page" if file.read(1) == b"<" else "another file"
-    return "" if found == md5 else f"gave {kind}: its MD5 is {found}, expected {md5}"
+    if found.startswith(expected):
+        return ""
+    return f"gave {kind}: its {algorithm.upper()} is {found}, expected {expected}"

@@ -43,7 +43,16 @@ CAFFE = Convention("BGR", (255.0, 255.0, 255.0), (103.939 / 255, 116.779 / 255, 
 CAFFE_RGB = Convention("RGB", CAFFE.scale, (CAFFE.mean[2], CAFFE.mean[1], CAFFE.mean[0]))
 # torchvision and timm: RGB standardised by the mean and deviation of ImageNet.
 TORCHVISION = Convention("RGB", (1 / 0.229, 1 / 0.224, 1 / 0.225), (0.485, 0.456, 0.406))
-CONVENTIONS = {"caffe": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION}
+# GoogLeNet in Caffe (its train_val.prototxt) and in torchvision, which had it from TensorFlow.
+CAFFE_GOOGLENET = Convention("BGR", CAFFE.scale, (104 / 255, 117 / 255, 123 / 255))
+TORCHVISION_GOOGLENET = Convention("RGB", (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
+CONVENTIONS = {
+    "caffe": CAFFE,
+    "caffe-rgb": CAFFE_RGB,
+    "torchvision": TORCHVISION,
+    "caffe-googlenet": CAFFE_GOOGLENET,
+    "torchvision-googlenet": TORCHVISION_GOOGLENET,
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ from jaxstyle.errors import WeightsError
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 from jaxstyle.weights.files import (
     CAFFE,
+    CAFFE_GOOGLENET,
     CAFFE_RGB,
     CONVENTIONS,
     TORCHVISION,
+    TORCHVISION_GOOGLENET,
     Convention,
     Weights,
     check_finite,
@@ -24,8 +28,16 @@ from jaxstyle.weights.store import EMBEDDED, load_weights
 
 # To height, width, input, output: from Keras and NumPy as they are; from PyTorch and ONNX.
 _LAYOUTS = ((0, 1, 2, 3), (2, 3, 1, 0))
+# How files call kernels, and what the networks that are called so expect of their input.
+_NAMES = {
+    r"\bfeatures\.\d+\.weight$": TORCHVISION,
+    r"\binception3a\.branch1\.conv\.weight$": TORCHVISION_GOOGLENET,
+    r"\bconv1\W?_?7x7_s2": CAFFE_GOOGLENET,
+}
 # The mean cosine between the first filters of VGG-16 and VGG-19 is 0.99, and 0.68 with the channels turned.
 _ALIKE = 0.9
+# Above this share of equal kernels a file is held for a damaged one of that network.
+_ALIKE_SHAPES = 0.5
 
 
 def convert(
@@ -66,20 +78,51 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
 
 
 def recognise_architecture(path: Path, convolutions: Sequence[Convolution]) -> tuple[str, dict[str, np.ndarray]]:
-    """The architecture whose kernels are a run of `convolutions`, in either layout, and its float32 parameters."""
-    for architecture in ARCHITECTURES:
-        shapes = parameter_shapes(architecture)
-        layers = [name.removesuffix(".kernel") for name in shapes if name.endswith(".kernel")]
-        expected = [shapes[f"{layer}.kernel"] for layer in layers]
-        for layout in _LAYOUTS:
-            found = [tuple(c.kernel.shape[axis] for axis in layout) for c in convolutions]
-            for start in range(len(found) - len(layers) + 1):
-                if found[start : start + len(layers)] == expected:
-                    return architecture, _parameters(layers, convolutions[start:], layout)
+    """The architecture whose kernels are a run of `convolutions`, in either layout, and its float32 parameters.
+
+    Raises:
+        WeightsError: if there is none, naming what the nearest lacks.
+    """
+    nearest, misfits = _ALIKE_SHAPES, f"the first with a kernel of shape {list(convolutions[0].kernel.shape)}"
+    for architecture, layout in product(ARCHITECTURES, _LAYOUTS):
+        kernels = _kernels(architecture)
+        found = [tuple(convolution.kernel.shape[axis] for axis in layout) for convolution in convolutions]
+        matcher = SequenceMatcher(None, list(kernels.values()), found, autojunk=False)
+        run = matcher.find_longest_match()
+        if run.size == len(kernels):
+            return architecture, _parameters(tuple(kernels), convolutions[run.b :], layout)
+        if matcher.ratio() > nearest:
+            nearest, misfits = (
+                matcher.ratio(),
+                f"nearest to {architecture}, but {_misfits(kernels, convolutions, matcher)}",
+            )
     raise WeightsError(
-        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): it holds {len(convolutions)} "
-        f"convolutions, the first with a kernel of shape {list(convolutions[0].kernel.shape)}"
+        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): "
+        f"it holds {len(convolutions)} convolutions, {misfits}"
     )
+
+
+def _kernels(architecture: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of an architecture's kernels by layer."""
+    shapes = parameter_shapes(architecture)
+    return {name.removesuffix(".kernel"): shape for name, shape in shapes.items() if name.endswith(".kernel")}
+
+
+def _misfits(
+    kernels: Mapping[str, tuple[int, ...]], convolutions: Sequence[Convolution], matcher: SequenceMatcher
+) -> str:
+    """What is missing of `kernels`, and what else is there, save before and after them."""
+    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+    layers = list(kernels)
+    missing = [f"{layer} {list(kernels[layer])}" for _, begin, end, _, _ in changes for layer in layers[begin:end]]
+    inside = [change for change in changes if 0 < change[1] < len(layers) or change[0] == "replace"]
+    unexpected = [
+        f"{convolution.name} {list(convolution.kernel.shape)}"
+        for _, _, _, begin, end in inside
+        for convolution in convolutions[begin:end]
+    ]
+    lists = {"missing": missing, "unexpected": unexpected}
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in lists.items() if names)
 
 
 def _parameters(
@@ -97,8 +140,8 @@ def recognise_convention(
 ) -> Convention:
     """What the network expects of its input, told by its first kernel and by how its file calls the kernels.
 
-    The original Caffe models live on in many files, some with the channels turned to RGB, and are known by their first
-    filters. Others that are called as in torchvision were trained the torchvision way.
+    The VGGs' original Caffe models live on in many files, some with the channels turned to RGB, and are known by their
+    first filters. Others were trained the way of those whose names they have: torchvision's or Caffe's.
 
     Raises:
         WeightsError: for the rest.
@@ -116,8 +159,9 @@ def recognise_convention(
                 if 0.1 < np.linalg.norm(kernel) / np.linalg.norm(original) < 10:
                     return convention
                 raise unknown
-    if any(re.search(r"\bfeatures\.\d+\.weight$", convolution.name) for convolution in convolutions):
-        return TORCHVISION
+    for pattern, told in _NAMES.items():
+        if any(re.search(pattern, convolution.name) for convolution in convolutions):
+            return told
     raise unknown
 
 

@@ -25,6 +25,8 @@ _BIAS_NAMES = (
     (r"(\b|_)W(_1:0)?$", r"\1b\2"),
     (r"\bvars/0$", "vars/1"),
 )
+# What batch normalisation adds to the variance in torchvision's GoogLeNet, whose files do not tell it.
+_EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,11 @@ _READERS = {
 
 
 def _pairs(path: Path, tensors: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
-    """Kernels with their biases in the natural order of their names."""
+    """Kernels with their biases in the order of their names."""
+    tensors = _fold(path, tensors)
     if any(re.search("(running|moving)_mean", name) for name in tensors):
         raise _batch_normalised(path)
-    for name in sorted(tensors, key=_natural):
+    for name in sorted(tensors, key=_order):
         for pattern, replacement in _BIAS_NAMES:
             bias = re.sub(pattern, replacement, name)
             if bias != name and bias in tensors and _belong(tensors[name], tensors[bias]):
@@ -157,10 +160,31 @@ def _belong(kernel: np.ndarray, bias: np.ndarray) -> bool:
     return kernel.ndim == 4 and kernel.dtype.kind == "f" and bias.shape in (kernel.shape[:1], kernel.shape[-1:])
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A sorting key by which `features.2` comes before `features.10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+def _order(name: str) -> tuple[list[tuple[int, str]], bool]:
+    """A sorting key by which `features.2` comes before `features.10`, and `3x3_reduce` before the `3x3` after it."""
+    parts = re.split(r"(\d+)", name.replace("_reduce", ""))
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], "_reduce" not in name
+
+
+def _fold(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors with the batch normalisations `bn` of torchvision's GoogLeNet made part of the `conv` before them."""
+    folded = dict(tensors)
+    for name in tensors:
+        block = name.removesuffix("conv.weight")
+        normalisation = [f"{block}bn.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
+        if block == name or not any(part in tensors for part in normalisation):
+            continue
+        if missing := [part for part in normalisation if part not in tensors]:
+            raise WeightsError(f"{path} lacks {', '.join(missing)}, without which {name} is of no use")
+        gain, bias, mean, variance = (folded.pop(part).astype(np.float64) for part in normalisation)
+        scale = gain / np.sqrt(variance + _EPSILON)
+        folded[name] = (tensors[name] * scale[:, None, None, None]).astype(np.float32)
+        folded[f"{block}conv.bias"] = (bias - mean * scale).astype(np.float32)
+    return folded
 
 
 def _batch_normalised(path: Path) -> WeightsError:
-    return WeightsError(f"{path} has batch normalisation, unlike jaxstyle's networks; take the variant without it")
+    return WeightsError(
+        f"{path} has batch normalisation, which jaxstyle only knows from torchvision's GoogLeNet; "
+        "take the variant without it"
+    )

@@ -3,12 +3,10 @@
 import os
 from pathlib import Path
 
-import jax
-import numpy as np
 import platformdirs
 
-from jaxstyle.errors import ConfigError, WeightsError
-from jaxstyle.networks import POOLINGS, Network
+from jaxstyle.errors import WeightsError
+from jaxstyle.networks import ARCHITECTURES, Network, make_network
 from jaxstyle.weights.files import Weights, check_finite, read_weights
 
 # SHA-256 of the files that scripts/build_weights makes.
@@ -16,8 +14,9 @@ EMBEDDED = {
     "vgg16": "00b2fc4c3e9b34790bc18426d302fd06b63ba591c887bff32a52b662c15dc829",
     "vgg19": "a50e702019184079b193b6c5e1daa6836735e68b6574656eac2b9212272f2463",
 }
-# The full-precision originals of the embedded networks, once they are fetched.
-FETCHED = {f"{name}-full": name for name in EMBEDDED}
+# What has to be fetched first, by the name to load it by: the name to fetch it by. "-full" are originals of what is
+# embedded, in full precision.
+FETCHED = {f"{name}-full": name for name in EMBEDDED} | {name: name for name in ("alexnet", "googlenet")}
 NAMES = (*EMBEDDED, *FETCHED)
 
 
@@ -41,6 +40,11 @@ def load_weights(name: str | os.PathLike[str]) -> Weights:
         if name in FETCHED and not path.exists():
             raise WeightsError(f"{name} is not fetched yet; run: jaxstyle weights fetch {FETCHED[str(name)]}")
         return read_weights(path, digest=EMBEDDED.get(str(name)))
+    if name in ARCHITECTURES:
+        raise WeightsError(
+            f"jaxstyle has no weights for {name} and cannot fetch any; convert a file of yours with: "
+            "jaxstyle weights convert FILE OUT, and name OUT instead"
+        )
     if not Path(name).exists():
         raise WeightsError(f"no weights called {str(name)!r}; expected one of {', '.join(NAMES)}, or a file")
     return read_weights(name)
@@ -61,26 +65,22 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
     """Load a pretrained recognition network, with float32 parameters.
 
     Args:
-        name: "vgg19" or "vgg16", which are embedded; "vgg19-full" or "vgg16-full", once fetched; or a weights file.
+        name: "vgg19" or "vgg16", which are embedded; "vgg19-full", "vgg16-full", "alexnet" or "googlenet", once
+            fetched; or a weights file.
         pooling: "max", as the networks were trained, or "avg", which is smoother.
 
     Raises:
         WeightsError: if there is no such name or file, or it is damaged, or it does not fit its architecture.
         ConfigError: for an unknown pooling.
     """
-    if pooling not in POOLINGS:
-        raise ConfigError(f"unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}")
     weights = load_weights(name)
-    parameters: dict[str, dict[str, np.ndarray]] = {}
-    for key, array in weights.parameters().items():
-        layer, parameter = key.rsplit(".", 1)
-        parameters.setdefault(layer, {})[parameter] = array
-    return Network(
-        parameters=jax.device_put(parameters),
-        mean=jax.device_put(np.array(weights.convention.mean, np.float32)),
-        scale=jax.device_put(np.array(weights.convention.scale, np.float32)),
-        architecture=weights.architecture,
+    convention = weights.convention
+    return make_network(
+        weights.architecture,
+        weights.parameters(),
+        convention.mean,
+        convention.scale,
         pooling=pooling,
-        reverse_channels=weights.convention.channels == "BGR",
         digest=weights.digest,
+        reverse_channels=convention.channels == "BGR",
     )

@@ -1,0 +1,31 @@
+"""The convolutional part of AlexNet as torchvision has it: "One weird trick" (Krizhevsky, arXiv 1404.5997), one column.
+
+The first AlexNet (Krizhevsky et al. 2012), which Caffe has, is another network, whose weights do not fit: its widths
+are 96, 256, 384, 384 and 256; conv2, conv4 and conv5 are in two groups that do not see each other; conv1 has no
+padding; local response normalisation follows relu1 and relu2 (in CaffeNet, pool1 and pool2); its pools round up.
+"""
+
+from jaxstyle.networks.graph import PICTURE, chain
+from jaxstyle.networks.operations import Convolution, Pool, Rectifier
+
+TABLE = chain(
+    PICTURE,
+    {
+        "conv1": Convolution(64, 11, stride=4, padding=2),
+        "relu1": Rectifier(),
+        "pool1": Pool(3, 2),
+        "conv2": Convolution(192, 5, padding=2),
+        "relu2": Rectifier(),
+        "pool2": Pool(3, 2),
+        "conv3": Convolution(384, 3, padding=1),
+        "relu3": Rectifier(),
+        "conv4": Convolution(256, 3, padding=1),
+        "relu4": Rectifier(),
+        "conv5": Convolution(256, 3, padding=1),
+        "relu5": Rectifier(),
+        "pool5": Pool(3, 2),
+    },
+)
+# As in the style transfer of the time with CaffeNet: content in the fourth layer, style in all.
+CONTENT_LAYERS = ("relu4",)
+STYLE_LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5")

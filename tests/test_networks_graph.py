@@ -1,0 +1,431 @@
+"""AlexNet and GoogLeNet against torchvision's values (scripts/torchvision_values.py), NumPy, and their own promises."""
+
+import math
+import re
+from functools import partial
+from pathlib import Path
+
+import foreign
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxstyle import conv, weights
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.networks import ARCHITECTURES, Network, random_network
+from jaxstyle.networks.operations import Pool
+from jaxstyle.style_files import load_style, save_style
+from jaxstyle.styles import Style, check_fits, measure
+
+POOLINGS = ("max", "avg")
+NAMES = ("alexnet", "googlenet", "googlenet-caffe")
+POOLS = (Pool(3, 2), Pool(3, 2, ceil=True), Pool(2, 2, ceil=True), Pool(3, 1, padding=1))
+
+
+@pytest.fixture(autouse=True)
+def quick_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler's 3x3 convolutions, because twenty of Winograd's take a minute to compile; these have tests."""
+    monkeypatch.setattr(conv, "MIN_CHANNELS", 10_000)
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, np.ndarray]:
+    with np.load(Path(__file__).parent / "data" / "torchvision.npz") as data:
+        return dict(data)
+
+
+@pytest.fixture(scope="module")
+def converted(reference: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Network]:
+    """torchvision's networks, by way of the files that it would write."""
+    folder, networks = tmp_path_factory.mktemp("converted"), {}
+    for name in ("alexnet", "googlenet"):
+        foreign.write_torch_state(folder / "w.pth", foreign.torchvision_state(reference, name))
+        weights.convert(folder / "w.pth", folder / name)
+        networks[name] = weights.load_network(folder / name)
+    return networks
+
+
+@partial(jax.jit, static_argnames="layers")
+def features(
+    network: Network, pictures: jax.Array, layers: tuple[str, ...], extent: jax.Array | None = None
+) -> dict[str, jax.Array]:
+    return network.features(pictures, layers, extent=extent)
+
+
+def noise(*shape: int, seed: int = 0) -> jax.Array:
+    return jax.random.uniform(jax.random.key(seed), shape)
+
+
+def our_layer(module: str) -> str:
+    """The layer that gives what a module of torchvision gives."""
+    if module.startswith("features."):
+        kinds = "conv1 relu1 pool1 conv2 relu2 pool2 conv3 relu3 conv4 relu4 conv5 relu5 pool5"
+        return kinds.split()[int(module.removeprefix("features."))]
+    if module.startswith("maxpool"):
+        return f"pool{module[-1]}/3x3_s2"
+    if module.startswith("conv"):
+        return {"conv1": "conv1/relu_7x7", "conv2": "conv2/relu_3x3_reduce", "conv3": "conv2/relu_3x3"}[module]
+    block, _, branch = module.partition(".")
+    ours = {
+        "": "output",
+        "branch1": "relu_1x1",
+        "branch2.0": "relu_3x3_reduce",
+        "branch2.1": "relu_3x3",
+        "branch3.0": "relu_5x5_reduce",
+        "branch3.1": "relu_5x5",
+        "branch4.0": "pool",
+        "branch4.1": "relu_pool_proj",
+    }
+    return f"{block.replace('inception', 'inception_')}/{ours[branch]}"
+
+
+def picked(values: jax.Array, reference: dict[str, np.ndarray]) -> np.ndarray:
+    flat = np.asarray(values).reshape(-1)
+    return flat[(reference["fractions"] * flat.size).astype(np.int64)]
+
+
+class TestAgainstTorchvision:
+    @pytest.mark.parametrize("name", ["alexnet", "googlenet"])
+    def test_features_of_every_module(
+        self, name: str, converted: dict[str, Network], reference: dict[str, np.ndarray]
+    ) -> None:
+        modules, entries, norms = (reference[f"{name}.{kind}"] for kind in ("layers", "entries", "norms"))
+        layers = tuple(our_layer(str(module)) for module in modules)
+        assert len(set(layers)) == len(layers) == {"alexnet": 13, "googlenet": 2 + 3 + 2 + 9 * 8}[name]
+        found = features(converted[name], jnp.float32(reference["picture"] / 255), layers)
+        for layer, some, norm in zip(layers, entries, norms, strict=True):
+            error = np.linalg.norm(picked(found[layer], reference) - some) / np.linalg.norm(some)
+            assert error < 1e-4, layer
+            assert np.linalg.norm(found[layer]) == pytest.approx(norm, rel=1e-4), layer
+
+    @pytest.mark.parametrize(("name", "layer"), [("alexnet", "relu4"), ("googlenet", "inception_4a/output")])
+    def test_gradients(
+        self, name: str, layer: str, converted: dict[str, Network], reference: dict[str, np.ndarray]
+    ) -> None:
+        @jax.jit
+        def gradient(network: Network, picture: jax.Array) -> jax.Array:
+            return jax.grad(lambda x: jnp.sum(network.features(x, (layer,))[layer] ** 2) / 2)(picture)
+
+        expected = reference[f"{name}.gradient"]
+        found = picked(gradient(converted[name], jnp.float32(reference["picture"] / 255)), reference)
+        module = {"relu4": "features.9"}.get(layer, "inception4a")
+        assert our_layer(module) == layer
+        difference, scale = np.abs(found - expected), np.sqrt(np.mean(expected**2))
+        # Within rounding of a tie a rectifier or a maximum sends its gradient another way.
+        assert np.quantile(difference, 0.9) < 1e-4 * scale and difference.max() < 2e-2 * scale
+
+
+class TestAgainstNumPy:
+    @pytest.mark.parametrize("pooling", POOLINGS)
+    def test_every_kind_of_layer(self, pooling: str) -> None:
+        """The first layers of Caffe's GoogLeNet, in pictures whose sides leave parts of windows over."""
+        network = random_network("googlenet-caffe", seed=3, pooling=pooling)
+        random = np.random.default_rng(0)
+        picture = random.random((21, 26, 3), np.float32)
+        # Large enough for the normalisation to matter, with biases.
+        parameters = {
+            layer: {"kernel": 20 * np.asarray(found["kernel"]), "bias": random.uniform(-2, 3, found["bias"].shape)}
+            for layer, found in network.parameters.items()
+        }
+        network = network.replace(parameters=jax.tree.map(jnp.float32, parameters))
+        expected = naive_features(network, picture, "inception_3a/output")
+        assert np.abs(expected["pool1/norm1"] - expected["pool1/3x3_s2"]).max() > 0.1
+        found = features(network, picture, tuple(expected))
+        for layer, values in expected.items():
+            assert found[layer].shape == values.shape, layer
+            assert np.abs(found[layer] - values).max() < 1e-5 * np.abs(values).max(), layer
+
+    @pytest.mark.parametrize("pool", POOLS)
+    @pytest.mark.parametrize("pooling", POOLINGS)
+    def test_gradients_of_pools(self, pool: Pool, pooling: str) -> None:
+        """Against finite differences, which are exact as long as no other position becomes the maximum."""
+        shape, step = (7, 8, 2), 1e-6
+        inputs = np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / np.prod(shape)
+        weights = np.random.default_rng(1).normal(size=naive_pool(inputs, pool, pooling).shape)
+        expected = [np.sum(weights * naive_pool(inputs + step * unit, pool, pooling)) for unit in units(shape)]
+        expected = (np.reshape(expected, shape) - np.sum(weights * naive_pool(inputs, pool, pooling))) / step
+
+        @jax.jit
+        @jax.grad
+        def gradient(x: jax.Array) -> jax.Array:
+            reduced = pool.maximum(x[None]) if pooling == "max" else pool.mean(x[None])
+            return jnp.sum(jnp.float32(weights) * reduced[0])
+
+        np.testing.assert_allclose(gradient(jnp.float32(inputs)), expected, atol=1e-5)
+
+
+def units(shape: tuple[int, ...]) -> np.ndarray:
+    """For every position an array that is 1 there."""
+    return np.eye(math.prod(shape)).reshape(-1, *shape)
+
+
+def naive_features(network: Network, picture: np.ndarray, deepest: str) -> dict[str, np.ndarray]:
+    """Activations of Caffe's GoogLeNet in float64, by its layers' names; input as random networks take it."""
+    x = (picture.astype(float) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    found: dict[str, np.ndarray] = {}
+    for layer in network.layers[: network.layers.index(deepest) + 1]:
+        block, name = layer.split("/")
+        if block.startswith("inception") and name in ("1x1", "3x3_reduce", "5x5_reduce", "pool"):
+            x = found["pool2/3x3_s2"]
+        if layer in network.parameters:
+            size = 1 if name.endswith(("_reduce", "_proj")) else int(name[0])
+            stride = 2 if name.endswith("_s2") else 1
+            kernel, bias = (np.asarray(network.parameters[layer][kind], float) for kind in ("kernel", "bias"))
+            x = naive_convolution(x, kernel, size, stride) + bias
+        elif name.startswith("relu"):
+            x = np.where(x > 0, x, 0)
+        elif name.startswith("norm"):
+            x = naive_normalisation(x)
+        elif name == "output":
+            x = np.concatenate([found[f"{block}/relu_{branch}"] for branch in ("1x1", "3x3", "5x5", "pool_proj")], -1)
+        else:
+            x = naive_pool(x, Pool(3, 1, 1) if name == "pool" else Pool(3, 2, ceil=True), network.pooling)
+        found[layer] = x
+    return found
+
+
+def naive_convolution(x: np.ndarray, kernel: np.ndarray, size: int, stride: int) -> np.ndarray:
+    assert kernel.shape[:2] == (size, size)
+    padded = np.pad(x, ((size // 2, size // 2), (size // 2, size // 2), (0, 0)))
+    rows, columns = (range(0, length, stride) for length in x.shape[:2])
+    return np.array(
+        [
+            [np.tensordot(padded[row : row + size, column : column + size], kernel, 3) for column in columns]
+            for row in rows
+        ]
+    )
+
+
+def naive_normalisation(x: np.ndarray) -> np.ndarray:
+    result = np.empty_like(x)
+    for channel in range(x.shape[-1]):
+        around = x[..., max(0, channel - 2) : channel + 3]
+        result[..., channel] = x[..., channel] / (1 + 1e-4 / 5 * np.sum(around**2, axis=-1)) ** 0.75
+    return result
+
+
+def naive_pool(x: np.ndarray, pool: Pool, pooling: str) -> np.ndarray:
+    """Windows begin every `stride`, from `padding` before the picture; with `ceil` until one reaches its end."""
+
+    def begins(length: int) -> list[int]:
+        end = length + pool.padding
+        starts = [at for at in range(-pool.padding, end, pool.stride) if at + pool.size <= end]
+        if pool.ceil and starts[-1] + pool.size < end:
+            starts.append(starts[-1] + pool.stride)
+        return starts
+
+    reduce = np.max if pooling == "max" else np.mean
+    return np.array(
+        [
+            [
+                reduce(x[max(0, row) : row + pool.size, max(0, column) : column + pool.size], axis=(0, 1))
+                for column in begins(x.shape[1])
+            ]
+            for row in begins(x.shape[0])
+        ]
+    )
+
+
+PADDED = {
+    "alexnet": ("conv1", "relu1", "pool1", "conv2", "pool2", "relu3", "pool5"),
+    "googlenet": ("conv1/7x7_s2", "pool1/3x3_s2", "conv2/relu_3x3", "inception_3a/pool", "inception_3b/output"),
+    "googlenet-caffe": ("pool1/norm1", "conv2/norm2", "inception_3a/5x5", "inception_3a/relu_pool_proj"),
+}
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("extent", [(8, 7), (7, 10)])
+def test_a_pool_of_what_is_padded(pool: Pool, extent: tuple[int, int]) -> None:
+    alone = np.random.default_rng(0).random((1, *extent, 2), np.float32)
+    padded = jnp.pad(alone, ((0, 0), (0, 4), (0, 3), (0, 0)))
+    inside, traced = tuple(map(pool.extent, extent)), jnp.array(extent)
+    for found, expected in (
+        (pool.maximum(padded), pool.maximum(alone)),
+        (pool.mean(padded, traced), pool.mean(alone)),
+    ):
+        assert expected.shape[1:3] == inside
+        np.testing.assert_allclose(found[:, : inside[0], : inside[1]], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling"), [("alexnet", "max"), ("alexnet", "avg"), ("googlenet", "max"), ("googlenet-caffe", "avg")]
+)
+def test_a_padded_picture_is_seen_as_if_alone(name: str, pooling: str, photo: np.ndarray) -> None:
+    """Whatever fills the padding, for a side that leaves something over at the first pool, and one that does not."""
+    network = random_network(name, seed=1, pooling=pooling)
+    parameters = {
+        layer: {"kernel": found["kernel"], "bias": np.full(found["bias"].shape, 0.1, np.float32)}
+        for layer, found in network.parameters.items()
+    }
+    network, layers = network.replace(parameters=parameters), PADDED[name]
+    height, width = 71, 88
+    picture, extent = photo[:height, :width], np.array([height, width])
+    padded = np.pad(picture, ((0, 25), (0, 24), (0, 0)), constant_values=0.7)
+    alone, seen = features(network, picture, layers), features(network, padded, layers, extent)
+    for layer in layers:
+        inside = tuple(network.extent_at(layer, extent))
+        assert alone[layer].shape[:2] == inside and alone[layer].std() > 0
+        expected = np.zeros(seen[layer].shape)
+        expected[: inside[0], : inside[1]] = alone[layer]
+        np.testing.assert_allclose(seen[layer], expected, atol=1e-5 * np.abs(expected).max(), err_msg=layer)
+        assert not seen[layer][inside[0] :].any() and not seen[layer][:, inside[1] :].any()
+
+
+# How many parameters the whole networks have, as torchvision's and Caffe's definitions count them, and how many of them
+# their fully connected ends. torchvision's GoogLeNet counts two numbers of batch normalisation for each of our biases.
+WHOLE = {"alexnet": 61_100_840, "googlenet": 6_624_904, "googlenet-caffe": 6_998_552}
+END = {
+    "alexnet": (256 * 36 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 1000,
+    "googlenet": (1024 + 1) * 1000,
+    "googlenet-caffe": (1024 + 1) * 1000,
+}
+
+
+class TestTables:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_count_of_parameters(self, name: str) -> None:
+        parameters = ARCHITECTURES[name].parameters
+        count = sum(int(np.prod(shape)) for shape in parameters.values())
+        if name == "googlenet":
+            count += sum(shape[0] for parameter, shape in parameters.items() if parameter.endswith(".bias"))
+        assert count + END[name] == WHOLE[name]
+
+    @pytest.mark.parametrize("name", ARCHITECTURES)
+    def test_channels_and_extents_are_those_of_the_activations(self, name: str) -> None:
+        architecture, network = ARCHITECTURES[name], random_network(name)
+        picture = jax.ShapeDtypeStruct((97, 150, 3), jnp.float32)
+        shapes = jax.eval_shape(lambda n, x: n.features(x, n.layers), network, picture)
+        assert set(shapes) == set(architecture.layers) and network.layers == architecture.layers
+        for layer, value in shapes.items():
+            assert value.shape == (*architecture.extent_at(layer, np.array([97, 150])), architecture.channels[layer])
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_the_module_declares_the_same_parameters(self, name: str) -> None:
+        architecture = ARCHITECTURES[name]
+        picture = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+        init = partial(architecture.module().init, layers=architecture.layers[-1:])
+        found = jax.eval_shape(init, jax.random.key(0), picture)["params"]
+        shapes = {f"{layer}.{kind}": value.shape for layer, kinds in found.items() for kind, value in kinds.items()}
+        assert shapes == architecture.parameters and list(architecture.parameters) == [
+            f"{layer}.{kind}" for layer in architecture.layers if layer in found for kind in ("kernel", "bias")
+        ]
+
+    def test_layers_in_order_of_computation(self) -> None:
+        layers = ARCHITECTURES["googlenet-caffe"].layers
+        assert layers[:5] == ("conv1/7x7_s2", "conv1/relu_7x7", "pool1/3x3_s2", "pool1/norm1", "conv2/3x3_reduce")
+        assert layers[-2:] == ("inception_5b/relu_pool_proj", "inception_5b/output")
+        assert set(layers) - set(ARCHITECTURES["googlenet"].layers) == {"pool1/norm1", "conv2/norm2"}
+
+    @pytest.mark.parametrize("name", ARCHITECTURES)
+    def test_names_can_be_typed_and_saved(self, name: str) -> None:
+        assert all(re.fullmatch(r"[a-z0-9_/]+", layer) for layer in ARCHITECTURES[name].layers)
+
+    @pytest.mark.parametrize("name", ARCHITECTURES)
+    def test_layers_to_compare_by_default_are_there(self, name: str) -> None:
+        architecture = ARCHITECTURES[name]
+        assert {*architecture.content_layers, *architecture.style_layers} <= set(architecture.layers)
+
+    def test_settings_default_to_those_of_the_vggs(self) -> None:
+        config = StyleConfig()
+        for name in ("vgg16", "vgg19"):
+            assert ARCHITECTURES[name].content_layers == tuple(layer for layer, _ in config.content_layers)
+            assert ARCHITECTURES[name].style_layers == tuple(layer for layer, _ in config.style_layers)
+
+
+class TestPromises:
+    def test_only_what_is_asked_for_is_computed(self) -> None:
+        network = random_network("googlenet")
+        names = ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3", "inception_3a/5x5_reduce", "inception_3a/5x5")
+        branch = network.replace(parameters={name: network.parameters[name] for name in names})
+        asked = ("inception_3a/relu_5x5", "conv1/7x7_s2", "inception_3a/relu_5x5")
+        assert tuple(branch.features(noise(32, 32, 3), asked)) == asked[:2]
+        with pytest.raises(Exception, match="inception_3a/1x1"):
+            features(branch, noise(32, 32, 3), ("inception_3a/1x1",))
+
+    @pytest.mark.parametrize("name", ["alexnet", "googlenet-caffe"])
+    def test_stacks_and_vmap_agree_with_single_pictures(self, name: str) -> None:
+        network, stack, layers = random_network(name), noise(3, 40, 47, 3), ARCHITECTURES[name].style_layers[1:3]
+        mapped = jax.jit(jax.vmap(lambda net, x: net.features(x, layers), in_axes=(None, 0)))
+        single = [features(network, picture, layers) for picture in stack]
+        for found in (features(network, stack, layers), mapped(network, stack)):
+            for layer in layers:
+                expected = np.stack([values[layer] for values in single])
+                np.testing.assert_allclose(found[layer], expected, atol=1e-5 * np.abs(expected).max())
+
+    def test_what_is_asked_for_before_its_rectifier_changes_nothing_after_it(self) -> None:
+        network, picture = random_network("alexnet"), noise(33, 40, 3)
+        both, one = features(network, picture, ("conv1", "relu1", "pool1")), features(network, picture, ("pool1",))
+        assert (both["conv1"] < 0).any()
+        np.testing.assert_array_equal(both["relu1"], np.maximum(both["conv1"], 0))
+        np.testing.assert_allclose(both["pool1"], one["pool1"], atol=1e-6)
+
+    def test_only_3x3_kernels_are_prepared(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(conv, "MIN_CHANNELS", 16)
+        network, picture = random_network("alexnet"), noise(40, 47, 3)
+        network = network.replace(parameters={name: network.parameters[name] for name in ("conv1", "conv2", "conv3")})
+        prepared = network.prepare()
+        assert set(prepared.prepared) == {"conv3"}
+        expected, found = (jax.jit(lambda n, x: n.features(x, ("conv3",)))(n, picture) for n in (network, prepared))
+        scale = np.abs(expected["conv3"]).max()
+        np.testing.assert_allclose(found["conv3"], expected["conv3"], atol=1e-5 * scale)
+
+    @pytest.mark.parametrize(
+        ("name", "layer", "least"),
+        [("alexnet", "pool2", 31), ("googlenet", "pool3/3x3_s2", 15), ("googlenet-caffe", "inception_5a/output", 31)],
+    )
+    def test_the_smallest_picture(self, name: str, layer: str, least: int) -> None:
+        network = random_network(name)
+        shapes = jax.eval_shape(lambda x: network.features(x, (layer,)), noise(least, least + 9, 3))
+        assert shapes[layer].shape[0] == 1
+        with pytest.raises(PictureError) as caught:
+            network.features(noise(least + 9, least - 1, 3), (layer,))
+        assert str(caught.value) == (
+            f"a picture of {least - 1} x {least + 9} pixels is too small for the layer {layer}; "
+            f"expected at least {least} on the shorter side"
+        )
+
+    def test_a_style_is_saved_and_read(self, painting: np.ndarray, tmp_path: Path) -> None:
+        network, layers = random_network("googlenet"), ("conv1/relu_7x7", "conv2/3x3_reduce")
+        measured = measure(network, painting, layers)
+        style = Style((measured,), (80,), network.architecture, network.pooling, network.digest)
+        save_style(tmp_path / "style.safetensors", style)
+        found = load_style(tmp_path / "style.safetensors")
+        assert found.layers == layers and found.digest == network.digest
+        assert jax.tree.all(jax.tree.map(np.array_equal, found.statistics, style.statistics))
+        check_fits(found, network, layers)
+        with pytest.raises(ConfigError):
+            check_fits(found, random_network("googlenet", seed=1), layers)
+
+
+class TestRandomNetworks:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_kernels_are_normal_with_the_variance_of_he(self, name: str) -> None:
+        for layer, parameters in random_network(name, seed=5).parameters.items():
+            kernel = np.asarray(parameters["kernel"], float) * np.sqrt(np.prod(parameters["kernel"].shape[:-1]) / 2)
+            doubt = 6 / np.sqrt(kernel.size)
+            assert abs(kernel.mean()) < doubt and abs(kernel.var() - 1) < 1.5 * doubt, layer
+            assert abs((kernel**4).mean() - 3) < 10 * doubt and not parameters["bias"].any(), layer
+
+    def test_activations_keep_their_size(self) -> None:
+        """Which is what this variance is for: the mean square after a rectifier stays that before the convolution."""
+        network, picture = random_network("vgg16"), noise(64, 64, 3)
+        values = features(network, picture, ("relu1_1", "pool1", "relu1_2", "relu2_1"))
+        inputs = (picture - network.mean.reshape(1, 1, 3)) * network.scale.reshape(1, 1, 3)
+        squares = {"picture": jnp.mean(inputs**2)} | {layer: jnp.mean(value**2) for layer, value in values.items()}
+        for before, after in (("picture", "relu1_1"), ("relu1_1", "relu1_2"), ("pool1", "relu2_1")):
+            assert 0.6 < squares[after] / squares[before] < 1.6
+
+    def test_seeds(self) -> None:
+        first, again, other = (random_network("alexnet", seed=seed) for seed in (0, 0, 1))
+        assert jax.tree.all(jax.tree.map(np.array_equal, first, again))
+        assert not np.array_equal(first.parameters["conv1"]["kernel"], other.parameters["conv1"]["kernel"])
+        assert first.digest == again.digest != other.digest
+
+    def test_settings_are_checked(self) -> None:
+        with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):
+            random_network("resnet")
+        with pytest.raises(ConfigError, match="'median'; expected one of max, avg"):
+            random_network("alexnet", pooling="median")
+        assert random_network("alexnet", pooling="avg").pooling == "avg"
