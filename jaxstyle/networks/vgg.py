@@ -7,9 +7,9 @@ from itertools import product
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxstyle import conv
+from jaxstyle.networks.operations import cut
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -51,11 +51,11 @@ class VGG(nn.Module):
         self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
         """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`; see `Network.features`."""
-        wanted, found, x, rectified = set(layers), {}, _cut(inputs, extent), False
+        wanted, found, x, rectified = set(layers), {}, cut(inputs, extent), False
         for name in layer_names(self.depths):
             if name.startswith("conv"):
                 rectified = name not in wanted  # then what is not rectified has no use
-                x = _cut(Conv3x3(WIDTHS[int(name[4]) - 1], rectified, name=name)(x), extent)
+                x = cut(Conv3x3(WIDTHS[int(name[4]) - 1], rectified, name=name)(x), extent)
             elif name.startswith("relu"):
                 x = x if rectified else nn.relu(x)
             elif self.pooling == "max":
@@ -64,20 +64,12 @@ class VGG(nn.Module):
                 x = AVERAGE_GAIN[int(name[4]) - 1] * mean_pool(x)
             if name.startswith("pool") and extent is not None:
                 extent = extent // 2
-                x = _cut(x, extent)  # a window that is only half inside is left out
+                x = cut(x, extent)  # a window that is only half inside is left out
             if name in wanted:
                 found[name] = x
             if len(found) == len(wanted):
                 break
         return found
-
-
-def _cut(x: jax.Array, extent: jax.Array | None) -> jax.Array:
-    """`[N, H, W, C]` with zeros beyond the extent: the zeros with which a convolution pads a picture of that size."""
-    if extent is None:
-        return x
-    counts = [lax.broadcasted_iota(jnp.int32, x.shape, axis + 1) < extent[axis] for axis in (0, 1)]
-    return jnp.where(counts[0] & counts[1], x, 0)
 
 
 def _windows(inputs: jax.Array) -> jax.Array:
