@@ -140,8 +140,12 @@ def workers(network: Network, configs: Sequence[StyleConfig], lanes: int) -> int
     """How many groups to compute at the same time, in threads: on CPU one for each core, as far as memory goes."""
     if jax.local_devices()[0].platform != "cpu" or lanes > 1:
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min((lanes_that_fit(network, config, most=cores) for config in set(configs)), default=1)
+    return min((lanes_that_fit(network, config, most=cores()) for config in set(configs)), default=1)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_pair(network: Network, pair: Pair) -> Pair:
@@ -282,7 +286,7 @@ def _statistics(network: Network, pair: Pair, size: int, shared: Shared) -> Styl
 def _objective(
     network: Network, pair: Pair, target: np.ndarray, wanted: StyleStatistics, frame: Frame, shared: Shared
 ) -> Objective:
-    layers = tuple(dict(pair.config.content_layers))
+    layers = pair.config.content_names
     extent = np.array(target.shape[:2]) if frame.is_padded else None
     contents = shared.of(
         (pair.content,),

@@ -69,7 +69,7 @@ class Networks:
         if choice not in self._known:
             self._known[choice] = prepared(read_network(*choice, config))
         network = self._known[choice]
-        check_layers(network.architecture, [layer for layer, _ in (*config.content_layers, *config.style_layers)])
+        check_layers(network.architecture, (*config.content_names, *config.style_names))
         return network
 
 

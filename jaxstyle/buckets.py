@@ -89,8 +89,7 @@ def count_programs(groups: Sequence[Group], configs: Sequence[StyleConfig]) -> i
 
 def _program(config: StyleConfig) -> tuple[Any, ...]:
     """The settings that a program of the step is compiled for; all others are numbers that it is given."""
-    contents, styles = (tuple(dict(layers)) for layers in (config.content_layers, config.style_layers))
-    return contents, styles, config.normalisation, config.optimizer
+    return config.content_names, config.style_names, config.normalisation, config.optimizer
 
 
 def _frames(uses: Counter[tuple[Any, Shape]], programs: int) -> dict[tuple[Any, Shape], Frame]:

@@ -33,7 +33,7 @@ class Watch:
     def __init__(self, plan: Plan, share: Share):
         self.done, self.failed = 0, dict[int, str]()
         self._plan, self._began = plan, time.monotonic()
-        groups = plan.groups[share.index :: share.count]
+        groups = share.of(plan.groups)
         self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]
         self._work = 0.0  # done, in units of the plan's
         self._running: dict[Group, tuple[TaskID, float]] = {}

@@ -4,7 +4,6 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,8 +71,8 @@ def time_steps(
     """The median seconds of a step for `lanes` pictures of this shape, and what it works on and with."""
     random = np.random.default_rng(0)
     content, style, picture = random.random((3, height, width, 3), np.float32)
-    contents, styles = (tuple(dict(layers)) for layers in (config.content_layers, config.style_layers))
-    objective = make_objective(config, content_targets(network, content, contents), measure(network, style, styles))
+    contents = content_targets(network, content, config.content_names)
+    objective = make_objective(config, contents, measure(network, style, config.style_names))
     program = Lanes(lanes)
     many, state = program.stack([objective]), program.init([picture], optimizer=config.optimizer)
 
@@ -92,7 +91,7 @@ def time_steps(
         "batch_size": lanes,
         "ready": ready,
         "step": statistics.median(seconds),
-        "operations": lanes * operations(network, {*contents, *styles}, height, width),
+        "operations": lanes * operations(network, {*config.content_names, *config.style_names}, height, width),
         "bytes": bytes_needed(network, config, height, width, lanes=lanes),
     }
 
@@ -101,10 +100,9 @@ def operations(network: Network, layers: set[str], height: int, width: int) -> i
     """Multiplications and additions of direct convolutions for one loss and its gradient in the picture."""
     deepest = max(map(network.layers.index, layers))
     below = [layer for layer in network.layers[: deepest + 1] if layer in network.parameters]
-    picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
-    features = jax.eval_shape(lambda picture: network.features(picture, below), picture)
-    forward = sum(2 * prod(network.parameters[layer]["kernel"].shape[:3]) * features[layer].size for layer in below)
-    return 2 * forward
+    shape = np.array([height, width])
+    positions = {layer: int(network.extent_at(layer, shape).prod()) for layer in below}
+    return sum(4 * network.parameters[layer]["kernel"].size * positions[layer] for layer in below)
 
 
 def matrix_product_rate() -> float:

@@ -26,7 +26,7 @@ def read_network(name: str | None, file: Path | None, pooling: str, config: Styl
     if name and name not in weights.NAMES:
         raise ConfigError(f"--network is {name!r}; expected one of {', '.join(weights.NAMES)}, or --weights FILE")
     network = weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling)
-    check_layers(network.architecture, [layer for layer, _ in (*config.content_layers, *config.style_layers)])
+    check_layers(network.architecture, (*config.content_names, *config.style_names))
     return network
 
 

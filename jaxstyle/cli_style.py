@@ -16,7 +16,7 @@ from jaxstyle.config import StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import printable
 from jaxstyle.networks import POOLINGS, Network
-from jaxstyle.pyramid import schedule
+from jaxstyle.pyramid import style_sizes
 from jaxstyle.style_files import check_writable, read_style_file, save_style
 from jaxstyle.styles import Style
 from jaxstyle.stylize import DEFAULTS, measure_style
@@ -108,7 +108,7 @@ def _measure(
     files: Sequence[Path], styles: Sequence[np.ndarray | Style], network: Network, config: StyleConfig
 ) -> Style:
     """The styles, blended, at every size of a run with these settings."""
-    sizes = {round(size * config.style_scale): size for size, _ in schedule(config, 1, 1)}
+    sizes = [round(size) for size in style_sizes(config)]
     for file, style in zip(files, styles, strict=True):
         if isinstance(style, Style) and not set(sizes) <= set(style.sizes):
             found, expected = (", ".join(map(str, some)) for some in (style.sizes, sizes))

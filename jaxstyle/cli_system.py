@@ -13,6 +13,7 @@ import jax
 import platformdirs
 
 import jaxstyle
+from jaxstyle.batch import cores
 from jaxstyle.errors import JaxStyleError
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
@@ -56,8 +57,8 @@ def device() -> dict[str, Any]:
     except (RuntimeError, AssertionError) as error:  # JAX asserts that any of the platforms came up
         reason = str(error) or "no platform came up"
         raise JaxStyleError(f"JAX has no device to run on ({reason}); check JAX_PLATFORMS and the drivers") from None
-    cores = {"cores": _cores()} if first.platform == "cpu" else {}
-    return {"platform": first.platform, "kind": first.device_kind, "count": 1 + len(others), **cores}
+    shared = {"cores": cores()} if first.platform == "cpu" else {}
+    return {"platform": first.platform, "kind": first.device_kind, "count": 1 + len(others), **shared}
 
 
 def device_name(found: dict[str, Any]) -> str:
@@ -70,11 +71,6 @@ def device_name(found: dict[str, Any]) -> str:
 def _cache_of_jax() -> Path | None:
     chosen = jax.config.values["jax_compilation_cache_dir"]
     return Path(chosen) if chosen else None
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _can_hold_files(folder: Path) -> bool:

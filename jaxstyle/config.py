@@ -53,6 +53,16 @@ class StyleConfig:
     optimizer: str = "lbfgs"
     steps: int = 40
 
+    @property
+    def content_names(self) -> tuple[str, ...]:
+        """The content layers without their weights."""
+        return tuple(layer for layer, _ in self.content_layers)
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """The style layers without their weights."""
+        return tuple(layer for layer, _ in self.style_layers)
+
     def __post_init__(self) -> None:
         """Raise ConfigError, naming the setting, for a value that cannot be meant."""
         _check_choice("normalisation", self.normalisation, NORMALISATIONS)

@@ -5,10 +5,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstyle import solver
 from jaxstyle.config import StyleConfig
-from jaxstyle.networks import Network
+from jaxstyle.networks import ARCHITECTURES, Network
 
 # What a step holds at its peak, relative to the activations of all layers: those, their gradients, and what a
 # convolution needs meanwhile. Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512
@@ -19,25 +20,30 @@ _SHARE = 0.8  # of a device's memory that is ours to fill
 
 def bytes_needed(network: Network, config: StyleConfig, height: int, width: int, *, lanes: int = 1) -> int:
     """Predicted peak memory of optimising pictures of this shape, `lanes` of them in one program."""
-    layers = {layer for layer, _ in (*config.content_layers, *config.style_layers)}
-    deepest = max(map(network.layers.index, layers))
-    picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
-    activations = jax.eval_shape(partial(network.features, layers=network.layers[: deepest + 1]), picture)
-    state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)
-    return _bytes(network) + lanes * round(_PEAK * _bytes(activations) + _bytes(state))
+    return _bytes(network) + lanes * _lane_bytes(network, config, height, width)
 
 
 def lanes_that_fit(network: Network, config: StyleConfig, *, most: int) -> int:
     """How many square pictures at full size fit the first local device at once, from 1 to `most`."""
-    one, two = (bytes_needed(network, config, config.size, config.size, lanes=lanes) for lanes in (1, 2))
-    free = _SHARE * device_bytes() - (2 * one - two)
-    return max(1, min(most, int(free / (two - one))))
+    free = _SHARE * device_bytes() - _bytes(network)
+    return max(1, min(most, int(free / _lane_bytes(network, config, config.size, config.size))))
 
 
 def device_bytes() -> int:
     """Bytes that the first local device has, or the machine where it computes on its own processor."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _lane_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
+    """Of one picture."""
+    channels, shape = ARCHITECTURES[network.architecture].channels, np.array([height, width])
+    deepest = max(map(network.layers.index, (*config.content_names, *config.style_names)))
+    below = network.layers[: deepest + 1]
+    activations = 4 * sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in below)
+    picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
+    state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)
+    return round(_PEAK * activations + _bytes(state))
 
 
 def _bytes(tree: object) -> int:

@@ -31,6 +31,11 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, i
     return tuple((size, config.steps if size == config.size else round(_COARSE_STEPS * config.steps)) for size in sizes)
 
 
+def style_sizes(config: StyleConfig) -> list[float]:
+    """The longest sides that a style picture has at all sizes of a run, whatever the content's proportions."""
+    return [size * config.style_scale for size, _ in schedule(config, 1, 1)]
+
+
 def shape_at(height: int, width: int, longest: float) -> tuple[int, int]:
     """The shape of a picture with this longest side, or as much more as keeps `MIN_SIDE` on the other."""
     enough = math.ceil(MIN_SIDE * max(height, width) / min(height, width))
@@ -59,9 +64,9 @@ def check_picture(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32, copy=False)
 
 
-def check_scale(name: str, picture: np.ndarray, longest: float) -> None:
-    """Raise PictureError if a picture would be too thin with that longest side."""
-    height, width = fit(picture.shape[0], picture.shape[1], max(1, round(longest)))
+def check_scale(name: str, height: int, width: int, longest: float) -> None:
+    """Raise PictureError if a picture of this shape would be too thin with that longest side."""
+    height, width = fit(height, width, max(1, round(longest)))
     if min(height, width) < MIN_SIDE:
         raise PictureError(
             f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "

@@ -6,7 +6,7 @@ the weighted mean of theirs.
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from jaxstyle.networks import Network
 from jaxstyle.statistics import colour_moments, gram_matrix
 
 Layers = dict[str, jax.Array]
-STYLE_LAYERS = tuple(layer for layer, _ in StyleConfig().style_layers)
+STYLE_LAYERS = StyleConfig().style_names
 
 # Strokes may come out larger or smaller by this factor before a measured style counts as unknown at a size.
 _NEAR = 1.5
@@ -116,6 +116,17 @@ def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -
     layers = [layer for layer in statistics[0].grams if all(layer in part.grams for part in statistics)]
     alike = [replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in statistics]
     return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *alike)
+
+
+def make_style(network: Network, sizes: Sequence[float], statistics: Iterable[StyleStatistics]) -> Style:
+    """The style of which a network found these statistics at these longest sides."""
+    return Style(
+        statistics=tuple(statistics),
+        sizes=tuple(max(1, round(size)) for size in sizes),
+        architecture=network.architecture,
+        pooling=network.pooling,
+        digest=network.digest,
+    )
 
 
 def check_fits(style: Style, network: Network, layers: Sequence[str]) -> None:

@@ -13,9 +13,9 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError, PictureError
 from jaxstyle.networks import Network
 from jaxstyle.objective import Terms, content_targets, make_objective
-from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule
+from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule, style_sizes
 from jaxstyle.starts import starting_picture
-from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, measure
+from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, make_style, measure
 from jaxstyle.weights import load_network
 
 # Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
@@ -119,7 +119,7 @@ def stylize(
         elif progress.level < level:
             picture = enlarge(progress.picture, at_scale(content, progress.size), target)
             progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
-        contents = content_targets(network, target, tuple(layer for layer, _ in config.content_layers))
+        contents = content_targets(network, target, config.content_names)
         objective = make_objective(config, contents, statistics)
         progress = optimise(progress, partial(solver.run, network, objective, optimizer=config.optimizer), look)
     assert progress is not None
@@ -189,20 +189,19 @@ def as_styles(given: np.ndarray | Style | Sequence[np.ndarray | Style]) -> list[
 def check_content(content: np.ndarray, config: StyleConfig) -> np.ndarray:
     """The content as float32; PictureError if it is no picture, or too small at the size of the result."""
     content = check_picture(content)
-    check_scale("content", content, config.size)
+    check_scale("content", content.shape[0], content.shape[1], config.size)
     return content
 
 
 def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
     """The style, as float32 if it is a picture; an error if it is no picture or cannot be used with these settings."""
-    layers = [layer for layer, _ in config.style_layers]
     if isinstance(style, Style):
-        check_fits(style, network, layers)
-        for size, _ in schedule(config, 1, 1):
-            style.at(size * config.style_scale)
+        check_fits(style, network, config.style_names)
+        for longest in style_sizes(config):
+            style.at(longest)
         return style
     picture = check_picture(style)
-    check_scale("style", picture, config.size * config.style_scale)
+    check_scale("style", picture.shape[0], picture.shape[1], config.size * config.style_scale)
     return picture
 
 
@@ -210,7 +209,7 @@ def statistics_at(
     network: Network, config: StyleConfig, styles: Sequence[np.ndarray | Style], size: int
 ) -> StyleStatistics:
     """What is wanted of a result of this size: the statistics of all styles, blended."""
-    longest, layers = size * config.style_scale, tuple(layer for layer, _ in config.style_layers)
+    longest, layers = size * config.style_scale, config.style_names
 
     def at_size(style: np.ndarray | Style) -> StyleStatistics:
         return style.at(longest) if isinstance(style, Style) else measure(network, at_scale(style, longest), layers)
@@ -234,13 +233,6 @@ def measure_style(
     """
     network = prepared(network or load_network())
     styles = [check_style(each, network, config) for each in as_styles(style)]
-    sizes = [size for size, _ in schedule(config, 1, 1)]
-    layers = [layer for layer, _ in config.style_layers]
-    blends = [statistics_at(network, config, styles, size) for size in sizes]
-    return Style(
-        statistics=tuple(replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in blends),
-        sizes=tuple(max(1, round(size * config.style_scale)) for size in sizes),
-        architecture=network.architecture,
-        pooling=network.pooling,
-        digest=network.digest,
-    )
+    blends = [statistics_at(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
+    own = [replace(part, grams={layer: part.grams[layer] for layer in config.style_names}) for part in blends]
+    return make_style(network, style_sizes(config), own)

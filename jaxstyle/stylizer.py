@@ -10,17 +10,16 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
-from jaxstyle.config import StyleConfig, Weighted
+from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.networks import Network, check_layers
 from jaxstyle.objective import content_targets, make_objective
-from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at
+from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at, style_sizes
 from jaxstyle.solver import descend
 from jaxstyle.starts import match_colours, mix
-from jaxstyle.styles import Style, StyleStatistics, blend, measure
+from jaxstyle.styles import Style, StyleStatistics, blend, make_style, measure
 from jaxstyle.stylize import DEFAULTS, check_style
 
 
@@ -87,7 +86,7 @@ class Stylizer:
         for level, (_, steps) in enumerate(self.levels):
             if level:
                 picture = enlarge(picture, targets[level - 1], targets[level], _resize)
-            contents = content_targets(network, targets[level], _names(self.config.content_layers))
+            contents = content_targets(network, targets[level], self.config.content_names)
             objective = make_objective(self.config, contents, statistics[level])
             picture = descend(network, objective, picture, steps, optimizer=self.config.optimizer).clip(0, 1)
         return picture
@@ -99,15 +98,10 @@ class Stylizer:
             PictureError: if it has the wrong shape or type, or is too small.
         """
         picture = _picture("style", picture)
-        _check_thinness("style", picture.shape, self.config.size * self.config.style_scale)
-        sizes = [size * self.config.style_scale for size, _ in schedule(self.config, 1, 1)]
-        layers = _names(self.config.style_layers)
-        return Style(
-            statistics=tuple(measure(self.network, _at_scale(picture, size), layers) for size in sizes),
-            sizes=tuple(max(1, round(size)) for size in sizes),
-            architecture=self.network.architecture,
-            pooling=self.network.pooling,
-            digest=self.network.digest,
+        check_scale("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
+        sizes, layers = style_sizes(self.config), self.config.style_names
+        return make_style(
+            self.network, sizes, [measure(self.network, _at_scale(picture, size), layers) for size in sizes]
         )
 
     def _start(self, target: jax.Array, statistics: StyleStatistics, start: ArrayLike | None, key: Any) -> jax.Array:
@@ -139,13 +133,9 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
         raise ConfigError(
             "init has 'style', but a stylizer knows no picture of it; use 'picture', and give it as start"
         )
-    check_layers(network.architecture, _names((*config.content_layers, *config.style_layers)))
-    _check_thinness("content", (height, width, 3), config.size)
+    check_layers(network.architecture, (*config.content_names, *config.style_names))
+    check_scale("content", height, width, config.size)
     return Stylizer(network, config, int(height), int(width))
-
-
-def _names(layers: Weighted) -> tuple[str, ...]:
-    return tuple(layer for layer, _ in layers)
 
 
 def _picture(name: str, picture: Any) -> jax.Array:
@@ -155,10 +145,6 @@ def _picture(name: str, picture: Any) -> jax.Array:
     if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not floats:
         raise PictureError(f"the {name} is {picture.dtype} {list(picture.shape)}; expected floats [H, W, 3] in [0, 1]")
     return picture.astype(jnp.float32)
-
-
-def _check_thinness(name: str, shape: tuple[int, ...], longest: float) -> None:
-    check_scale(name, np.broadcast_to(np.float32(0), shape), longest)  # of which it looks at nothing but the shape
 
 
 def _at_scale(picture: jax.Array, longest: float) -> jax.Array:

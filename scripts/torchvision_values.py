@@ -13,7 +13,6 @@ Needs torch, torchvision and pillow.
 """
 
 import json
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torchvision import models
+from torchvision_numbers import numbers
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "tests" / "data" / "torchvision.npz"
@@ -33,16 +33,6 @@ NETWORKS = {
 GRADIENT_AT = {"alexnet": "features.9", "googlenet": "inception4a"}
 SIZE = (97, 75)
 ENTRIES = 64
-
-
-def numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Weights that depend on their name alone, such as keep activations about as large as the picture's."""
-    random = np.random.default_rng(zlib.crc32(name.encode()))
-    if len(shape) == 4:
-        return random.standard_normal(shape, np.float32) * np.float32((2 / np.prod(shape[1:])) ** 0.5)
-    if name.endswith(("bn.weight", "running_var")):
-        return random.uniform(0.5, 1.5, shape).astype(np.float32)
-    return random.standard_normal(shape, np.float32) * np.float32(0.1)
 
 
 def with_numbers(model: nn.Module) -> dict[str, tuple[int, ...]]:

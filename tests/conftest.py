@@ -1,5 +1,6 @@
 """What every test runs under, strict JAX and no network, and the real pictures and network that tests share."""
 
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,27 @@ def photo() -> np.ndarray:
 def painting() -> np.ndarray:
     """A painting of long curved strokes, `[64, 80, 3]`, read-only; of another size than the photograph."""
     return frozen(read_image(EXAMPLES / "style" / "swirls.jpg", size=80))
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Folders with copies of the first two photographs and of the first two paintings."""
+    folders = tmp_path / "photos", tmp_path / "paintings"
+    for copy, kind in zip(folders, ("content", "style"), strict=True):
+        copy.mkdir()
+        for path in sorted((EXAMPLES / kind).glob("*.jpg"))[:2]:
+            shutil.copy(path, copy)
+    return folders
+
+
+@pytest.fixture
+def photos(folders: tuple[Path, Path]) -> Path:
+    return folders[0]
+
+
+@pytest.fixture
+def paintings(folders: tuple[Path, Path]) -> Path:
+    return folders[1]
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ import io
 import json
 import pickle
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import h5py
 import numpy as np
 import onnx
 import safetensors.numpy
+from torchvision_numbers import numbers
 
 TINY = {
     "conv1_1.kernel": (3, 3, 3, 4),
@@ -43,16 +43,7 @@ def torch_names(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def torchvision_state(reference: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
     """The weights of a network of torchvision's that scripts/torchvision_values.py gave it."""
     shapes = json.loads(str(reference[f"{network}.state"]))
-    return {name: torchvision_numbers(name, tuple(shape)) for name, shape in shapes.items()}
-
-
-def torchvision_numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    random = np.random.default_rng(zlib.crc32(name.encode()))
-    if len(shape) == 4:
-        return random.standard_normal(shape, np.float32) * np.float32((2 / np.prod(shape[1:])) ** 0.5)
-    if name.endswith(("bn.weight", "running_var")):
-        return random.uniform(0.5, 1.5, shape).astype(np.float32)
-    return random.standard_normal(shape, np.float32) * np.float32(0.1)
+    return {name: numbers(name, tuple(shape)) for name, shape in shapes.items()}
 
 
 def keras_names(parameters: Mapping[str, np.ndarray], kernel: str, bias: str) -> dict[str, np.ndarray]:
@@ -142,8 +133,8 @@ def tensor(key: str, offset: int, shape: tuple, strides: tuple, *, kind: str = "
 def write_torch_zip(path: Path, content: object, storages: Mapping[str, bytes] = {}) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled(content))
-        for key, numbers in storages.items():
-            archive.writestr(f"archive/data/{key}", numbers)
+        for key, storage in storages.items():
+            archive.writestr(f"archive/data/{key}", storage)
 
 
 def write_torch_legacy(path: Path, content: object) -> None:

@@ -1,23 +1,11 @@
 """Jobs of `jaxstyle batch` on a few small pictures, at sizes that take moments, and what tests of them look at."""
 
 import json
-import shutil
 from pathlib import Path
 
 from command import Ended, run
-from conftest import EXAMPLES
 
 TINY = ("--size", 32, "--steps", 3, "--content-layers", "relu1_1", "--style-layers", "relu1_1")
-
-
-def photos_and_paintings(folder: Path) -> tuple[Path, Path]:
-    """Folders of the first two pictures of each kind."""
-    folders = folder / "photos", folder / "paintings"
-    for copy, kind in zip(folders, ("content", "style"), strict=True):
-        copy.mkdir()
-        for path in sorted((EXAMPLES / kind).glob("*.jpg"))[:2]:
-            shutil.copy(path, copy)
-    return folders
 
 
 def batch(out: Path, *arguments: object) -> Ended:

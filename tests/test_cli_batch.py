@@ -7,25 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import Ended, run, succeed
-from jobs import TINY, batch, bytes_of, lines_of, photos_and_paintings
+from jobs import TINY, batch, bytes_of, lines_of
 from PIL import Image
 
 from jaxstyle.images import read_image
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    return photos_and_paintings(tmp_path)
-
-
-@pytest.fixture
-def photos(folders) -> Path:
-    return folders[0]
-
-
-@pytest.fixture
-def paintings(folders) -> Path:
-    return folders[1]
 
 
 class TestAllPairs:

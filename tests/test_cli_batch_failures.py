@@ -6,27 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import Ended
-from jobs import batch, bytes_of, lines_of, photos_and_paintings
+from jobs import batch, bytes_of, lines_of
 from pictures import encoded
 from PIL import Image
 
 from jaxstyle import batch_run
 from jaxstyle.errors import DivergedError
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    return photos_and_paintings(tmp_path)
-
-
-@pytest.fixture
-def photos(folders) -> Path:
-    return folders[0]
-
-
-@pytest.fixture
-def paintings(folders) -> Path:
-    return folders[1]
 
 
 def spoil(folder: Path) -> dict[str, str]:

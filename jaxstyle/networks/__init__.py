@@ -39,7 +39,7 @@ class Architecture:
     module: Callable[..., nn.Module]
     channels: dict[str, int]
     parameters: dict[str, tuple[int, ...]]
-    extent_at: Callable[[str, jax.Array], jax.Array]
+    extent_at: Callable[[str, Any], Any]
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
 
@@ -143,7 +143,7 @@ class Network:
         found: Any = module.apply(variables, stack, tuple(layers), extent)
         return {layer: found[layer] if inputs.ndim == 4 else found[layer][0] for layer in layers}
 
-    def extent_at(self, layer: str, extent: jax.Array) -> jax.Array:
+    def extent_at(self, layer: str, extent: Any) -> Any:
         """How much of a layer's activations counts, `[2]`, where that much of the picture does."""
         return ARCHITECTURES[self.architecture].extent_at(layer, extent)
 

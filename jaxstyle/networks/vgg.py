@@ -3,13 +3,14 @@
 import functools
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxstyle import conv
-from jaxstyle.networks.operations import cut
+from jaxstyle.networks.graph import Convolve
+from jaxstyle.networks.operations import Convolution, cut
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -20,24 +21,6 @@ DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 # `scripts/reference_values.py --gain`: geometric means 1.31, 1.61, 1.60, 1.93, 2.07 for VGG-16 and 1.32, 1.63, 1.35,
 # 2.04, 1.95 for VGG-19. (One factor of 2 for all, as style-transfer-pytorch has it, ends 2.7 times too loud.)
 AVERAGE_GAIN = (1.3, 1.6, 1.5, 2.0, 2.0)
-
-
-class Conv3x3(nn.Module):
-    """A 3x3 convolution with bias: parameters `kernel` `[3, 3, I, O]` and `bias` `[O]`.
-
-    The collection "prepared", where there is one, holds the kernel transformed in advance.
-    """
-
-    width: int
-    rectify: bool = False
-
-    @nn.compact
-    def __call__(self, inputs: jax.Array) -> jax.Array:
-        """`[N, H, W, I]` to `[N, H, W, width]`, after the rectifier if it is asked for."""
-        kernel = self.param("kernel", nn.initializers.he_normal(), (3, 3, inputs.shape[-1], self.width))
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
-        prepared: conv.Prepared | None = self.get_variable("prepared", "kernel")
-        return conv.conv3x3(inputs, kernel, prepared, bias=bias, rectify=self.rectify)
 
 
 class VGG(nn.Module):
@@ -55,7 +38,8 @@ class VGG(nn.Module):
         for name in layer_names(self.depths):
             if name.startswith("conv"):
                 rectified = name not in wanted  # then what is not rectified has no use
-                x = cut(Conv3x3(WIDTHS[int(name[4]) - 1], rectified, name=name)(x), extent)
+                operation = Convolution(WIDTHS[int(name[4]) - 1], size=3, padding=1)
+                x = cut(Convolve(operation, rectified, name=name)(x), extent)
             elif name.startswith("relu"):
                 x = x if rectified else nn.relu(x)
             elif self.pooling == "max":
@@ -113,7 +97,7 @@ def mean_pool(inputs: jax.Array) -> jax.Array:
     return _windows(inputs).mean((2, 4))
 
 
-def extent_at(layer: str, extent: jax.Array) -> jax.Array:
+def extent_at(layer: str, extent: Any) -> Any:
     """The height and width `[2]` of a layer's activations for those of a picture."""
     pools = int(layer[4]) - (not layer.startswith("pool"))
     return extent // 2**pools
