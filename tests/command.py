@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import EXAMPLES
 
-from jaxstyle import cli_system
-from jaxstyle.cli import main
+from jaxstyle.cli import system
+from jaxstyle.cli.app import main
 from jaxstyle.images import fit
 from jaxstyle.objective import Terms
 from jaxstyle.pyramid import schedule
@@ -41,7 +41,7 @@ def run(*arguments: object, stderr: io.StringIO | None = None) -> Ended:
     out, err = io.StringIO(), stderr or io.StringIO()
     with (
         patch.object(sys, "argv", ["jaxstyle", *map(str, arguments)]),
-        patch.object(cli_system, "configure_jax"),
+        patch.object(system, "configure_jax"),
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as ended,

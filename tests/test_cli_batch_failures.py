@@ -10,7 +10,7 @@ from jobs import batch, bytes_of, lines_of
 from pictures import encoded
 from PIL import Image
 
-from jaxstyle import batch_run
+from jaxstyle.cli.job import run
 from jaxstyle.errors import DivergedError
 
 
@@ -92,7 +92,7 @@ class TestBadPictures:
 
 
 def test_a_lost_pair_disturbs_no_other(photos, paintings, tmp_path, monkeypatch):
-    work = batch_run.stylize_group
+    work = run.stylize_group
 
     def stylize_group(network, group, pairs, **more):
         results = work(network, group, pairs, **more)
@@ -100,7 +100,7 @@ def test_a_lost_pair_disturbs_no_other(photos, paintings, tmp_path, monkeypatch)
             object.__setattr__(results[0], "error", DivergedError("the loss went away"))
         return results
 
-    monkeypatch.setattr(batch_run, "stylize_group", stylize_group)
+    monkeypatch.setattr(run, "stylize_group", stylize_group)
     out = tmp_path / "out"
     ended = batch(out, "--content", photos, "--style", paintings)
     assert ended.code == 1 and "jaxstyle: failed: cat--facets.png: the loss went away\n" in ended.err
@@ -111,7 +111,7 @@ def test_too_little_memory_is_a_failure_of_the_pair(photos, paintings, tmp_path,
     def stylize_group(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(batch_run, "stylize_group", stylize_group)
+    monkeypatch.setattr(run, "stylize_group", stylize_group)
     ended = batch(tmp_path / "out", "--content", photos, "--style", paintings)
     assert ended.code == 1 and ended.err.count("the memory is not enough") == 4
 
@@ -120,7 +120,7 @@ def test_defects_are_no_failures_of_pairs(photos, paintings, tmp_path, monkeypat
     def stylize_group(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(batch_run, "stylize_group", stylize_group)
+    monkeypatch.setattr(run, "stylize_group", stylize_group)
     with pytest.raises(ZeroDivisionError):
         batch(tmp_path / "out", "--content", photos, "--style", paintings)
     assert lines_of(tmp_path / "out") == []

@@ -7,7 +7,7 @@ import pytest
 from command import run, succeed
 
 from jaxstyle import Network
-from jaxstyle.cli_bench import matrix_product_rate, operations
+from jaxstyle.cli.bench import matrix_product_rate, operations
 
 
 def test_operations_of_vgg19_are_those_of_its_table(network: Network) -> None:
@@ -34,8 +34,8 @@ def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.Monkey
         row = {"height": height, "width": width, "batch_size": lanes, "ready": 1.5, "step": 0.25 * lanes}
         return row | {"operations": 10**9 * lanes, "bytes": 10**9}
 
-    monkeypatch.setattr("jaxstyle.cli_bench.time_steps", pretend)
-    monkeypatch.setattr("jaxstyle.cli_bench.matrix_product_rate", lambda: 1e10)
+    monkeypatch.setattr("jaxstyle.cli.bench.time_steps", pretend)
+    monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda: 1e10)
     out = succeed("bench", "--sizes", "64,128", "--batch-sizes", "1,4", "--rounds", 2, *["--json"] * as_json)
     assert calls == [(48, 64, 1, 2), (48, 64, 4, 2), (96, 128, 1, 2), (96, 128, 4, 2)]
     if as_json:
@@ -47,7 +47,7 @@ def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.Monkey
 
 
 def test_the_real_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxstyle.cli_bench.matrix_product_rate", lambda: 1e11)
+    monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda: 1e11)
     record = json.loads(succeed("bench", "--sizes", "64", "--rounds", 1, "--json"))
     (row,) = record["rows"]
     assert 0 < row["step"] < 60 and row["ready"] > 0 and np.isfinite(row["share"])

@@ -9,7 +9,7 @@ import pytest
 from command import CONTENT, STYLE, pretend, run
 from PIL import Image
 
-from jaxstyle import cli_run, images
+from jaxstyle import images
 from jaxstyle.weights import path_of
 
 USAGE, PICTURE, WEIGHTS = 2, 3, 4  # exit codes
@@ -159,7 +159,7 @@ def test_a_disk_that_is_full_or_read_only_at_the_end(folder, monkeypatch, number
     def fail(_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(cli_run, "stylize", pretend())
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", pretend())
     monkeypatch.setattr("os.fsync", fail)
     for options in ("", " --save-every 10", " --json"):
         code, line = refused(folder, PAIR + options)

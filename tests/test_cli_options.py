@@ -7,8 +7,7 @@ from command import CONTENT, STYLE, pretend, succeed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxstyle import cli_run
-from jaxstyle.cli_options import numbers, starts, weighted, written
+from jaxstyle.cli.options import numbers, starts, weighted, written
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_image
@@ -70,7 +69,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
         seen.update(keywords, content=content, styles=styles)
         return work(content, styles, **keywords)
 
-    monkeypatch.setattr(cli_run, "stylize", stylize)
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", stylize)
     return seen
 
 

@@ -92,7 +92,7 @@ def test_no_word_about_a_cache_that_cannot_be_written_or_a_missing_gpu(environme
     (tmp_path / "file").write_text("no folder")
     code = """
         import jax, logging
-        from jaxstyle.cli_system import configure_jax
+        from jaxstyle.cli.system import configure_jax
         configure_jax()
         logging.getLogger("jax._src.xla_bridge").warning("An NVIDIA GPU may be present, but")
         print(jax.jit(lambda x: x + 1)(1))

@@ -10,12 +10,12 @@ import pytest
 from command import QUICK
 from conftest import EXAMPLES
 
-from jaxstyle.cli_processes import roll_call
+from jaxstyle.cli.job.processes import roll_call
 from jaxstyle.errors import ConfigError, JaxStyleError
 
 PROGRAM = """
 import sys, os
-from jaxstyle.cli_processes import roll_call
+from jaxstyle.cli.job.processes import roll_call
 index, count = roll_call(sys.argv[1], 2, int(sys.argv[2]))
 print(index, count, flush=True)
 sys.stdin.readline()

@@ -6,8 +6,7 @@ from command import CONTENT, STYLE, Terminal, pretend, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxstyle import cli_run
-from jaxstyle.cli_progress import Look, describe, seconds_by_size, seconds_left, snapshot_steps, steps_taken
+from jaxstyle.cli.progress import Look, describe, seconds_by_size, seconds_left, snapshot_steps, steps_taken
 from jaxstyle.objective import Terms
 from jaxstyle.stylize import Progress
 
@@ -86,7 +85,7 @@ def test_line_shows_scale_step_losses_and_time_left():
 class TestOnATerminal:
     @pytest.fixture(autouse=True)
     def work(self, monkeypatch):
-        monkeypatch.setattr(cli_run, "stylize", pretend())
+        monkeypatch.setattr("jaxstyle.cli.run.stylize", pretend())
 
     def test_says_what_runs_where_and_why_it_waits(self, tmp_path):
         ended = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())

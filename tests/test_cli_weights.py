@@ -9,7 +9,7 @@ from foreign import TINY, random_parameters
 from typer.testing import CliRunner
 
 from jaxstyle import weights
-from jaxstyle.cli_weights import weights_app
+from jaxstyle.cli.weights import weights_app
 from jaxstyle.errors import ConfigError, JaxStyleError, WeightsError
 from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.weights import EMBEDDED, Fetched, store

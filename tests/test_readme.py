@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 
 import jaxstyle
-from jaxstyle.cli import app
+from jaxstyle.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

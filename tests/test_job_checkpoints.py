@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from quick import QUICK, random_picture, run
 
-from jaxstyle.checkpoints import Checkpoints, snapshot
+from jaxstyle.cli.job.checkpoints import Checkpoints, snapshot
 from jaxstyle.stylize import Progress
 
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from jaxstyle.cli_inputs import DEFAULT_NETWORK, network_record
-from jaxstyle.cli_options import NAMED_STARTS, numbers, starts, weighted, written
-from jaxstyle.cli_system import versions
+from jaxstyle.cli.inputs import DEFAULT_NETWORK, network_record
+from jaxstyle.cli.options import NAMED_STARTS, numbers, starts, weighted, written
+from jaxstyle.cli.system import versions
 from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import POOLINGS, Network

@@ -12,22 +12,22 @@ from typing import Annotated, Any
 import typer
 
 from jaxstyle.batch import workers
-from jaxstyle.batch_inputs import Networks, Reader, choice_of
-from jaxstyle.batch_plan import Plan, make_plan, pace_of, standing
-from jaxstyle.batch_run import Run, Work
 from jaxstyle.buckets import Group
-from jaxstyle.cli_batch_progress import Watch, clock, reason
-from jaxstyle.cli_inputs import check_replaces_none
-from jaxstyle.cli_processes import roll_call
-from jaxstyle.cli_run import in_background, sigterm_like_ctrl_c
-from jaxstyle.cli_settings import Options, with_options
-from jaxstyle.cli_system import device, device_name
-from jaxstyle.contact_sheet import contact_sheet
+from jaxstyle.cli.inputs import check_replaces_none
+from jaxstyle.cli.job.contact_sheet import contact_sheet
+from jaxstyle.cli.job.inputs import Networks, Reader, choice_of
+from jaxstyle.cli.job.manifest import Task, find_pictures, pair_up, read_manifest
+from jaxstyle.cli.job.plan import Plan, make_plan, pace_of, standing
+from jaxstyle.cli.job.processes import roll_call
+from jaxstyle.cli.job.progress import Watch, clock, reason
+from jaxstyle.cli.job.records import HIDDEN, Records, Share, read_records
+from jaxstyle.cli.job.run import Run, Work
+from jaxstyle.cli.run import in_background, sigterm_like_ctrl_c
+from jaxstyle.cli.settings import Options, with_options
+from jaxstyle.cli.system import device, device_name
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import check_writable, write_image
-from jaxstyle.manifest import Task, find_pictures, pair_up, read_manifest
 from jaxstyle.memory import bytes_needed
-from jaxstyle.records import HIDDEN, Records, Share, read_records
 
 _PROCESSES = "One of several processes"
 

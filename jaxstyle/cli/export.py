@@ -10,9 +10,9 @@ import jax.export
 import jax.numpy as jnp
 import typer
 
-from jaxstyle.cli_inputs import check_replaces_none, read_network, read_styles
-from jaxstyle.cli_settings import Options, with_options
-from jaxstyle.cli_system import device
+from jaxstyle.cli.inputs import check_replaces_none, read_network, read_styles
+from jaxstyle.cli.settings import Options, with_options
+from jaxstyle.cli.system import device
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.files import find_target, naming, write_whole
 from jaxstyle.style_files import tensors_of, with_tensors

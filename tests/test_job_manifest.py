@@ -12,10 +12,10 @@ from command import CONTENT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxstyle.cli_settings import Options
+from jaxstyle.cli.job.manifest import find_pictures, pair_up, read_manifest
+from jaxstyle.cli.settings import Options
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.manifest import find_pictures, pair_up, read_manifest
 
 
 def folder_of(path: Path, *names: str) -> Path:

@@ -21,18 +21,18 @@ import jax
 import numpy as np
 
 from jaxstyle.batch import Shared, stylize_group
-from jaxstyle.batch_inputs import Inputs, Reader
-from jaxstyle.batch_plan import Plan
 from jaxstyle.buckets import Group
-from jaxstyle.checkpoints import Checkpoints, snapshot
-from jaxstyle.cli_batch_progress import Watch
-from jaxstyle.cli_run import first_and_last
-from jaxstyle.cli_settings import about
-from jaxstyle.cli_system import versions
+from jaxstyle.cli.job.checkpoints import Checkpoints, snapshot
+from jaxstyle.cli.job.inputs import Inputs, Reader
+from jaxstyle.cli.job.plan import Plan
+from jaxstyle.cli.job.progress import Watch
+from jaxstyle.cli.job.records import HIDDEN, Records, Share
+from jaxstyle.cli.run import first_and_last
+from jaxstyle.cli.settings import about
+from jaxstyle.cli.system import versions
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import naming
 from jaxstyle.networks import Network
-from jaxstyle.records import HIDDEN, Records, Share
 from jaxstyle.stylize import Progress, Stylized
 
 _READERS = 4  # threads

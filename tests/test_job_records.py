@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxstyle import records
+from jaxstyle.cli.job import records
+from jaxstyle.cli.job.records import HIDDEN, Records, Share, digests, pair_key, read_records
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.records import HIDDEN, Records, Share, digests, pair_key, read_records
 
 LINE = {"output": "a.png", "key": "1", "error": None}
 
@@ -80,7 +80,7 @@ class TestTwoJobs:
                     Records(tmp_path, share)
 
     def test_a_killed_one_leaves_the_folder_free(self, tmp_path):
-        code = "import sys, time, pathlib; from jaxstyle.records import *\n"
+        code = "import sys, time, pathlib; from jaxstyle.cli.job.records import *\n"
         code += "records = Records(pathlib.Path(sys.argv[1]), Share()); print(flush=True); time.sleep(60)"
         with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
             assert process.stdout and process.stdout.readline()

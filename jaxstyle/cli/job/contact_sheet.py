@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxstyle.cli_inputs import is_saved
+from jaxstyle.cli.inputs import is_saved
+from jaxstyle.cli.job.manifest import Task
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import MIN_SIDE, fit, read_image, resize
-from jaxstyle.manifest import Task
 from jaxstyle.style_files import load_style
 
 _LARGEST, _WIDEST = 192, 8192  # pixels: of a thumbnail, and of the sheet

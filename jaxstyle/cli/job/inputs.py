@@ -11,14 +11,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from jaxstyle.batch import Pair, check_pair
-from jaxstyle.cli_inputs import read_network, read_opaque, read_styles
-from jaxstyle.cli_run import Job
-from jaxstyle.cli_settings import Settings, about
+from jaxstyle.cli.inputs import read_network, read_opaque, read_styles
+from jaxstyle.cli.job.manifest import Task
+from jaxstyle.cli.run import Job
+from jaxstyle.cli.settings import Settings, about
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import naming
 from jaxstyle.images import Picture, check_writable, read_picture
-from jaxstyle.manifest import Task
 from jaxstyle.networks import Network, check_layers
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepared

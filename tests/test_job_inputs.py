@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from command import CONTENT, STYLE
 
-from jaxstyle.batch_inputs import Memo, Networks, Reader
-from jaxstyle.cli_settings import Options
+from jaxstyle.cli.job.inputs import Memo, Networks, Reader
+from jaxstyle.cli.job.manifest import pair_up
+from jaxstyle.cli.settings import Options
 from jaxstyle.errors import ConfigError
-from jaxstyle.manifest import pair_up
 
 
 class TestMemo:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxstyle.names import name_results
+from jaxstyle.cli.job.names import name_results
 
 stems = st.text("aAbB.-_é\u0301ß中", min_size=1, max_size=6).filter(lambda stem: set(stem) != {"."})
 suffixes = st.sampled_from([".jpg", ".JPG", ".png", ""])

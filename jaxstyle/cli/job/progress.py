@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from jaxstyle.batch_plan import Plan
 from jaxstyle.buckets import Group
-from jaxstyle.cli_progress import Levels, Look, describe, work_left
-from jaxstyle.manifest import Task
+from jaxstyle.cli.job.manifest import Task
+from jaxstyle.cli.job.plan import Plan
+from jaxstyle.cli.job.records import Share
+from jaxstyle.cli.progress import Levels, Look, describe, work_left
 from jaxstyle.pyramid import schedule
-from jaxstyle.records import Share
 from jaxstyle.stylize import Progress
 
 

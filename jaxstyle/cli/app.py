@@ -8,14 +8,14 @@ import jax
 import typer
 
 import jaxstyle
-from jaxstyle import cli_system
-from jaxstyle.cli_batch import batch_command
-from jaxstyle.cli_bench import bench_command
-from jaxstyle.cli_export import export_command
-from jaxstyle.cli_run import left_running
-from jaxstyle.cli_style import style_app
-from jaxstyle.cli_stylize import stylize_command
-from jaxstyle.cli_weights import list_weights, weights_app
+from jaxstyle.cli import system
+from jaxstyle.cli.batch import batch_command
+from jaxstyle.cli.bench import bench_command
+from jaxstyle.cli.export import export_command
+from jaxstyle.cli.run import left_running
+from jaxstyle.cli.style import style_app
+from jaxstyle.cli.stylize import stylize_command
+from jaxstyle.cli.weights import list_weights, weights_app
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.memory import device_bytes
 
@@ -41,17 +41,17 @@ def jaxstyle_command(
     ] = False,
 ) -> None:
     """Neural style transfer by optimisation, in JAX."""
-    cli_system.configure_jax()
+    system.configure_jax()
 
 
 @app.command()
 def info() -> None:
     """Say what jaxstyle runs on, and which networks are at hand."""
-    found = cli_system.device()
-    for name, version in cli_system.versions().items():
+    found = system.device()
+    for name, version in system.versions().items():
         typer.echo(f"{name:<12}{version}")
-    typer.echo(f"{'device':<12}{cli_system.device_name(found)}, {device_bytes() / 2**30:.1f} GiB of memory")
-    typer.echo(f"{'compiled':<12}{cli_system.compiled_folder()}")
+    typer.echo(f"{'device':<12}{system.device_name(found)}, {device_bytes() / 2**30:.1f} GiB of memory")
+    typer.echo(f"{'compiled':<12}{system.compiled_folder()}")
     list_weights()
 
 

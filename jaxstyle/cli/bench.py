@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import typer
 
-from jaxstyle.cli_inputs import DEFAULT_NETWORK, network_record, read_network
-from jaxstyle.cli_system import device, device_name, versions
+from jaxstyle.cli.inputs import DEFAULT_NETWORK, network_record, read_network
+from jaxstyle.cli.system import device, device_name, versions
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE

@@ -9,9 +9,9 @@ import typer
 
 import jaxstyle
 from jaxstyle import weights
-from jaxstyle.cli_inputs import DEFAULT_NETWORK, check_replaces_none, network_record, read_network, read_styles
-from jaxstyle.cli_options import numbers, weighted, written
-from jaxstyle.cli_system import device
+from jaxstyle.cli.inputs import DEFAULT_NETWORK, check_replaces_none, network_record, read_network, read_styles
+from jaxstyle.cli.options import numbers, weighted, written
+from jaxstyle.cli.system import device
 from jaxstyle.config import StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import printable

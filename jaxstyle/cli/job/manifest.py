@@ -13,14 +13,14 @@ from pathlib import Path, PurePath
 from types import NoneType
 from typing import Any
 
-from jaxstyle.cli_inputs import is_saved
-from jaxstyle.cli_options import written
-from jaxstyle.cli_settings import Options, Settings
+from jaxstyle.cli.inputs import is_saved
+from jaxstyle.cli.job.names import folded, name_results
+from jaxstyle.cli.options import written
+from jaxstyle.cli.settings import Options, Settings
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import naming
 from jaxstyle.images import WRITABLE
-from jaxstyle.names import folded, name_results
 
 # What counts as a picture in a folder by its name, including what has to be converted and is reported then.
 _PICTURE = re.compile(

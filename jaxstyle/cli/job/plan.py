@@ -10,17 +10,17 @@ from typing import Any
 import jax
 
 from jaxstyle.batch import default_batch_size
-from jaxstyle.batch_inputs import choice_of
 from jaxstyle.buckets import Group, Shape, plan
-from jaxstyle.cli_inputs import network_record
-from jaxstyle.cli_settings import Settings
+from jaxstyle.cli.inputs import network_record
+from jaxstyle.cli.job.inputs import choice_of
+from jaxstyle.cli.job.manifest import Task
+from jaxstyle.cli.job.records import Share, digests, pair_key
+from jaxstyle.cli.settings import Settings
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import read_shape
-from jaxstyle.manifest import Task
 from jaxstyle.networks import Network
 from jaxstyle.pyramid import schedule, shape_at
-from jaxstyle.records import Share, digests, pair_key
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import typer
 
-from jaxstyle.cli_progress import Levels, Look, progress_bar, seconds_by_size, seconds_left, snapshot_steps, steps_taken
+from jaxstyle.cli.progress import Levels, Look, progress_bar, seconds_by_size, seconds_left, snapshot_steps, steps_taken
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import Picture, check_writable, resize, write_image

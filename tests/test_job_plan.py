@@ -7,12 +7,12 @@ from command import CONTENT, STYLE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxstyle.batch_inputs import Networks
-from jaxstyle.batch_plan import Plan, make_plan, pace_of, standing, work_of
-from jaxstyle.cli_settings import Options
+from jaxstyle.cli.job.inputs import Networks
+from jaxstyle.cli.job.manifest import Task, pair_up
+from jaxstyle.cli.job.plan import Plan, make_plan, pace_of, standing, work_of
+from jaxstyle.cli.job.records import Share
+from jaxstyle.cli.settings import Options
 from jaxstyle.config import StyleConfig
-from jaxstyle.manifest import Task, pair_up
-from jaxstyle.records import Share
 
 networks = Networks()
 SECOND = CONTENT.with_name("cat.jpg")

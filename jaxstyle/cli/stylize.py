@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.cli_inputs import check_replaces_none, read_network, read_opaque, read_styles
-from jaxstyle.cli_run import Job, run
-from jaxstyle.cli_settings import Options, about, with_options
-from jaxstyle.cli_system import device, device_name
+from jaxstyle.cli.inputs import check_replaces_none, read_network, read_opaque, read_styles
+from jaxstyle.cli.run import Job, run
+from jaxstyle.cli.settings import Options, about, with_options
+from jaxstyle.cli.system import device, device_name
 from jaxstyle.images import Picture, read_picture
 
 
