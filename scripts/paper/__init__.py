@@ -1,0 +1,149 @@
+"""The chapters of docs/paper, a module for each, and the laboratory that they are written in.
+
+A chapter is a module here with one function, `make(lab: Lab) -> str`, which returns its page in Markdown, without what
+all pages end with. `scripts/reproduce_paper` runs them.
+"""
+
+import os
+import pickle
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+import jaxstyle
+from jaxstyle.cli.system import device, device_name, versions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parents[2]
+# In order, with the longest side of their pictures in pixels where `--size` gives none.
+CHAPTERS = {
+    "networks": 160,
+    "starts": 160,
+    "partitions": 160,
+    "style_space": 160,
+    "one_entry": 128,
+    "synthetic": 160,
+    "representations": 160,
+    "implementations": 256,
+}
+T = TypeVar("T")
+_GAP, _LINE = 4, 16  # pixels: between the pictures of a sheet, and of a line of its titles
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where a chapter works: it has the examples at hand, remembers what was computed, and takes pictures and tables.
+
+    Attributes:
+        chapter: its name, one of `CHAPTERS`.
+        size: longest side of its pictures in pixels.
+        docs: the folder of pages and their pictures.
+        work: the folder of what is remembered; without it, everything is computed anew.
+    """
+
+    chapter: str
+    size: int
+    docs: Path = ROOT / "docs" / "paper"
+    work: Path = ROOT / "build" / "paper"
+
+    def photograph(self, name: str) -> np.ndarray:
+        """One of examples/content at the chapter's size, `[H, W, 3]` in [0, 1]."""
+        return jaxstyle.read_image(ROOT / "examples" / "content" / f"{name}.jpg", size=self.size)
+
+    def painting(self, name: str) -> np.ndarray:
+        """One of examples/style at the chapter's size, `[H, W, 3]` in [0, 1]."""
+        return jaxstyle.read_image(ROOT / "examples" / "style" / f"{name}.jpg", size=self.size)
+
+    def cached(self, key: str, function: Callable[[], T]) -> T:
+        """What the function returns, which has to be picklable; from then on without calling it, at this size.
+
+        The key has to tell everything that the result depends on, besides chapter and size: a run that was cut off,
+        or that changes only words, goes on with what is there.
+        """
+        file = self.work / str(self.size) / self.chapter / f"{re.sub(r'[^A-Za-z0-9.=+-]+', '_', key)}.pickle"
+        if file.exists():
+            return pickle.loads(file.read_bytes())
+        result = function()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_bytes(pickle.dumps(result))
+        os.replace(unfinished, file)
+        return result
+
+    def picture(self, name: str, picture: np.ndarray) -> str:
+        """Save a picture `[H, W, 3]` in [0, 1] beside the page, and return the Markdown that shows it."""
+        levels = np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+        return self._shown(name, ".jpg", lambda file: Image.fromarray(levels).save(file, quality=85, optimize=True))
+
+    def sheet(
+        self,
+        name: str,
+        pictures: Sequence[Sequence[np.ndarray | None]],
+        rows: Sequence[str] = (),
+        columns: Sequence[str] = (),
+    ) -> str:
+        """Save rows of pictures `[h, w, 3]` as one, with titles, which may have several lines; as `picture`.
+
+        Cells have the size of the largest picture; None leaves one empty.
+        """
+        font = ImageFont.load_default(size=13)
+        height, width = np.max([picture.shape[:2] for row in pictures for picture in row if picture is not None], 0)
+        left = _GAP + max(
+            (round(font.getlength(line)) + 2 * _GAP for row in rows for line in row.split("\n")), default=0
+        )
+        top = _GAP + _LINE * max((column.count("\n") + 1 for column in columns), default=0)
+        down, across = height + _GAP, width + _GAP
+        sheet = np.ones((top + down * len(pictures), left + across * max(map(len, pictures)), 3), np.float32)
+        for row, line in enumerate(pictures):
+            for column, picture in enumerate(line):
+                if picture is not None:
+                    y, x = top + row * down, left + column * across
+                    sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+        image = Image.fromarray(np.round(255 * np.clip(sheet, 0, 1)).astype(np.uint8))
+        draw = ImageDraw.Draw(image)
+        for row, title in enumerate(rows):
+            draw.multiline_text((_GAP, top + row * down + height // 2), title, "black", font, anchor="lm")
+        for column, title in enumerate(columns):
+            place = left + column * across + width // 2, _GAP // 2
+            draw.multiline_text(place, title, "black", font, anchor="ma", align="center")
+        return self.picture(name, np.asarray(image, np.float32) / 255)
+
+    def plot(self, name: str, draw: Callable[["Figure"], None], *, width: float = 8, height: float = 4) -> str:
+        """Save what is drawn into a matplotlib figure of that many inches, at 90 pixels each; as `picture`."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(width, height), dpi=90, layout="constrained")
+        draw(figure)
+        return self._shown(name, ".png", figure.savefig)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+        """A Markdown table; floats are shown with three digits."""
+        lines = [header, ["---"] * len(header), *rows]
+        return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+    def _shown(self, name: str, suffix: str, save: Callable[[Path], None]) -> str:
+        file = self.docs / f"{self.chapter}-{name}{suffix}"
+        self.docs.mkdir(parents=True, exist_ok=True)
+        save(file)
+        return f"![{name.replace('-', ' ')}]({file.name})"
+
+
+def made_by(lab: Lab) -> str:
+    """The end of every page: how it came about."""
+    found = versions()
+    listed = ", ".join(f"{package} {found[package]}" for package in ("jaxstyle", "jax", "numpy"))
+    return (
+        f"Made by `scripts/reproduce_paper --only {lab.chapter} --size {lab.size}` on {device_name(device())}, "
+        f"with {listed}. [All chapters](README.md)"
+    )
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float | np.floating) else str(value)
