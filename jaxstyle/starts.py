@@ -1,4 +1,6 @@
-"""Where the optimisation begins: the content in the style's colours, noise, the style, any picture, or a blend."""
+"""Where the optimisation begins: the content in the style's colours, noise white or pink, the style, any picture, or a
+blend.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -12,6 +14,8 @@ from jaxstyle.errors import ConfigError
 from jaxstyle.images import resize
 from jaxstyle.styles import Style, StyleStatistics
 
+# Of white noise, uniform in [0, 1], and of pink noise too.
+_MEAN, _SPREAD = 1 / 2, 1 / 12**0.5
 _FLOOR = 1e-5  # of a colour variance, so that pictures of one colour can be matched too
 Array = TypeVar("Array", np.ndarray, jax.Array)
 
@@ -45,6 +49,7 @@ def starting_picture(
     makers: dict[str, Callable[[], np.ndarray]] = {
         "content": lambda: match_colours(content, statistics),
         "noise": lambda: np.random.default_rng(seed).uniform(size=content.shape),
+        "pink": lambda: pink_noise(np.random.default_rng(seed).standard_normal(content.shape)),
         "style": lambda: resize(np.asarray(style), height, width),
         "picture": lambda: resize(np.asarray(picture), height, width),
     }
@@ -56,6 +61,21 @@ def mix(shares: Weighted, makers: Mapping[str, Callable[[], Any]]) -> Any:
     total = sum(share for _, share in shares)
     first, *others = [share / total * makers[start]() for start, share in shares if share]
     return sum(others, first)
+
+
+def pink_noise(white: Array) -> Array:
+    """Noise `[H, W, 3]` whose amplitudes fall with the frequency f as 1/f, as those of photographs do (Field,
+    "Relations between the statistics of natural images and the response properties of cortical cells", 1987).
+
+    It is made of white noise of the same shape, and has the mean and the standard deviation of uniform noise in [0, 1],
+    but for what is clipped to that range. Of a JAX array this is a pure function.
+    """
+    fft: Any = np.fft if isinstance(white, np.ndarray) else jnp.fft
+    height, width = white.shape[:2]
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    amplitude = np.divide(1, frequency, out=np.zeros_like(frequency), where=frequency > 0).astype(white.dtype)
+    noise = fft.irfft2(fft.rfft2(white, axes=(0, 1)) * amplitude[..., None], s=(height, width), axes=(0, 1))
+    return (_MEAN + _SPREAD * noise / noise.std()).clip(0, 1)
 
 
 def match_colours(picture: Array, style: StyleStatistics) -> Array:

@@ -7,6 +7,7 @@ import pytest
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import random_network
+from jaxstyle.weights import load_network
 
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet", "googlenet-caffe"])
@@ -36,7 +37,15 @@ def test_seeds() -> None:
     assert first.digest == again.digest != other.digest
 
 
+def test_load_by_name() -> None:
+    named, made = load_network("random:alexnet", pooling="avg"), random_network("alexnet", pooling="avg")
+    assert jax.tree.structure(named) == jax.tree.structure(made)
+    assert jax.tree.all(jax.tree.map(np.array_equal, named, made))
+
+
 def test_settings_are_checked() -> None:
+    with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):
+        load_network("random:resnet")
     with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):
         random_network("resnet")
     with pytest.raises(ConfigError, match="'median'; expected one of max, avg"):

@@ -93,6 +93,31 @@ class TestMatchColours:
         assert found.min() >= 0 and found.max() <= 1
 
 
+class TestPinkNoise:
+    def test_amplitudes_fall_as_the_frequency_rises(self) -> None:
+        """The mean over many seeds of the power, times the frequency squared, is the same at every frequency."""
+        height, width = 24, 33
+        powers = []
+        for seed in range(300):
+            noise = starts.pink_noise(np.random.default_rng(seed).standard_normal((height, width, 3)))
+            powers.append(np.abs(np.fft.fft2(noise, axes=(0, 1))).mean(-1) ** 2)
+        down, across = np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width), indexing="ij")
+        level = np.mean(powers, 0) * (down**2 + across**2)
+        level = level[(down != 0) | (across != 0)] / np.median(level)
+        # Clipping moves some of it to high frequencies.
+        assert level.min() > 0.8 and level.max() < 1.8
+
+    def test_has_the_brightness_and_the_contrast_of_white_noise(self) -> None:
+        noise = starts.pink_noise(np.random.default_rng(0).standard_normal((40, 50, 3)))
+        assert noise.mean() == pytest.approx(1 / 2, abs=0.02) and noise.std() == pytest.approx(0.289, abs=0.03)
+        assert noise.min() >= 0 and noise.max() <= 1
+
+    def test_is_the_same_in_jax(self) -> None:
+        white = np.random.default_rng(0).standard_normal((21, 16, 3))
+        found = jax.jit(starts.pink_noise)(white.astype(np.float32))
+        np.testing.assert_allclose(found, starts.pink_noise(white), atol=1e-5)
+
+
 CONTENT, STYLE, PICTURE = colours(10, 14, 0), colours(8, 9, 1), colours(21, 7, 2)
 
 
@@ -114,6 +139,11 @@ class TestStartingPicture:
         assert np.abs(first - other).mean() == pytest.approx(1 / 3, abs=0.05)
         histogram, _ = np.histogram(first, bins=4, range=(0, 1))
         assert histogram.sum() == first.size and histogram.min() > 0.15 * first.size
+
+    def test_pink_noise_is_only_the_seed_s(self) -> None:
+        first, again, other = (start(("pink", 1.0), seed=seed) for seed in (3, 3, 4))
+        np.testing.assert_array_equal(first, again)
+        assert np.abs(first - other).mean() > 0.1
 
     def test_the_seed_means_nothing_without_noise(self) -> None:
         shares = (("content", 1.0), ("style", 1.0))

@@ -14,7 +14,7 @@ from jaxstyle.weights.files import (
 )
 from jaxstyle.weights.foreign import convert
 from jaxstyle.weights.originals import ORIGINALS, Fetched, fetch
-from jaxstyle.weights.store import EMBEDDED, FETCHED, NAMES, load_network, load_weights, path_of, verify
+from jaxstyle.weights.store import EMBEDDED, FETCHED, NAMES, RANDOM, load_network, load_weights, path_of, verify
 
 __all__ = [
     "CAFFE",
@@ -25,6 +25,7 @@ __all__ = [
     "FETCHED",
     "NAMES",
     "ORIGINALS",
+    "RANDOM",
     "TORCHVISION",
     "TORCHVISION_GOOGLENET",
     "Convention",

@@ -6,7 +6,7 @@ from pathlib import Path
 import platformdirs
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.networks import ARCHITECTURES, Network, make_network
+from jaxstyle.networks import ARCHITECTURES, Network, make_network, random_network
 from jaxstyle.weights.files import Weights, check_finite, read_weights
 
 # SHA-256 of the files that scripts/build_weights makes.
@@ -18,6 +18,8 @@ EMBEDDED = {
 # embedded, in full precision.
 FETCHED = {f"{name}-full": name for name in EMBEDDED} | {name: name for name in ("alexnet", "googlenet")}
 NAMES = (*EMBEDDED, *FETCHED)
+# Before the name of an architecture: with random weights.
+RANDOM = "random:"
 
 
 def path_of(name: str) -> Path:
@@ -62,17 +64,20 @@ def verify(name: str | os.PathLike[str]) -> Weights:
 
 
 def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max") -> Network:
-    """Load a pretrained recognition network, with float32 parameters.
+    """Load a recognition network, with float32 parameters.
 
     Args:
         name: "vgg19" or "vgg16", which are embedded; "vgg19-full", "vgg16-full", "alexnet" or "googlenet", once
-            fetched; or a weights file.
+            fetched; "random:" and an architecture, such as "random:vgg19", for weights that have learned nothing; or a
+            weights file.
         pooling: "max", as the networks were trained, or "avg", which is smoother.
 
     Raises:
         WeightsError: if there is no such name or file, or it is damaged, or it does not fit its architecture.
-        ConfigError: for an unknown pooling.
+        ConfigError: for an unknown pooling, or an unknown architecture with random weights.
     """
+    if str(name).startswith(RANDOM):
+        return random_network(str(name).removeprefix(RANDOM), pooling=pooling)
     weights = load_weights(name)
     convention = weights.convention
     return make_network(
