@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageColor, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import (
+    ExifTags,
+    Image,
+    ImageCms,
+    ImageColor,
+    ImageDraw,
+    ImageFont,
+    ImageOps,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 from PIL.PngImagePlugin import PngInfo
 
 from jaxstyle.errors import ConfigError, PictureError
@@ -195,6 +205,15 @@ def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     with suppress(Exception):  # a damaged EXIF block does not say which way is up
         image = ImageOps.exif_transpose(image)
     return _read_colour(image), _read_alpha(image)
+
+
+def text_picture(text: str, height: int, width: int) -> np.ndarray:
+    """Black words in lines 16 pixels high, in the middle of white, `[H, W, 3]`; what is outside is cut off."""
+    image = Image.new("L", (width, height), 255)
+    font = ImageFont.load_default(13)
+    place = width / 2, height / 2
+    ImageDraw.Draw(image).multiline_text(place, text, 0, font, anchor="mm", align="center", spacing=2)
+    return np.repeat(np.asarray(image, np.float32)[..., None] / 255, 3, axis=-1)
 
 
 def _read_alpha(image: Image.Image) -> np.ndarray | None:

@@ -27,7 +27,7 @@ ORDER = (
     ("stylize",),
     ("memory", "buckets", "lanes"),
     ("batch", "stylizer"),
-    ("cli.options", "cli.progress", "cli.system"),
+    ("cli.options", "cli.progress", "cli.sheet", "cli.system"),
     ("cli.inputs", "cli.run"),
     ("cli.settings",),
     ("cli.job.names", "cli.job.records", "cli.job.checkpoints", "cli.job.processes"),

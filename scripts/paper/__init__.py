@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 import jaxstyle
+from jaxstyle.cli.sheet import titled
 from jaxstyle.cli.system import device, device_name, versions
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ CHAPTERS = {
     "implementations": 256,
 }
 T = TypeVar("T")
-_GAP, _LINE = 4, 16  # pixels: between the pictures of a sheet, and of a line of its titles
 
 
 @dataclass(frozen=True)
@@ -89,31 +89,8 @@ class Lab:
         rows: Sequence[str] = (),
         columns: Sequence[str] = (),
     ) -> str:
-        """Save rows of pictures `[h, w, 3]` as one, with titles, which may have several lines; as `picture`.
-
-        Cells have the size of the largest picture; None leaves one empty.
-        """
-        font = ImageFont.load_default(size=13)
-        height, width = np.max([picture.shape[:2] for row in pictures for picture in row if picture is not None], 0)
-        left = _GAP + max(
-            (round(font.getlength(line)) + 2 * _GAP for row in rows for line in row.split("\n")), default=0
-        )
-        top = _GAP + _LINE * max((column.count("\n") + 1 for column in columns), default=0)
-        down, across = height + _GAP, width + _GAP
-        sheet = np.ones((top + down * len(pictures), left + across * max(map(len, pictures)), 3), np.float32)
-        for row, line in enumerate(pictures):
-            for column, picture in enumerate(line):
-                if picture is not None:
-                    y, x = top + row * down, left + column * across
-                    sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-        image = Image.fromarray(np.round(255 * np.clip(sheet, 0, 1)).astype(np.uint8))
-        draw = ImageDraw.Draw(image)
-        for row, title in enumerate(rows):
-            draw.multiline_text((_GAP, top + row * down + height // 2), title, "black", font, anchor="lm")
-        for column, title in enumerate(columns):
-            place = left + column * across + width // 2, _GAP // 2
-            draw.multiline_text(place, title, "black", font, anchor="ma", align="center")
-        return self.picture(name, np.asarray(image, np.float32) / 255)
+        """Save rows of pictures `[h, w, 3]` as one, with titles; as `picture`. None leaves a place empty."""
+        return self.picture(name, titled(pictures, rows, columns))
 
     def plot(self, name: str, draw: Callable[["Figure"], None], *, width: float = 8, height: float = 4) -> str:
         """Save what is drawn into a matplotlib figure of that many inches, at 90 pixels each; as `picture`."""
