@@ -11,6 +11,7 @@ from jaxstyle.style_files import load_style, save_style
 from jaxstyle.styles import Style, style_targets
 from jaxstyle.stylize import Progress, Stylized, measure_style, stylize
 from jaxstyle.stylizer import Stylizer, make_stylizer
+from jaxstyle.texture import texture
 from jaxstyle.weights import load_network
 
 __version__ = "0.1.0"
@@ -41,5 +42,6 @@ __all__ = [
     "style_targets",
     "stylize",
     "stylize_batch",
+    "texture",
     "write_image",
 ]

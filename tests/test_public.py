@@ -25,7 +25,7 @@ ORDER = (
     ("objective", "starts", "style_files"),
     ("solver",),
     ("stylize",),
-    ("memory", "buckets", "lanes"),
+    ("memory", "buckets", "lanes", "texture"),
     ("batch", "stylizer"),
     ("cli.options", "cli.progress", "cli.sheet", "cli.system"),
     ("cli.inputs", "cli.run"),
