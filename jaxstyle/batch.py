@@ -22,7 +22,7 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError
 from jaxstyle.lanes import Lanes
 from jaxstyle.memory import lanes_that_fit
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, with_layers
 from jaxstyle.objective import Objective, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, enlarge, schedule, shape_at
 from jaxstyle.starts import starting_picture
@@ -96,12 +96,13 @@ def stylize_batch(
             computed then.
     """
     count = len(contents)
+    network = prepared(network or load_network())
     configs = [config] * count if isinstance(config, StyleConfig) else list(config)
+    configs = [with_layers(each, network.architecture) for each in configs]
     given = {"styles": styles, "configs": configs, "seeds": seeds or [0] * count, "starts": starts or [None] * count}
     for name, values in given.items():
         if len(values) != count:
             raise ConfigError(f"there are {count} contents and {len(values)} {name}; expected one for each")
-    network = prepared(network or load_network())
     pairs = [
         check_pair(network, Pair(content, tuple(as_styles(styles)), config, seed, start))
         for content, styles, config, seed, start in zip(contents, *given.values(), strict=True)

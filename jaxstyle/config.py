@@ -10,7 +10,10 @@ from jaxstyle.errors import ConfigError
 
 NORMALISATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
-STARTS = ("content", "noise", "style", "picture")
+STARTS = ("content", "noise", "pink", "style", "picture")
+
+# Ways to split the layers of any network between content and style.
+PARTITIONS = ("default", "all", "shallow", "deep", "rising", "falling")
 
 # Layers or starting points with their weights, in order.
 Weighted = tuple[tuple[str, float], ...]
@@ -20,28 +23,32 @@ Weighted = tuple[tuple[str, float], ...]
 class StyleConfig:
     """What to compare, how much each part matters, and how to optimise.
 
-    The defaults are for VGG-19 or VGG-16 and carry over between networks, poolings, layers and sizes, because every
+    The defaults were chosen with VGG-19 and carry over between networks, poolings, layers and sizes, because every
     term is relative to its own target. Chosen by looking at pictures; `docs/defaults.md` tells why.
 
     Attributes:
         size: longest side of the result in pixels.
-        content_layers, style_layers: `((name, weight), ...)`; only the ratios of the weights matter.
+        content_layers, style_layers: `((name, weight), ...)`, of which only the ratios of the weights matter, or one of
+            `PARTITIONS`: "default" stands for the network's usual ones, "all" for all of its activations, "shallow" and
+            "deep" for their first and second half, "rising" and "falling" for all with weights that double or halve
+            from one to the next (Novak and Nikulin, arXiv 1605.04603).
         content_weight: alpha, the weight of the content loss.
         style_weight: beta, the weight of the style loss.
         colour_weight: weight of the distance between the colour distributions of picture and style.
         tv_weight: weight of the total variation.
-        style_blend: share of each style picture; empty for equal shares.
+        style_blend: share of each style picture, of which only the ratios matter; empty for equal shares. Negative
+            ones take a style away: (1.5, -0.5) goes beyond the first style, from the side of the second.
         style_scale: longest side of the style pictures relative to the result's; above 1 strokes are larger.
         normalisation: "relative", or "gatys" for the losses as the paper scales them.
-        init: `((start, share), ...)` of "content" (in the style's colours), "noise", "style" and "picture" (the one
-            given to `stylize` as `start`); only the ratios of the shares matter.
+        init: `((start, share), ...)` of "content" (in the style's colours), "noise" (white), "pink" noise, "style"
+            and "picture" (the one given to `stylize` as `start`); only the ratios of the shares matter.
         optimizer: "lbfgs" or "adam".
         steps: steps at full size; each smaller size on the way there takes half as many more.
     """
 
     size: int = 512
-    content_layers: Weighted = (("relu4_2", 1.0),)
-    style_layers: Weighted = (("relu1_1", 1.0), ("relu2_1", 1.0), ("relu3_1", 1.0), ("relu4_1", 1.0), ("relu5_1", 1.0))
+    content_layers: Weighted | str = "default"
+    style_layers: Weighted | str = "default"
     content_weight: float = 0.1
     style_weight: float = 1.0
     colour_weight: float = 1.0
@@ -56,12 +63,19 @@ class StyleConfig:
     @property
     def content_names(self) -> tuple[str, ...]:
         """The content layers without their weights."""
-        return tuple(layer for layer, _ in self.content_layers)
+        return tuple(self.weights_of("content_layers"))
 
     @property
     def style_names(self) -> tuple[str, ...]:
         """The style layers without their weights."""
-        return tuple(layer for layer, _ in self.style_layers)
+        return tuple(self.weights_of("style_layers"))
+
+    def weights_of(self, setting: str) -> dict[str, float]:
+        """The weights of "content_layers" or "style_layers" by layer; ConfigError while a partition stands for them."""
+        layers = getattr(self, setting)
+        if isinstance(layers, str):
+            raise ConfigError(f"{setting} is {layers!r}, which a network has to tell: use networks.with_layers first")
+        return dict(layers)
 
     def __post_init__(self) -> None:
         """Raise ConfigError, naming the setting, for a value that cannot be meant."""
@@ -76,9 +90,14 @@ class StyleConfig:
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
         _check_shares("init", [share for _, share in self.init])
         for name in ("content_layers", "style_layers"):
-            _check_shares(name, [share for _, share in getattr(self, name)] or [1.0])
-            _check_once(name, [layer for layer, _ in getattr(self, name)])
-        _check_shares("style_blend", self.style_blend or [1.0])
+            layers = getattr(self, name)
+            if isinstance(layers, str):
+                _check_choice(name, layers, PARTITIONS)
+                continue
+            _check_shares(name, [share for _, share in layers] or [1.0])
+            _check_once(name, [layer for layer, _ in layers])
+        if not math.isfinite(sum(self.style_blend)) or (self.style_blend and sum(self.style_blend) <= 0):
+            raise ConfigError(f"style_blend is {list(self.style_blend)}; expected numbers that add up to more than 0")
         if not self.content_layers and not self.style_layers:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
 

@@ -174,11 +174,11 @@ def make_objective(
     flat = colour_moments(style.mean.reshape(1, 1, 3))
     return Objective(
         content=content,
-        style={layer: style.grams[layer] for layer, _ in config.style_layers},
+        style={layer: style.grams[layer] for layer in config.style_names},
         colour=style.colour,
         colour_unit=colour_distance(style.colour, flat) + _TINY,
-        content_layers=_arrays(_shares(dict(config.content_layers))),
-        style_layers=_arrays(_shares(dict(config.style_layers))),
+        content_layers=_arrays(_shares(config.weights_of("content_layers"))),
+        style_layers=_arrays(_shares(config.weights_of("style_layers"))),
         weights=_arrays(weights),
         extent=None if extent is None else jnp.asarray(extent, jnp.int32),
         normalisation=config.normalisation,

@@ -14,13 +14,12 @@ from typing import Any
 import flax.struct
 import jax
 
-from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import Network
+from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.statistics import colour_moments, gram_matrix
 
 Layers = dict[str, jax.Array]
-STYLE_LAYERS = StyleConfig().style_names
+STYLE_LAYERS = ARCHITECTURES["vgg19"].style_layers
 
 # Strokes may come out larger or smaller by this factor before a measured style counts as unknown at a size.
 _NEAR = 1.5

@@ -11,7 +11,7 @@ import numpy as np
 from jaxstyle import solver
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError, PictureError
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, with_layers
 from jaxstyle.objective import Terms, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule, style_sizes
 from jaxstyle.starts import starting_picture
@@ -97,6 +97,7 @@ def stylize(
         DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
     """
     network = prepared(network or load_network())
+    config = with_layers(config, network.architecture)
     content = check_content(content, config)
     styles = [check_style(style, network, config) for style in as_styles(style)]
     start = start if start is None else check_picture(start)
@@ -232,6 +233,7 @@ def measure_style(
         ConfigError: if the settings do not fit the network, a style measured before, or the number of styles.
     """
     network = prepared(network or load_network())
+    config = with_layers(config, network.architecture)
     styles = [check_style(each, network, config) for each in as_styles(style)]
     blends = [statistics_at(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
     own = [replace(part, grams={layer: part.grams[layer] for layer in config.style_names}) for part in blends]

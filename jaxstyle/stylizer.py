@@ -14,11 +14,11 @@ from jax.typing import ArrayLike
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.networks import Network, check_layers
+from jaxstyle.networks import Network, with_layers
 from jaxstyle.objective import content_targets, make_objective
 from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at, style_sizes
 from jaxstyle.solver import descend
-from jaxstyle.starts import match_colours, mix
+from jaxstyle.starts import match_colours, mix, pink_noise
 from jaxstyle.styles import Style, StyleStatistics, blend, make_style, measure
 from jaxstyle.stylize import DEFAULTS, check_style
 
@@ -59,7 +59,7 @@ class Stylizer:
             style: from `measure`, `measure_style` or `load_style`. It is a pytree, and so are a blend of several
                 (their weighted mean) and a stack of several, to `vmap` over.
             start: a picture `[h, w, 3]` in [0, 1] to start from, where `config.init` has "picture".
-            key: of the noise, where `config.init` has "noise".
+            key: of the noise, where `config.init` has "noise" or "pink".
 
         Returns:
             `[H, W, 3]` float32 in [0, 1]: the content's proportions, with `config.size` on the longest side.
@@ -106,12 +106,13 @@ class Stylizer:
 
     def _start(self, target: jax.Array, statistics: StyleStatistics, start: ArrayLike | None, key: Any) -> jax.Array:
         """The picture before the first step, of the target's shape; see `StyleConfig.init`."""
-        for name, option, given in (("picture", "start=", start), ("noise", "key=", key)):
+        for name, option, given in (("picture", "start=", start), ("noise", "key=", key), ("pink", "key=", key)):
             if dict(self.config.init).get(name) and given is None:
                 raise ConfigError(f"init has {name!r}, but there is no {option}; give it to the stylizer")
         makers: dict[str, Callable[[], Any]] = {
             "content": lambda: match_colours(target, statistics),
             "noise": lambda: jax.random.uniform(key, target.shape),
+            "pink": lambda: pink_noise(jax.random.normal(key, target.shape)),
             "picture": lambda: _resize(_picture("start", start), target.shape[0], target.shape[1]),
         }
         return mix(self.config.init, makers)
@@ -133,7 +134,7 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
         raise ConfigError(
             "init has 'style', but a stylizer knows no picture of it; use 'picture', and give it as start"
         )
-    check_layers(network.architecture, (*config.content_names, *config.style_names))
+    config = with_layers(config, network.architecture)
     check_scale("content", height, width, config.size)
     return Stylizer(network, config, int(height), int(width))
 

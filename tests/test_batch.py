@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from quick import QUICK, random_picture, run
 
-from jaxstyle import ConfigError, Network, PictureError, Progress, StyleConfig, Stylized, measure_style, stylize_batch
+from jaxstyle import ConfigError, Network, PictureError, Progress, Stylized, measure_style, stylize_batch
 from jaxstyle import batch as batch_module
 from jaxstyle.batch import Pair, Shared, check_pair, stylize_group
 from jaxstyle.buckets import Frame, Group, plan
@@ -278,7 +278,7 @@ def test_on_four_devices() -> None:
 
 
 def test_defaults_on_cpu(network: Network) -> None:
-    assert batch_module.default_batch_size(network, StyleConfig()) == 1
+    assert batch_module.default_batch_size(network, QUICK) == 1
     assert batch_module.workers(network, [QUICK], 1) == len(os.sched_getaffinity(0))
-    assert batch_module.workers(network, [QUICK, StyleConfig(size=20000)], 1) == 1
+    assert batch_module.workers(network, [QUICK, replace(QUICK, size=20000)], 1) == 1
     assert batch_module.workers(network, [QUICK], 4) == 1

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from jaxstyle import StyleConfig
 from jaxstyle.buckets import Frame, Group, count_programs, plan
+from jaxstyle.networks import with_layers
 from jaxstyle.pyramid import schedule, shape_at
 
-SMALL = StyleConfig(size=128)
+SMALL = with_layers(StyleConfig(size=128), "vgg19")
 SHAPES = st.lists(st.tuples(st.integers(60, 400), st.integers(60, 400)), min_size=1, max_size=25)
 
 
@@ -26,7 +27,7 @@ def work(groups: list[Group], configs: list[StyleConfig], shapes: list[tuple[int
 @settings(max_examples=100, deadline=None)
 @given(SHAPES, st.sampled_from([64, 256, 512]), st.integers(1, 9), st.integers(1, 4), st.integers(1, 20))
 def test_every_pair_is_computed_once_in_frames_that_hold_it(shapes, size, lanes, devices, programs):
-    configs = [StyleConfig(size=size)] * len(shapes)
+    configs = [replace(SMALL, size=size)] * len(shapes)
     groups = plan(shapes, configs, lanes=lanes, devices=devices, programs=programs)
     assert sorted(pair for group in groups for pair in group.pairs) == list(range(len(shapes)))
     for group in groups:
@@ -44,7 +45,7 @@ def test_every_pair_is_computed_once_in_frames_that_hold_it(shapes, size, lanes,
 @settings(max_examples=50, deadline=None)
 @given(SHAPES, st.sampled_from([64, 512]))
 def test_without_a_limit_nothing_is_padded_and_with_one_it_is_kept(shapes, size):
-    configs = [StyleConfig(size=size)] * len(shapes)
+    configs = [replace(SMALL, size=size)] * len(shapes)
     free, tight = (plan(shapes, configs, programs=programs) for programs in (10**6, 8))
     assert not any(frame.is_padded for group in free for frame in group.frames)
     assert count_programs(free, configs) == len({frame for group in free for frame in group.frames})
@@ -78,7 +79,7 @@ def test_the_cheapest_padding_is_chosen():
 def test_small_sizes_are_merged_before_large_ones():
     """Padding costs more where there are more pixels."""
     shapes = [(300, 400), (280, 400), (200, 400)]
-    groups = plan(shapes, [StyleConfig(size=256)] * 3, programs=5)
+    groups = plan(shapes, [replace(SMALL, size=256)] * 3, programs=5)
     assert not any(group.frames[1].is_padded for group in groups)
     assert [group.frames[0].is_padded for group in groups].count(True) == 2
 

@@ -11,6 +11,7 @@ from jaxstyle.cli.options import numbers, starts, weighted, written
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_image
+from jaxstyle.networks import with_layers
 
 names = st.text("abcrelu_123", min_size=1, max_size=8)
 weights = st.one_of(st.integers(0, 10_000), st.integers(1, 999).map(lambda thousandths: thousandths / 1000))
@@ -75,7 +76,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
 
 def test_defaults_are_those_of_the_python_function(asked, tmp_path):
     succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png")
-    assert asked["config"] == StyleConfig()
+    assert asked["config"] == with_layers(StyleConfig(), "vgg19")
     assert asked["seed"] == 0 and asked["start"] is None
     assert (asked["network"].architecture, asked["network"].pooling) == ("vgg19", "max")
     for given_, path in ((asked["content"], CONTENT), (asked["styles"][0], STYLE)):

@@ -15,7 +15,7 @@ BAD = {
     "colour_weight": (-1, float("inf")),
     "tv_weight": (-1, float("nan")),
     "style_scale": (0, -1, float("nan"), float("inf")),
-    "style_blend": ((-1.0, 2.0), (0.0, 0.0), (float("nan"),)),
+    "style_blend": ((-2.0, 1.0), (0.0, 0.0), (float("nan"),)),
     "content_layers": ((("relu4_2", -1.0),), (("relu4_2", 0.0),), (("relu4_2", float("nan")),)),
     "style_layers": ((("relu1_1", 1.0), ("relu2_1", -1.0)), (("relu1_1", float("inf")),)),
     "init": ((("content", 0.0),), (("content", -1.0), ("noise", 2.0)), ()),

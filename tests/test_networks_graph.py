@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from jaxstyle import conv, weights
-from jaxstyle.config import StyleConfig
+from jaxstyle.config import PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.networks import ARCHITECTURES, Network, random_network
+from jaxstyle.networks import ARCHITECTURES, Network, random_network, with_layers
 from jaxstyle.style_files import load_style, save_style
 from jaxstyle.styles import Style, check_fits, measure
 
@@ -198,11 +198,21 @@ class TestTables:
         architecture = ARCHITECTURES[name]
         assert {*architecture.content_layers, *architecture.style_layers} <= set(architecture.layers)
 
-    def test_settings_default_to_those_of_the_vggs(self) -> None:
-        config = StyleConfig()
-        for name in ("vgg16", "vgg19"):
-            assert ARCHITECTURES[name].content_layers == tuple(layer for layer, _ in config.content_layers)
-            assert ARCHITECTURES[name].style_layers == tuple(layer for layer, _ in config.style_layers)
+    @pytest.mark.parametrize("name", ARCHITECTURES)
+    @pytest.mark.parametrize("partition", PARTITIONS)
+    def test_every_partition_names_layers_that_are_there(self, name: str, partition: str) -> None:
+        config = with_layers(StyleConfig(content_layers=partition, style_layers=partition), name)
+        assert set(config.content_names) | set(config.style_names) <= set(ARCHITECTURES[name].layers)
+
+    def test_partitions_of_vgg(self) -> None:
+        def style(partition: str) -> dict[str, float]:
+            return with_layers(StyleConfig(style_layers=partition), "vgg16").weights_of("style_layers")
+
+        relus = [f"relu{block}_{i}" for block, depth in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, depth + 1)]
+        assert list(style("all")) == relus == list(style("shallow")) + list(style("deep"))
+        assert style("default") == dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0)
+        assert style("falling") == {layer: 2.0 ** (13 - depth) for depth, layer in enumerate(relus, 1)}
+        assert style("rising") == {layer: 2.0 ** (depth - 1) for depth, layer in enumerate(relus, 1)}
 
 
 class TestPromises:

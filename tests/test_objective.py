@@ -12,6 +12,7 @@ import pytest
 from quick import objective_of
 
 from jaxstyle import ConfigError, Network, StyleConfig
+from jaxstyle.networks import with_layers
 from jaxstyle.objective import Objective, Terms
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -74,6 +75,7 @@ def torch_objective(network: Network, reference: Reference) -> Objective:
     config = StyleConfig(
         content_weight=reference.positions / content, style_weight=1 / style, colour_weight=0, normalisation="gatys"
     )
+    config = with_layers(config, "vgg19")
     return objective_of(network, config, reference.picture("content"), [reference.picture("style")])
 
 
@@ -181,7 +183,7 @@ class TestWholeObjective:
         assert terms.total > 0 and np.isfinite(gradient).all() and gradient.any()
 
     def test_unknown_layers_are_named(self, network: Network) -> None:
-        config = StyleConfig(style_layers=(("relu1_1", 1.0), ("relu9_9", 1.0)))
+        config = StyleConfig(content_layers=(), style_layers=(("relu1_1", 1.0), ("relu9_9", 1.0)))
         with pytest.raises(ConfigError, match="relu9_9"):
             objective_of(network, config, random_picture(16, 16, 0), [random_picture(16, 16, 1)])
 

@@ -19,7 +19,7 @@ from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.lanes import Lanes
 from jaxstyle.memory import bytes_needed
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, with_layers
 from jaxstyle.objective import content_targets, make_objective
 from jaxstyle.styles import measure
 from jaxstyle.stylize import prepared
@@ -38,8 +38,8 @@ def bench_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a record instead of a table.")] = False,
 ) -> None:
     """Time a step of the optimisation on this machine, with the default settings."""
-    config = StyleConfig()
-    loaded = read_network(network, weights, "max", config)
+    loaded = read_network(network, weights, "max")
+    config = with_layers(StyleConfig(), loaded.architecture)
     shapes = [(round(size * 3 / 4), size) for size in _counts("--sizes", sizes, least=2 * MIN_SIDE)]
     lanes = _counts("--batch-sizes", batch_sizes, least=1)
     found, peak = device(), matrix_product_rate()

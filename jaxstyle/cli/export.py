@@ -54,7 +54,8 @@ def export_command(
     with naming(output, "written", JaxStyleError) as file:
         target = find_target(file, JaxStyleError, overwrite=overwrite)
     device()
-    network = read_network(settings.network, settings.weights, settings.pooling, settings.config)
+    network = read_network(settings.network, settings.weights, settings.pooling)
+    settings = settings.of(network)
     stylizer = make_stylizer(network, replace(settings.config, style_blend=()), height=height, width=width)
     read, _ = read_styles(styles, network, settings.config, settings.background)
     built_in = measure_style(read, network=network, config=settings.config) if read else None

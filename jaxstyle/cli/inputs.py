@@ -11,7 +11,7 @@ from jaxstyle import weights
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_picture
-from jaxstyle.networks import Network, check_layers
+from jaxstyle.networks import Network
 from jaxstyle.style_files import SUFFIX, read_style_file
 from jaxstyle.styles import Style
 from jaxstyle.stylize import check_style
@@ -19,15 +19,13 @@ from jaxstyle.stylize import check_style
 DEFAULT_NETWORK = "vgg19"
 
 
-def read_network(name: str | None, file: Path | None, pooling: str, config: StyleConfig) -> Network:
-    """The network that `--network` or `--weights` asks for, which has every layer that the settings name."""
+def read_network(name: str | None, file: Path | None, pooling: str) -> Network:
+    """The network that `--network` or `--weights` asks for."""
     if name and file:
         raise ConfigError("--network and --weights exclude each other; give one of them")
     if name and name not in weights.NAMES:
         raise ConfigError(f"--network is {name!r}; expected one of {', '.join(weights.NAMES)}, or --weights FILE")
-    network = weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling)
-    check_layers(network.architecture, (*config.content_names, *config.style_names))
-    return network
+    return weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling)
 
 
 def network_record(network: Network, name: str | None, file: Path | None) -> dict[str, str]:

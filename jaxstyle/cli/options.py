@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from jaxstyle.config import STARTS, Weighted
+from jaxstyle.config import PARTITIONS, STARTS, Weighted
 from jaxstyle.errors import ConfigError
 
 NAMED_STARTS = tuple(start for start in STARTS if start != "picture")
@@ -24,6 +24,11 @@ def weighted(option: str, text: str) -> Weighted:
             raise ConfigError(f"{option} names {name!r} twice; expected each name once")
         pairs.append((name, _number(option, weight)))
     return tuple(pairs)
+
+
+def layers(option: str, text: str) -> Weighted | str:
+    """As `weighted`, or one of `PARTITIONS`."""
+    return text.strip() if text.strip() in PARTITIONS else weighted(option, text)
 
 
 def numbers(option: str, text: str) -> tuple[float, ...]:

@@ -2,23 +2,24 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 
 from jaxstyle.cli.inputs import DEFAULT_NETWORK, network_record
-from jaxstyle.cli.options import NAMED_STARTS, numbers, starts, weighted, written
+from jaxstyle.cli.options import NAMED_STARTS, layers, numbers, starts, written
 from jaxstyle.cli.system import versions
-from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, StyleConfig
+from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import POOLINGS, Network
+from jaxstyle.networks import POOLINGS, Network, with_layers
 from jaxstyle.stylize import DEFAULTS
 from jaxstyle.weights import NAMES
 
+_LAYERS = f"NAME or NAME=WEIGHT, ..., or one of {', '.join(PARTITIONS)}"
 _MATTERS, _STYLES, _SEARCH, _NETWORK = "What matters", "Style pictures", "Optimisation", "Network"
 
 
@@ -40,6 +41,10 @@ class Settings:
     network: str | None
     weights: Path | None
     pooling: str
+
+    def of(self, network: Network) -> Self:
+        """The settings with this network's layers; ConfigError for one that it does not have."""
+        return replace(self, config=with_layers(self.config, network.architecture))
 
     def record(self) -> dict[str, Any]:
         """In plain values, all that the result depends on besides its pictures and the network."""
@@ -70,11 +75,11 @@ class Options:
         DEFAULTS.tv_weight
     )
     content_layers: Annotated[
-        str, _option("--content-layers", _MATTERS, "Layers to compare with the content: NAME or NAME=WEIGHT, ...")
-    ] = written(DEFAULTS.content_layers)
+        str, _option("--content-layers", _MATTERS, f"Layers to compare with the content: {_LAYERS}.")
+    ] = "default"
     style_layers: Annotated[
-        str, _option("--style-layers", _MATTERS, "Layers to compare with the style: NAME or NAME=WEIGHT, ...")
-    ] = written(DEFAULTS.style_layers)
+        str, _option("--style-layers", _MATTERS, f"Layers to compare with the style: {_LAYERS}.")
+    ] = "default"
     normalisation: Annotated[
         str,
         _option("--normalisation", _MATTERS, "Losses relative to their targets, or as Gatys et al.", NORMALISATIONS),
@@ -90,7 +95,7 @@ class Options:
         _option(
             "--init",
             _SEARCH,
-            "Where to start: content, noise, style, a picture file, or content=0.7,noise=0.3.",
+            "Where to start: content, noise, pink (noise), style, a picture file, or content=0.7,noise=0.3.",
             NAMED_STARTS,
             metavar="START",
         ),
@@ -120,8 +125,8 @@ class Options:
         init, start = starts("--init", self.init, folder=folder)
         config = StyleConfig(
             size=self.size,
-            content_layers=weighted("--content-layers", self.content_layers),
-            style_layers=weighted("--style-layers", self.style_layers),
+            content_layers=layers("--content-layers", self.content_layers),
+            style_layers=layers("--style-layers", self.style_layers),
             content_weight=self.content_weight,
             style_weight=self.style_weight,
             colour_weight=self.colour_weight,
@@ -137,7 +142,7 @@ class Options:
 
 
 def about(
-    content: Path,
+    content: Path | None,
     styles: Sequence[Path],
     settings: Settings,
     network: Network,
@@ -147,7 +152,7 @@ def about(
 ) -> dict[str, Any]:
     """What a result is made of and on, in plain values; `saved` tells about those styles that were saved ones."""
     return {
-        "content": content.name,
+        "content": content.name if content else None,
         "styles": [style.name for style in styles],
         "saved_styles": list(saved),
         "start": settings.start.name if settings.start else None,
@@ -158,18 +163,26 @@ def about(
     }
 
 
-def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with a parameter for each of `Options` in the place of its own that is called `options`."""
-    signature = inspect.signature(command, eval_str=True)
+def with_options(
+    command: Callable[..., None], *, without: Collection[str] = (), defaults: Options | None = None
+) -> Callable[..., None]:
+    """The command with a parameter for each of `Options` in the place of its own that is called `options`.
+
+    It has none for those that are to be left `without`; they are as in the defaults.
+    """
+    signature, usual = inspect.signature(command, eval_str=True), defaults or Options()
     own = [
-        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(usual, field.name), annotation=field.type
+        )
         for field in dataclasses.fields(Options)
+        if field.name not in without
     ]
     names = {parameter.name for parameter in own}
 
     @wraps(command)
     def with_all(**given: Any) -> None:
-        options = Options(**{name: given.pop(name) for name in names})
+        options = replace(usual, **{name: given.pop(name) for name in names})
         command(**given, options=options)
 
     parameters: list[inspect.Parameter] = []

@@ -10,12 +10,12 @@ import typer
 import jaxstyle
 from jaxstyle import weights
 from jaxstyle.cli.inputs import DEFAULT_NETWORK, check_replaces_none, network_record, read_network, read_styles
-from jaxstyle.cli.options import numbers, weighted, written
+from jaxstyle.cli.options import layers, numbers
 from jaxstyle.cli.system import device
-from jaxstyle.config import StyleConfig, Weighted
+from jaxstyle.config import PARTITIONS, StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import printable
-from jaxstyle.networks import POOLINGS, Network
+from jaxstyle.networks import POOLINGS, Network, with_layers
 from jaxstyle.pyramid import style_sizes
 from jaxstyle.style_files import check_writable, read_style_file, save_style
 from jaxstyle.styles import Style
@@ -36,7 +36,9 @@ def save(
     style_scale: Annotated[
         float, typer.Option(help="Size of PICTURE relative to the result; above 1, strokes are larger.")
     ] = DEFAULTS.style_scale,
-    style_layers: Annotated[str, typer.Option(help="Layers to keep: NAME, ...")] = written(DEFAULTS.style_layers),
+    style_layers: Annotated[
+        str, typer.Option(help=f"Layers to keep: NAME, ..., or one of {', '.join(PARTITIONS)}.")
+    ] = "default",
     style_blend: Annotated[
         str, typer.Option(help="Share of each PICTURE, such as 0.7,0.3.", show_default="equal shares")
     ] = "",
@@ -74,7 +76,8 @@ def save(
     check_replaces_none(output, pictures)
     check_writable(output, overwrite=overwrite)
     device()
-    loaded = read_network(network, weights_file, pooling, config)
+    loaded = read_network(network, weights_file, pooling)
+    config = with_layers(config, loaded.architecture)
     styles, saved = read_styles(pictures, loaded, config, background)
     about = {
         "pictures": [picture.name for picture in pictures],
@@ -97,11 +100,11 @@ def show(file: Annotated[Path, typer.Argument(metavar="NAME", help="A saved styl
         typer.echo(f"{name:<10}{printable(value)}")
 
 
-def _layers(text: str) -> Weighted:
-    layers = weighted("--style-layers", text)
-    if any(weight != 1 for _, weight in layers):
+def _layers(text: str) -> Weighted | str:
+    found = layers("--style-layers", text)
+    if not isinstance(found, str) and any(weight != 1 for _, weight in found):
         raise ConfigError(f"--style-layers has {text!r}; expected names alone: weights are for jaxstyle stylize")
-    return layers
+    return found
 
 
 def _measure(

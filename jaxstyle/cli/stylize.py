@@ -45,10 +45,12 @@ def stylize_command(
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes the picture as it stands."""
     began = time.perf_counter()
     settings = options.settings()
-    config, start, background = settings.config, settings.start, settings.background
+    start, background = settings.start, settings.background
     check_replaces_none(output, [content, *styles, *([start] if start else [])])
     found = device()
-    network = read_network(settings.network, settings.weights, settings.pooling, config)
+    network = read_network(settings.network, settings.weights, settings.pooling)
+    settings = settings.of(network)
+    config = settings.config
     picture = read_picture(content, size=config.size)
     read, saved = read_styles(styles, network, config, background)
     job = Job(

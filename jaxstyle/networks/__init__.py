@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle import conv
+from jaxstyle.config import StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import alexnet, googlenet, graph, vgg
 
@@ -33,6 +34,7 @@ class Architecture:
         channels: of every layer's activations, in the order of computation.
         parameters: the shape of each.
         extent_at: the height and width `[2]` of a layer's activations for those of a picture.
+        stages: the activations along the way from the picture, without those of branches.
         content_layers, style_layers: those to compare where nobody says which.
     """
 
@@ -40,6 +42,7 @@ class Architecture:
     channels: dict[str, int]
     parameters: dict[str, tuple[int, ...]]
     extent_at: Callable[[str, Any], Any]
+    stages: tuple[str, ...]
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
 
@@ -55,17 +58,21 @@ def _vgg(depths: tuple[int, ...]) -> Architecture:
         channels={layer: vgg.WIDTHS[int(layer[4]) - 1] for layer in vgg.layer_names(depths)},
         parameters=vgg.parameter_shapes(depths),
         extent_at=vgg.extent_at,
+        stages=tuple(layer for layer in vgg.layer_names(depths) if layer.startswith("relu")),
         content_layers=("relu4_2",),
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
     )
 
 
-def _graph(table: graph.Table, content_layers: tuple[str, ...], style_layers: tuple[str, ...]) -> Architecture:
+def _graph(
+    table: graph.Table, stages: tuple[str, ...], content_layers: tuple[str, ...], style_layers: tuple[str, ...]
+) -> Architecture:
     return Architecture(
         module=partial(graph.Graph, table),
         channels=graph.channels(table),
         parameters=graph.parameter_shapes(table),
         extent_at=partial(graph.extent_at, table),
+        stages=stages,
         content_layers=content_layers,
         style_layers=style_layers,
     )
@@ -73,9 +80,9 @@ def _graph(table: graph.Table, content_layers: tuple[str, ...], style_layers: tu
 
 ARCHITECTURES = {
     **{name: _vgg(depths) for name, depths in vgg.DEPTHS.items()},
-    "alexnet": _graph(alexnet.TABLE, alexnet.CONTENT_LAYERS, alexnet.STYLE_LAYERS),
-    "googlenet": _graph(googlenet.TORCHVISION, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
-    "googlenet-caffe": _graph(googlenet.CAFFE, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
+    "alexnet": _graph(alexnet.TABLE, alexnet.STYLE_LAYERS, alexnet.CONTENT_LAYERS, alexnet.STYLE_LAYERS),
+    "googlenet": _graph(googlenet.TORCHVISION, googlenet.STAGES, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
+    "googlenet-caffe": _graph(googlenet.CAFFE, googlenet.STAGES, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
 }
 
 # The mean and deviation of ImageNet's pixels.
@@ -210,6 +217,33 @@ def make_network(
         reverse_channels=reverse_channels,
         digest=digest,
     )
+
+
+def with_layers(config: StyleConfig, architecture: str) -> StyleConfig:
+    """The settings with layers in the place of partitions; see `StyleConfig.content_layers`.
+
+    Raises:
+        ConfigError: naming the nearest ones, for a layer that the architecture does not have.
+    """
+    known = ARCHITECTURES[architecture]
+
+    def layers(given: Weighted | str, usual: Sequence[str]) -> Weighted:
+        if isinstance(given, str):
+            return _partition(given, known.stages, usual)
+        check_layers(architecture, [layer for layer, _ in given])
+        return given
+
+    content = layers(config.content_layers, known.content_layers)
+    return replace(config, content_layers=content, style_layers=layers(config.style_layers, known.style_layers))
+
+
+def _partition(name: str, stages: Sequence[str], usual: Sequence[str]) -> Weighted:
+    middle, last = len(stages) // 2, len(stages) - 1
+    if name in ("rising", "falling"):
+        exponents = range(last + 1) if name == "rising" else range(last, -1, -1)
+        return tuple((layer, 2.0**exponent) for layer, exponent in zip(stages, exponents, strict=True))
+    some = {"default": usual, "all": stages, "shallow": stages[:middle], "deep": stages[middle:]}[name]
+    return tuple((layer, 1.0) for layer in some)
 
 
 def check_layers(architecture: str, layers: Sequence[str]) -> None:

@@ -61,6 +61,12 @@ def _table(*, large: int, pool4: Pool, normalise: bool) -> Table:
 
 TORCHVISION = _table(large=3, pool4=Pool(2, 2, ceil=True), normalise=False)
 CAFFE = _table(large=5, pool4=Pool(3, 2, ceil=True), normalise=True)
+STAGES = (
+    "conv1/relu_7x7",
+    "conv2/relu_3x3_reduce",
+    "conv2/relu_3x3",
+    *(f"inception_{name}/output" for name in INCEPTIONS),
+)
 # As in the style transfer of the time with Caffe's GoogLeNet.
 CONTENT_LAYERS = ("inception_3a/output",)
 STYLE_LAYERS = (

@@ -19,7 +19,7 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import naming
 from jaxstyle.images import Picture, check_writable, read_picture
-from jaxstyle.networks import Network, check_layers
+from jaxstyle.networks import Network
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepared
 
@@ -64,13 +64,11 @@ class Networks:
         self._known: dict[Choice, Network] = {}
 
     def __call__(self, settings: Settings) -> Network:
-        """The network, which has every layer that is asked for."""
-        config, choice = settings.config, choice_of(settings)
+        """The network, ready for use."""
+        choice = choice_of(settings)
         if choice not in self._known:
-            self._known[choice] = prepared(read_network(*choice, config))
-        network = self._known[choice]
-        check_layers(network.architecture, (*config.content_names, *config.style_names))
-        return network
+            self._known[choice] = prepared(read_network(*choice))
+        return self._known[choice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,8 @@ class Reader:
 
     def __call__(self, task: Task) -> Inputs:
         """The inputs of a pair; JaxStyleError if one cannot be read or used, or the result could not be written."""
-        settings, network = task.settings, self._networks(task.settings)
+        network = self._networks(task.settings)
+        settings = task.settings.of(network)
         config, background = settings.config, settings.background
         content = self._content(task.content, config.size, background)
         # Only what the style is read by, so that other settings do not make it another one.

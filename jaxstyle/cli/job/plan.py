@@ -73,6 +73,7 @@ def make_plan(
 
     Groups depend on all pairs, done or not, so that a job that is resumed is computed as it began.
     """
+    tasks = [replace(task, settings=task.settings.of(networks(task.settings))) for task in tasks]
     keys = _keys(tasks, networks)
     done, failed = standing(tasks, keys, records, folder)
     failed = {} if retry_failed else failed
