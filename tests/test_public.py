@@ -36,7 +36,7 @@ ORDER = (
     ("cli.job.plan",),
     ("cli.job.progress",),
     ("cli.job.run",),
-    ("cli.batch", "cli.bench", "cli.export", "cli.style", "cli.stylize", "cli.weights"),
+    ("cli.batch", "cli.bench", "cli.export", "cli.style", "cli.stylize", "cli.texture", "cli.weights"),
     ("cli.app",),
     ("__main__",),
 )

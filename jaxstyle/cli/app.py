@@ -15,6 +15,7 @@ from jaxstyle.cli.export import export_command
 from jaxstyle.cli.run import left_running
 from jaxstyle.cli.style import style_app
 from jaxstyle.cli.stylize import stylize_command
+from jaxstyle.cli.texture import texture_command
 from jaxstyle.cli.weights import list_weights, weights_app
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.memory import device_bytes
@@ -22,6 +23,7 @@ from jaxstyle.memory import device_bytes
 app = typer.Typer(name="jaxstyle", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("stylize")(stylize_command)
 app.command("batch")(batch_command)
+app.command("texture")(texture_command)
 app.command("bench")(bench_command)
 app.command("export")(export_command)
 app.add_typer(style_app)

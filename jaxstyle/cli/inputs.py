@@ -17,14 +17,16 @@ from jaxstyle.styles import Style
 from jaxstyle.stylize import check_style
 
 DEFAULT_NETWORK = "vgg19"
+NETWORKS = f"{', '.join(weights.NAMES)}, or {weights.RANDOM}ARCHITECTURE for random weights"
 
 
 def read_network(name: str | None, file: Path | None, pooling: str) -> Network:
     """The network that `--network` or `--weights` asks for."""
     if name and file:
         raise ConfigError("--network and --weights exclude each other; give one of them")
-    if name and name not in weights.NAMES:
-        raise ConfigError(f"--network is {name!r}; expected one of {', '.join(weights.NAMES)}, or --weights FILE")
+    if name and name not in weights.NAMES and not name.startswith(weights.RANDOM):
+        known = f"{', '.join(weights.NAMES)}, {weights.RANDOM}ARCHITECTURE"
+        raise ConfigError(f"--network is {name!r}; expected one of {known}, or --weights FILE")
     return weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling)
 
 

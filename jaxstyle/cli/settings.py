@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 import typer
 
-from jaxstyle.cli.inputs import DEFAULT_NETWORK, network_record
+from jaxstyle.cli.inputs import DEFAULT_NETWORK, NETWORKS, network_record
 from jaxstyle.cli.options import NAMED_STARTS, layers, numbers, starts, written
 from jaxstyle.cli.system import versions
 from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
@@ -20,6 +20,7 @@ from jaxstyle.stylize import DEFAULTS
 from jaxstyle.weights import NAMES
 
 _LAYERS = f"NAME or NAME=WEIGHT, ..., or one of {', '.join(PARTITIONS)}"
+_OWN = "default, the network's usual ones"
 _MATTERS, _STYLES, _SEARCH, _NETWORK = "What matters", "Style pictures", "Optimisation", "Network"
 
 
@@ -75,10 +76,10 @@ class Options:
         DEFAULTS.tv_weight
     )
     content_layers: Annotated[
-        str, _option("--content-layers", _MATTERS, f"Layers to compare with the content: {_LAYERS}.")
+        str, _option("--content-layers", _MATTERS, f"Layers to compare with the content: {_LAYERS}.", show_default=_OWN)
     ] = "default"
     style_layers: Annotated[
-        str, _option("--style-layers", _MATTERS, f"Layers to compare with the style: {_LAYERS}.")
+        str, _option("--style-layers", _MATTERS, f"Layers to compare with the style: {_LAYERS}.", show_default=_OWN)
     ] = "default"
     normalisation: Annotated[
         str,
@@ -107,7 +108,7 @@ class Options:
     seed: Annotated[int, _option("--seed", _SEARCH, "Seed of the noise.", min=0)] = 0
     network: Annotated[
         str | None,
-        _option("--network", _NETWORK, f"{', '.join(NAMES)}.", NAMES, metavar="NAME", show_default=DEFAULT_NETWORK),
+        _option("--network", _NETWORK, f"{NETWORKS}.", NAMES, metavar="NAME", show_default=DEFAULT_NETWORK),
     ] = None
     weights: Annotated[
         Path | None, _option("--weights", _NETWORK, "Your own network, made by `jaxstyle weights convert`.")

@@ -9,7 +9,14 @@ import typer
 
 import jaxstyle
 from jaxstyle import weights
-from jaxstyle.cli.inputs import DEFAULT_NETWORK, check_replaces_none, network_record, read_network, read_styles
+from jaxstyle.cli.inputs import (
+    DEFAULT_NETWORK,
+    NETWORKS,
+    check_replaces_none,
+    network_record,
+    read_network,
+    read_styles,
+)
 from jaxstyle.cli.options import layers, numbers
 from jaxstyle.cli.system import device
 from jaxstyle.config import PARTITIONS, StyleConfig, Weighted
@@ -50,7 +57,7 @@ def save(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"{', '.join(weights.NAMES)}.",
+            help=f"{NETWORKS}.",
             show_default=DEFAULT_NETWORK,
             autocompletion=lambda: list(weights.NAMES),
         ),
