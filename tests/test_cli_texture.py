@@ -63,7 +63,7 @@ def test_what_cannot_be_meant_is_one_line(tmp_path, words, message):
 def test_too_small_is_refused(tmp_path):
     ended = run("texture", STYLE, "-o", tmp_path / "out.png", "--height", 8)
     expected = "jaxstyle: error: the texture would be 512 x 8 pixels; expected at least 16 on each side\n"
-    assert ended == Ended(1, "", expected)
+    assert ended == Ended(3, "", expected)
 
 
 def test_the_picture_of_the_style_is_not_replaced(tmp_path):

@@ -36,7 +36,8 @@ ORDER = (
     ("cli.job.plan",),
     ("cli.job.progress",),
     ("cli.job.run",),
-    ("cli.batch", "cli.bench", "cli.export", "cli.style", "cli.stylize", "cli.texture", "cli.weights"),
+    ("cli.job.job",),
+    ("cli.batch", "cli.bench", "cli.export", "cli.grid", "cli.style", "cli.stylize", "cli.texture", "cli.weights"),
     ("cli.app",),
     ("__main__",),
 )

@@ -12,6 +12,7 @@ from jaxstyle.cli import system
 from jaxstyle.cli.batch import batch_command
 from jaxstyle.cli.bench import bench_command
 from jaxstyle.cli.export import export_command
+from jaxstyle.cli.grid import grid_command
 from jaxstyle.cli.run import left_running
 from jaxstyle.cli.style import style_app
 from jaxstyle.cli.stylize import stylize_command
@@ -24,6 +25,7 @@ app = typer.Typer(name="jaxstyle", no_args_is_help=True, pretty_exceptions_enabl
 app.command("stylize")(stylize_command)
 app.command("batch")(batch_command)
 app.command("texture")(texture_command)
+app.command("grid")(grid_command)
 app.command("bench")(bench_command)
 app.command("export")(export_command)
 app.add_typer(style_app)

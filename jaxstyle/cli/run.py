@@ -190,9 +190,12 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
 
 def first_and_last(history: Terms) -> dict[str, dict[str, float | None]]:
     """Each term before its first and its last step; None where that is not finite."""
+    return {name: {"first": values[0], "last": values[-1]} for name, values in by_step(history).items()}
 
-    def finite(value: np.floating) -> float | None:
-        return float(value) if np.isfinite(value) else None
 
-    terms = asdict(history)
-    return {name: {"first": finite(values[0]), "last": finite(values[-1])} for name, values in terms.items()}
+def by_step(history: Terms) -> dict[str, list[float | None]]:
+    """Each term before every step; None where that is not finite."""
+    return {
+        name: [float(value) if np.isfinite(value) else None for value in values]
+        for name, values in asdict(history).items()
+    }

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from types import NoneType
@@ -96,7 +96,7 @@ def pair_up(contents: Sequence[Path], styles: Sequence[Path], options: Options, 
     pairs = zip(contents, styles, strict=True) if zipped else ((one, other) for one in contents for other in styles)
     settings = options.settings()
     for style in styles:
-        _check_styles([style], settings.config)
+        check_styles([style], settings.config)
     return _tasks([_Row(0, content, (style,), settings) for content, style in pairs])
 
 
@@ -130,7 +130,7 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             if not any(cell.strip() for cell in cells):
                 continue
             if not head:
-                head = [_column(reader.line_num, cell) for cell in cells]
+                head = [column_of(f"line {reader.line_num} has a column", cell) for cell in cells]
                 _check_head(reader.line_num, head)
                 continue
             if len(cells) != len(head):
@@ -151,17 +151,17 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise ConfigError(f"line {number} is no JSON ({error}); expected an object on a line of its own") from None
         if not isinstance(found, dict):
             raise ConfigError(f"line {number} is a {type(found).__name__}; expected an object on a line of its own")
-        head = [_column(number, name) for name in found]
+        head = [column_of(f"line {number} has a column", name) for name in found]
         _check_head(number, head)
         yield number, dict(zip(head, found.values(), strict=True))
 
 
-def _column(line: int, name: str) -> str:
-    """The column that a name in a head is for."""
+def column_of(where: str, name: str, known: Collection[str] = _COLUMNS) -> str:
+    """The column, or option, that is called so; ConfigError, beginning with where that is, if there is none."""
     column = name.strip().lower().replace("-", "_")
-    if column not in _COLUMNS:
-        nearest = difflib.get_close_matches(column, _COLUMNS, n=1, cutoff=0)[0]
-        raise ConfigError(f"line {line} has a column {name!r}, which is no option; the nearest is {nearest!r}")
+    if column not in known:
+        nearest = difflib.get_close_matches(column, known, n=1, cutoff=0)[0]
+        raise ConfigError(f"{where} {name!r}, which is no option; the nearest is {nearest!r}")
     return column
 
 
@@ -178,24 +178,20 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
     for column, cell in cells.items():
         if cell is None or (isinstance(cell, str) and not cell.strip()):
             continue
-        try:
-            values[column] = _value(column, cell, folder)
-        except (ValueError, TypeError, OverflowError):
-            expected = _expected(column)
-            raise ConfigError(f"line {line}, column {column}: {cell!r}; expected {expected}") from None
+        values[column] = read_cell(f"line {line}, column {column}", column, cell, folder)
     for column in ("content", "style"):
         if not values.get(column):
             raise ConfigError(f"line {line}, column {column} is empty; expected {_expected(column)}")
     content, styles, output = values.pop("content"), values.pop("style"), values.pop("output", None)
     try:
         settings = replace(options, **values).settings(folder=folder if "init" in values else Path())
-        _check_styles(styles, settings.config)
+        check_styles(styles, settings.config)
     except ConfigError as error:
         raise ConfigError(f"line {line}: {error}") from None
     return _Row(line, content, styles, settings, output)
 
 
-def _check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
+def check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
     """Raise ConfigError if the settings ask for what these styles cannot give, whatever is in the files."""
     if config.style_blend and len(config.style_blend) != len(styles):
         raise ConfigError(
@@ -205,6 +201,14 @@ def _check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
         raise ConfigError(
             f"init has 'style', but {styles[0]} is a saved one, of which there is no picture; use another"
         )
+
+
+def read_cell(where: str, column: str, cell: Any, folder: Path) -> Any:
+    """What a cell means in a column, or as an option; ConfigError, beginning with where that is, if nothing."""
+    try:
+        return _value(column, cell, folder)
+    except (ValueError, TypeError, OverflowError):
+        raise ConfigError(f"{where}: {cell!r}; expected {_expected(column)}") from None
 
 
 def _value(column: str, cell: Any, folder: Path) -> Any:

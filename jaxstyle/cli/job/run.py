@@ -20,19 +20,20 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxstyle.batch import Shared, stylize_group
+from jaxstyle.batch import stylize_group
 from jaxstyle.buckets import Group
 from jaxstyle.cli.job.checkpoints import Checkpoints, snapshot
 from jaxstyle.cli.job.inputs import Inputs, Reader
 from jaxstyle.cli.job.plan import Plan
 from jaxstyle.cli.job.progress import Watch
 from jaxstyle.cli.job.records import HIDDEN, Records, Share
-from jaxstyle.cli.run import first_and_last
+from jaxstyle.cli.run import by_step, first_and_last
 from jaxstyle.cli.settings import about
 from jaxstyle.cli.system import versions
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import naming
 from jaxstyle.networks import Network
+from jaxstyle.pairs import Shared
 from jaxstyle.stylize import Progress, Stylized
 
 _READERS = 4  # threads
@@ -58,6 +59,7 @@ class Work:
         workers: groups that are computed at the same time.
         every: seconds between the checkpoints of a group.
         fail_fast: whether to stop when a pair fails.
+        histories: whether records tell the losses of every step, and not only of the first and the last.
     """
 
     plan: Plan
@@ -70,6 +72,7 @@ class Work:
     workers: int
     every: float
     fail_fast: bool
+    histories: bool = False
 
 
 class Run:
@@ -222,6 +225,7 @@ class Run:
                 "height": height,
                 "steps": len(result.sizes),
                 "losses": first_and_last(result.history),
+                **({"history": by_step(result.history)} if self._work.histories else {}),
                 **told,
                 "seconds": {**told["seconds"], "write": time.perf_counter() - began},
             }
