@@ -56,6 +56,11 @@ class Prepared:
     backward: Transformed
 
 
+# In the place of a transformed kernel: leave the convolution to the compiler. On CPU it is then slower to compute, but
+# takes a twentieth of the time to compile, which is more where it is computed once.
+DIRECT = Prepared(forward=(), backward=())
+
+
 def prepare(kernel: jax.Array) -> Prepared:
     """Transform a kernel `[3, 3, I, O]` for `conv3x3`, which otherwise does it at every call."""
     return Prepared(forward=_transform_kernel(kernel), backward=_transform_kernel(_transposed(kernel)))
@@ -74,7 +79,8 @@ def conv3x3(
     Args:
         inputs: any float dtype; any size from one pixel up.
         kernel: weights, correlated (not flipped), as in every deep-learning framework.
-        prepared: `prepare(kernel)`, for callers that convolve with one kernel many times.
+        prepared: `prepare(kernel)`, for callers that convolve with one kernel many times, or `DIRECT`, for those that
+            do so once.
         bias: `[O]`, added to the convolution.
         rectify: whether what is below 0 then becomes 0; both are free here, and passes over memory elsewhere.
 
@@ -83,7 +89,7 @@ def conv3x3(
     """
     bias = jnp.zeros(kernel.shape[3:], inputs.dtype) if bias is None else bias.astype(inputs.dtype)
     compilers = partial(_finished_direct, rectify=rectify)
-    if min(kernel.shape[2:]) < MIN_CHANNELS:
+    if prepared == DIRECT or min(kernel.shape[2:]) < MIN_CHANNELS:
         return compilers(inputs, kernel, bias, prepared)
     winograd = partial(_winograd, rectify)
     return lax.platform_dependent(inputs, kernel, bias, prepared, cpu=winograd, default=compilers)

@@ -101,13 +101,14 @@ class TestEveryShape:
 class TestBiasAndRectifier:
     @pytest.mark.parametrize("shape", [(2, 9, 7, 3, 16), (2, 30, 23, 17, 24)])
     @pytest.mark.parametrize("rectify", [False, True])
-    def test_values_and_gradients(self, shape: Shape, rectify: bool) -> None:
+    @pytest.mark.parametrize("prepared", [None, conv.DIRECT], ids=["plain", "direct"])
+    def test_values_and_gradients(self, shape: Shape, rectify: bool, prepared: conv.Prepared | None) -> None:
         inputs, kernel, cotangent = problem(shape)
         bias = np.random.default_rng(1).normal(size=shape[-1]).astype(np.float32)
 
         @jax.jit
         def found(*arguments: jax.Array) -> tuple[jax.Array, ...]:
-            value, pull = jax.vjp(lambda x, k, b: conv.conv3x3(x, k, bias=b, rectify=rectify), *arguments)
+            value, pull = jax.vjp(lambda x, k, b: conv.conv3x3(x, k, prepared, bias=b, rectify=rectify), *arguments)
             return value, *pull(cotangent)
 
         value = naive.convolution(inputs, kernel) + bias

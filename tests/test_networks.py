@@ -207,6 +207,14 @@ class TestTransformations:
         for layer in self.LAYERS:
             assert relative(found[layer], expected[layer]) < 1e-6
 
+    def test_the_compilers_convolution_gives_the_same(self) -> None:
+        net, picture = pretrained("vgg19"), noise(21, 26, 3)
+        expected, found = (features(n, picture, self.LAYERS) for n in (net, net.direct()))
+        for layer in self.LAYERS:
+            assert relative(found[layer], expected[layer]) < 1e-4
+        program = features.lower(net.direct(), picture, self.LAYERS).as_text()
+        assert program.count("stablehlo.convolution") == 3 and "stablehlo.while" not in program
+
     def test_channel_order_is_the_networks_own(self) -> None:
         bgr, picture = pretrained("vgg19"), noise(8, 9, 3)
         parameters = dict(bgr.parameters)

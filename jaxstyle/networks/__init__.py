@@ -166,6 +166,10 @@ class Network:
         }
         return dataclasses.replace(self, prepared=prepared)
 
+    def direct(self) -> "Network":
+        """The same network with the compiler's convolutions: for a pass that is made once; see `conv.DIRECT`."""
+        return dataclasses.replace(self, prepared={layer: {"kernel": conv.DIRECT} for layer in self.parameters})
+
 
 def random_network(architecture: str, *, seed: int = 0, pooling: str = "max") -> Network:
     """A network that has learned nothing: kernels are normal, of variance 2 / (h w I) (He et al., arXiv 1502.01852).
