@@ -6,57 +6,29 @@ gives alone, whatever its neighbours.
 """
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from jaxstyle.buckets import Frame, Group, plan
+from jaxstyle.buckets import Group, plan
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError
 from jaxstyle.lanes import Lanes
 from jaxstyle.memory import lanes_that_fit
 from jaxstyle.networks import Network, with_layers
-from jaxstyle.objective import Objective, content_targets, make_objective
-from jaxstyle.pyramid import at_scale, check_picture, enlarge, schedule, shape_at
-from jaxstyle.starts import starting_picture
-from jaxstyle.styles import Style, StyleStatistics
-from jaxstyle.stylize import (
-    DEFAULTS,
-    Progress,
-    Stylized,
-    as_styles,
-    begin,
-    check_content,
-    check_style,
-    diverged,
-    is_lost,
-    optimise,
-    prepared,
-    statistics_at,
-)
+from jaxstyle.pairs import Aim, Pair, Shared, aim, check_pair, first_picture, padded
+from jaxstyle.pyramid import at_scale, enlarge, schedule, shape_at
+from jaxstyle.styles import Style
+from jaxstyle.stylize import DEFAULTS, Progress, Stylized, as_styles, begin, diverged, is_lost, optimise, prepared
 from jaxstyle.weights import load_network
 
 _MOST = 64  # pairs on a device at once
 Levels = Sequence[tuple[int, int]]  # of `schedule`
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """What `stylize` is given, but for the network: see there."""
-
-    content: np.ndarray
-    styles: tuple[np.ndarray | Style, ...]
-    config: StyleConfig = DEFAULTS
-    seed: int = 0
-    start: np.ndarray | None = None
 
 
 def stylize_batch(
@@ -149,38 +121,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_pair(network: Network, pair: Pair) -> Pair:
-    """The pair as it is computed; PictureError or ConfigError if it cannot be."""
-    return replace(
-        pair,
-        content=check_content(pair.content, pair.config),
-        styles=tuple(check_style(style, network, pair.config) for style in pair.styles),
-        start=None if pair.start is None else check_picture(pair.start),
-    )
-
-
-class Shared:
-    """What pairs have in common, computed once: statistics of styles and targets of contents, the last few of them.
-
-    Pictures are recognised by identity. Threads may use one together; at worst something is computed twice.
-    """
-
-    def __init__(self, most: int = 64):
-        self._most = most
-        self._known: OrderedDict[Any, tuple[object, Any]] = OrderedDict()
-
-    def of(self, pictures: tuple[object, ...], *what: Any, make: Callable[[], Result]) -> Result:
-        """What `make` makes of the pictures, if `what` says all that it depends on besides."""
-        key = (*map(id, pictures), *what)
-        if known := self._known.get(key):
-            return known[1]
-        made = make()
-        self._known[key] = pictures, made  # with the pictures, whose ids would otherwise be given to others
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
-        return made
-
-
 def stylize_group(
     network: Network,
     group: Group,
@@ -240,32 +180,21 @@ def _optimise_group(
     with suppress(DivergedError):
         for level in range(resume.level if resume else 0, len(levels)):
             size, frame = levels[level][0], group.frames[level]
-            targets = [at_scale(pair.content, size) for pair in pairs]
-            wanted = [_statistics(network, pair, size, shared) for pair in pairs]
+            aims = [aim(network, pair, size, frame, shared) for pair in pairs]
             if progress is None or progress.level < level:
-                pictures = _enlarged(progress, pairs, targets) if progress else _first(pairs, targets, wanted)
-                state = lanes.init([_pad(picture, frame) for picture in pictures], optimizer=optimizer)
+                pictures = _enlarged(progress, pairs, aims) if progress else list(map(first_picture, pairs, aims))
+                state = lanes.init([padded(picture, frame) for picture in pictures], optimizer=optimizer)
                 progress = begin(levels, level, state, progress.history if progress else None)
-            objectives = [
-                _objective(network, pair, target, statistics, frame, shared)
-                for pair, target, statistics in zip(pairs, targets, wanted, strict=True)
-            ]
-            advance = partial(lanes.run, everywhere, lanes.stack(objectives), optimizer=optimizer)
+            objectives = lanes.stack([each.objective for each in aims])
+            advance = partial(lanes.run, everywhere, objectives, optimizer=optimizer)
             progress = optimise(progress, advance, watch)
     assert last is not None
     return _results(last, pairs, levels, errors)
 
 
-def _first(pairs: Sequence[Pair], targets: Sequence[np.ndarray], wanted: Sequence[StyleStatistics]) -> list[np.ndarray]:
-    return [
-        starting_picture(pair.config.init, target, statistics, style=pair.styles[0], picture=pair.start, seed=pair.seed)
-        for pair, target, statistics in zip(pairs, targets, wanted, strict=True)
-    ]
-
-
-def _enlarged(progress: Progress, pairs: Sequence[Pair], targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _enlarged(progress: Progress, pairs: Sequence[Pair], aims: Sequence[Aim]) -> list[np.ndarray]:
     before = [at_scale(pair.content, progress.size) for pair in pairs]
-    return list(map(enlarge, _pictures(progress, pairs), before, targets))
+    return list(map(enlarge, _pictures(progress, pairs), before, [each.content for each in aims]))
 
 
 def _results(last: Progress, pairs: Sequence[Pair], levels: Levels, errors: dict[int, DivergedError]) -> list[Stylized]:
@@ -277,32 +206,6 @@ def _results(last: Progress, pairs: Sequence[Pair], levels: Levels, errors: dict
         Stylized(picture, history, sizes, pair.config, errors.get(lane))
         for lane, (picture, history, pair) in enumerate(zip(_pictures(last, pairs), histories, pairs, strict=True))
     ]
-
-
-def _statistics(network: Network, pair: Pair, size: int, shared: Shared) -> StyleStatistics:
-    what = "style", size, pair.config.style_scale, pair.config.style_layers, pair.config.style_blend
-    return shared.of(pair.styles, *what, make=lambda: statistics_at(network, pair.config, pair.styles, size))
-
-
-def _objective(
-    network: Network, pair: Pair, target: np.ndarray, wanted: StyleStatistics, frame: Frame, shared: Shared
-) -> Objective:
-    layers = pair.config.content_names
-    extent = np.array(target.shape[:2]) if frame.is_padded else None
-    contents = shared.of(
-        (pair.content,),
-        "content",
-        target.shape,
-        frame,
-        layers,
-        make=lambda: content_targets(network, _pad(target, frame), layers, extent=extent),
-    )
-    return make_objective(pair.config, contents, wanted, extent=extent)
-
-
-def _pad(picture: np.ndarray, frame: Frame) -> np.ndarray:
-    height, width, _ = picture.shape
-    return np.pad(picture, ((0, frame.height - height), (0, frame.width - width), (0, 0)))
 
 
 def _pictures(progress: Progress, pairs: Sequence[Pair]) -> list[np.ndarray]:

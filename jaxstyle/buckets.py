@@ -89,7 +89,8 @@ def count_programs(groups: Sequence[Group], configs: Sequence[StyleConfig]) -> i
 
 def _program(config: StyleConfig) -> tuple[Any, ...]:
     """The settings that a program of the step is compiled for; all others are numbers that it is given."""
-    return config.content_names, config.style_names, config.normalisation, config.optimizer
+    style = config.style_names, config.style_representation, config.regions, config.normalisation
+    return config.content_names, *style, config.optimizer
 
 
 def _frames(uses: Counter[tuple[Any, Shape]], programs: int) -> dict[tuple[Any, Shape], Frame]:

@@ -10,7 +10,10 @@ from jaxstyle.errors import ConfigError
 
 NORMALISATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
+REPRESENTATIONS = ("gram", "moments", "shifted", "activation-shift", "neighbours")
 STARTS = ("content", "noise", "pink", "style", "picture")
+
+MOST_REGIONS = 16  # each takes as much memory as the style layers
 
 # Ways to split the layers of any network between content and style.
 PARTITIONS = ("default", "all", "shallow", "deep", "rising", "falling")
@@ -39,6 +42,10 @@ class StyleConfig:
         style_blend: share of each style picture, of which only the ratios matter; empty for equal shares. Negative
             ones take a style away: (1.5, -0.5) goes beyond the first style, from the side of the second.
         style_scale: longest side of the style pictures relative to the result's; above 1 strokes are larger.
+        style_representation: what of a picture is its style: "gram" for Gram matrices, or another of
+            `REPRESENTATIONS`, which the module of that name defines.
+        regions: into how many groups the positions of content and style are put by their deep features, so that each
+            takes the style of its like; 1 for the style as a whole.
         normalisation: "relative", or "gatys" for the losses as the paper scales them.
         init: `((start, share), ...)` of "content" (in the style's colours), "noise" (white), "pink" noise, "style"
             and "picture" (the one given to `stylize` as `start`); only the ratios of the shares matter.
@@ -55,6 +62,8 @@ class StyleConfig:
     tv_weight: float = 0.3
     style_blend: tuple[float, ...] = ()
     style_scale: float = 1.0
+    style_representation: str = "gram"
+    regions: int = 1
     normalisation: str = "relative"
     init: Weighted = (("content", 1.0),)
     optimizer: str = "lbfgs"
@@ -79,6 +88,7 @@ class StyleConfig:
 
     def __post_init__(self) -> None:
         """Raise ConfigError, naming the setting, for a value that cannot be meant."""
+        _check_choice("style_representation", self.style_representation, REPRESENTATIONS)
         _check_choice("normalisation", self.normalisation, NORMALISATIONS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for start, _ in self.init:
@@ -88,6 +98,8 @@ class StyleConfig:
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
+        most = f"a whole number from 1 to {MOST_REGIONS}"
+        _check("regions", self.regions, most, lambda value: _is_count(value) and value <= MOST_REGIONS)
         _check_shares("init", [share for _, share in self.init])
         for name in ("content_layers", "style_layers"):
             layers = getattr(self, name)

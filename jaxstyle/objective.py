@@ -14,6 +14,11 @@ weight of a layer; alpha and beta those of content and style. With E_l and C_l a
 
     C_l = 1/(2 M_l) sum (F - P)^2      E_l = 1/(4 N_l^2) sum (G - A)^2,    G and A being means over positions.
 
+In the place of Gram matrices, G and A may be what any of `representations` measures, the factor 1/N_l^2 being one over
+its number of entries. With regions k that have the shares s_k of the content, G and A are those of each region, and
+
+    E_l = sum_k s_k E_lk,    and so with the colour term.
+
 All functions are pure, and take one picture; `vmap` makes them take many.
 """
 
@@ -29,7 +34,9 @@ from jax.typing import ArrayLike
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.statistics import colour_distance, colour_moments, gram_matrix
+from jaxstyle.regions import Regions
+from jaxstyle.representations import measure
+from jaxstyle.statistics import colour_distance, colour_moments
 from jaxstyle.styles import Layers, StyleStatistics
 
 # Added to what a relative term is divided by: flat black pictures have targets of nothing.
@@ -58,7 +65,9 @@ class Objective:
         content_layers, style_layers: w_l, adding up to 1.
         weights: of the terms "content" (alpha), "style" (beta), "colour" and "tv".
         extent: the height and width `[2]` of what counts, in the upper left of a padded picture; None if all does.
+        regions: those of the content, if the targets of style and colour are of as many; else None.
         normalisation: "relative" or "gatys".
+        representation: of the style; see `StyleConfig.style_representation`.
     """
 
     content: Layers
@@ -69,24 +78,44 @@ class Objective:
     style_layers: Layers
     weights: Layers
     extent: jax.Array | None
+    regions: Regions | None
     normalisation: str = flax.struct.field(pytree_node=False)
+    representation: str = flax.struct.field(pytree_node=False)
 
     def terms(self, network: Network, picture: jax.Array) -> Terms:
         """The loss of a picture `[H, W, 3]` and its parts."""
-        layers = tuple(dict.fromkeys((*self.content, *self.style)))
+        layers = tuple(layer for layer in network.layers if layer in self.content or layer in self.style)
         features = network.features(picture, layers, extent=self.extent)
         inside, filled = None, None
         if self.extent is not None:
             inside = _inside(picture.shape, self.extent)
             filled = {layer: _filled(features[layer], network.extent_at(layer, self.extent)) for layer in layers}
-        scaling: Any = {"normalisation": self.normalisation, "filled": filled}
         parts = {
-            "content": content_loss(features, self.content, weights=self.content_layers, **scaling),
-            "style": style_loss(features, self.style, weights=self.style_layers, **scaling),
-            "colour": colour_distance(colour_moments(picture, weights=inside), self.colour) / self.colour_unit,
+            "content": content_loss(
+                features, self.content, weights=self.content_layers, normalisation=self.normalisation, filled=filled
+            ),
+            "style": self._style(network, features, filled),
+            "colour": self._colour(picture, inside),
             "tv": total_variation(picture, weights=inside),
         }
         return Terms(total=sum((self.weights[name] * part for name, part in parts.items()), jnp.zeros(())), **parts)
+
+    def _style(self, network: Network, features: Layers, filled: Layers | None) -> jax.Array:
+        scaling: Any = {"weights": self.style_layers, "normalisation": self.normalisation}
+        if self.regions is not None:
+            scaling |= {"positions": self.regions.layers, "shares": self.regions.shares}
+        elif self.representation == "gram":
+            scaling |= {"filled": filled}  # cheaper than weights that are 0 where the features are
+        elif self.extent is not None:
+            extents = {layer: network.extent_at(layer, self.extent) for layer in self.style}
+            scaling |= {"positions": {layer: _inside(features[layer].shape, extents[layer]) for layer in self.style}}
+        return style_loss(features, self.style, representation=self.representation, **scaling)
+
+    def _colour(self, picture: jax.Array, inside: jax.Array | None) -> jax.Array:
+        if self.regions is None:
+            return colour_distance(colour_moments(picture, weights=inside), self.colour) / self.colour_unit
+        moments = jax.vmap(lambda weights: colour_moments(picture, weights=weights))(self.regions.picture)
+        return jnp.dot(self.regions.shares, colour_distance(moments, self.colour) / self.colour_unit)
 
 
 @partial(jax.jit, static_argnames="layers")
@@ -132,16 +161,31 @@ def style_loss(
     weights: Mapping[str, jax.Array | float] | None = None,
     normalisation: str = "relative",
     filled: Mapping[str, jax.Array] | None = None,
+    representation: str = "gram",
+    positions: Mapping[str, jax.Array] | None = None,
+    shares: jax.Array | None = None,
 ) -> jax.Array:
-    """sum_l w_l E_l, the distance to the style: a scalar. Arguments as `content_loss`, the targets being A."""
+    """sum_l w_l E_l, the distance to the style: a scalar. Arguments as `content_loss`, the targets being A, and
+
+    Args:
+        features: the shallowest layer first, as `network.features` gives them for layers in that order.
+        representation: what the targets are; see `style_targets`.
+        positions: weights over the positions of each layer, `[h, w]`; or `[K, h, w]` for targets of K regions.
+        shares: s_k, how much each of these regions counts, `[K]`.
+    """
+    own = {layer: value for layer, value in features.items() if layer in targets}
+    measured = measure(representation, own, positions)
+
+    def residual(value: jax.Array, target: jax.Array) -> jax.Array:
+        if normalisation == "relative":
+            return _relative(value, target)
+        return jnp.sum((value - target) ** 2) / (4 * value.size)
 
     def layer_loss(layer: str) -> jax.Array:
-        gram, target = gram_matrix(features[layer]), targets[layer]
+        value, target = measured[layer], targets[layer]
         if filled:
-            gram = gram / filled[layer]  # zeros add nothing to the sum, only to the number of positions
-        if normalisation == "relative":
-            return _relative(gram, target)
-        return jnp.sum((gram - target) ** 2) / (4 * gram.shape[-1] ** 2)
+            value = value / filled[layer]  # zeros add nothing to the sum, only to the number of positions
+        return residual(value, target) if shares is None else jnp.dot(shares, jax.vmap(residual)(value, target))
 
     return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
 
@@ -164,24 +208,31 @@ def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> 
 
 
 def make_objective(
-    config: StyleConfig, content: Layers, style: StyleStatistics, *, extent: ArrayLike | None = None
+    config: StyleConfig,
+    content: Layers,
+    style: StyleStatistics,
+    *,
+    extent: ArrayLike | None = None,
+    regions: Regions | None = None,
 ) -> Objective:
-    """The objective of a content's targets, in the layers of the settings, and a style.
+    """The objective of a content's targets, in the layers of the settings, and a style, or the regions of both.
 
     With an extent `[2]`, the content and all pictures to come are padded beyond that height and width.
     """
     weights = {name: getattr(config, f"{name}_weight") for name in ("content", "style", "colour", "tv")}
-    flat = colour_moments(style.mean.reshape(1, 1, 3))
+    flat = colour_moments(style.mean[..., None, None, :])
     return Objective(
         content=content,
-        style={layer: style.grams[layer] for layer in config.style_names},
+        style={layer: style.measured[layer] for layer in config.style_names},
         colour=style.colour,
         colour_unit=colour_distance(style.colour, flat) + _TINY,
         content_layers=_arrays(_shares(config.weights_of("content_layers"))),
         style_layers=_arrays(_shares(config.weights_of("style_layers"))),
         weights=_arrays(weights),
         extent=None if extent is None else jnp.asarray(extent, jnp.int32),
+        regions=regions,
         normalisation=config.normalisation,
+        representation=config.style_representation,
     )
 
 

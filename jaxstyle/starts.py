@@ -12,6 +12,7 @@ import numpy as np
 from jaxstyle.config import Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import resize
+from jaxstyle.regions import resample
 from jaxstyle.styles import Style, StyleStatistics
 
 # Of white noise, uniform in [0, 1], and of pink noise too.
@@ -28,6 +29,7 @@ def starting_picture(
     style: np.ndarray | Style | None = None,
     picture: np.ndarray | None = None,
     seed: int = 0,
+    mask: np.ndarray | None = None,
 ) -> np.ndarray:
     """A weighted mean of starting points, `[H, W, 3]` in [0, 1] like the content; in NumPy, which compiles nothing.
 
@@ -37,6 +39,7 @@ def starting_picture(
         statistics: of the style, whose colours the content takes on.
         style, picture: `[h, w, 3]`, stretched to the content's size; needed only when they have a share.
         seed: of the noise.
+        mask: of the content, `[K, h, w]`, if the statistics are those of regions.
 
     Raises:
         ConfigError: if "style" or "picture" has a share and there is none.
@@ -47,7 +50,7 @@ def starting_picture(
         raise ConfigError("init has 'style', but of a measured style there is no picture; start from something else")
     height, width = content.shape[:2]
     makers: dict[str, Callable[[], np.ndarray]] = {
-        "content": lambda: match_colours(content, statistics),
+        "content": lambda: _match_regions(content, statistics, mask),
         "noise": lambda: np.random.default_rng(seed).uniform(size=content.shape),
         "pink": lambda: pink_noise(np.random.default_rng(seed).standard_normal(content.shape)),
         "style": lambda: resize(np.asarray(style), height, width),
@@ -78,20 +81,37 @@ def pink_noise(white: Array) -> Array:
     return (_MEAN + _SPREAD * noise / noise.std()).clip(0, 1)
 
 
-def match_colours(picture: Array, style: StyleStatistics) -> Array:
+def _match_regions(picture: np.ndarray, style: StyleStatistics, mask: np.ndarray | None) -> np.ndarray:
+    """`match_colours` in every region; what is in none keeps its colours."""
+    if mask is None:
+        return match_colours(picture, style)
+    regions = resample(mask, picture.shape[0], picture.shape[1])
+    rest = np.maximum(0, 1 - regions.sum(0))
+    total = rest[..., None] * picture
+    for region, weights in enumerate(regions):
+        if weights.any():
+            own = jax.tree.map(lambda values, region=region: values[region], style)
+            total = total + weights[..., None] * match_colours(picture, own, weights)
+    return total / (regions.sum(0) + rest)[..., None]
+
+
+def match_colours(picture: Array, style: StyleStatistics, weights: Any = None) -> Array:
     """Recolour a picture `[H, W, 3]` so that its mean colour and covariance are the style's.
 
     Of all linear maps that do so this one moves the colours least: the Monge-Kantorovich map between two normal
     distributions (Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007). Clipped to [0, 1].
-    A NumPy array stays one; of a JAX array this is a pure function, and so it is of the style.
+    A NumPy array stays one; of a JAX array this is a pure function, and so it is of the style. With weights `[H, W]`,
+    not all 0, those are the mean and covariance of that part of the picture.
     """
     colours = picture.reshape(-1, 3)
     if isinstance(picture, np.ndarray):
         colours = colours.astype(np.float64)  # NumPy adds up a column one by one
-    mean = colours.mean(0)
+    shares = None if weights is None else (weights / weights.sum()).reshape(-1, 1)
+    mean = colours.mean(0) if shares is None else (shares * colours).sum(0)
     # Of centred colours, because a grey photograph's covariance is too small to be left over by a difference.
     centred = colours - mean[None]
-    covariance = _with_floor(centred.T @ centred / centred.shape[0])
+    squares = centred.T @ centred / centred.shape[0] if shares is None else centred.T @ (shares * centred)
+    covariance = _with_floor(squares)
     wanted: Any = style.mean
     map_: Any = _transport(covariance, _with_floor(style.second - style.mean[:, None] * style.mean[None]))
     if isinstance(picture, np.ndarray):

@@ -1,7 +1,8 @@
 """The style file: a measured style as a safetensors file with one JSON record in its metadata.
 
-Tensors are float32: `0.gram.relu1_1`, `0.colour`, `0.mean` and `0.second` are what `StyleStatistics` has at the first
-of the record's sizes, and so on. Everything is kept exactly; with the default layers a size takes 2.4 MB.
+Tensors are float32: `0.gram.relu1_1` (or another representation's), `0.colour`, `0.mean` and `0.second` are what
+`StyleStatistics` has at the first of the record's sizes, and so on. Everything is kept exactly; with the default
+layers, Gram matrices of a size take 2.4 MB.
 """
 
 import dataclasses
@@ -9,17 +10,21 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
 
+from jaxstyle.config import REPRESENTATIONS
 from jaxstyle.errors import StyleError
 from jaxstyle.files import PathLike, check_regular, find_target, naming, write_whole
 from jaxstyle.networks import ARCHITECTURES, POOLINGS
+from jaxstyle.representations import measure
 from jaxstyle.styles import Style, StyleStatistics
 
 SUFFIX = ".safetensors"
@@ -33,6 +38,7 @@ _HOLDS: dict[str, Callable[[Any], bool]] = {
     "weights_sha256": lambda value: isinstance(value, str),
     "sizes": lambda value: _lists(value, int) and bool(value) and min(value) > 0,
     "layers": lambda value: _lists(value, str) and len(set(value)) == len(value),
+    "representation": lambda value: isinstance(value, str) and value in REPRESENTATIONS,
     "about": lambda value: isinstance(value, dict),
 }
 
@@ -67,6 +73,7 @@ def save_style(
         "weights_sha256": style.digest,
         "sizes": list(style.sizes),
         "layers": list(style.layers),
+        "representation": style.representation,
         "about": dict(about or {}),
     }
     # One entry, because safetensors writes several in an order that changes from run to run.
@@ -107,13 +114,13 @@ def read_style_file(path: PathLike) -> StyleFile:
 
 def tensors_of(style: Style) -> dict[str, Any]:
     """A style's arrays by their names in a style file."""
-    names = _names(style.layers, len(style.sizes))
+    names = _names(style.representation, style.layers, len(style.sizes))
     return dict(zip(jax.tree.leaves(names), jax.tree.leaves(style.statistics), strict=True))
 
 
 def with_tensors(style: Style, tensors: Mapping[str, Any]) -> Style:
     """The style with other arrays, given as by `tensors_of`."""
-    names = _names(style.layers, len(style.sizes))
+    names = _names(style.representation, style.layers, len(style.sizes))
     return dataclasses.replace(style, statistics=jax.tree.map(lambda name: tensors[name], names))
 
 
@@ -129,6 +136,7 @@ def _record(content: bytes) -> dict[str, Any]:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         record = json.loads(header["__metadata__"]["jaxstyle"])
         found = record["format"]
+        record.setdefault("representation", "gram")  # files from before there were others
     except (ValueError, KeyError, TypeError, RecursionError):
         raise StyleError("is no saved style, or is damaged; expected one as jaxstyle style save makes them") from None
     if found != FORMAT:
@@ -143,14 +151,17 @@ def _style(record: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> Style:
     architecture, layers, sizes = record["architecture"], record["layers"], record["sizes"]
     if unknown := [layer for layer in layers if layer not in ARCHITECTURES[architecture].layers]:
         raise StyleError(f"was measured in layers that {architecture} does not have ({unknown}): {_AGAIN}")
-    names = _names(layers, len(sizes))
-    _check_tensors(tensors, {name: _shape(architecture, name) for name in jax.tree.leaves(names)})
+    representation = record["representation"]
+    names = _names(representation, layers, len(sizes))
+    shape_of = _shape_of(architecture, representation, layers)
+    _check_tensors(tensors, {name: shape_of(name) for name in jax.tree.leaves(names)})
     return Style(
         statistics=jax.tree.map(lambda name: jax.device_put(tensors[name]), names),
         sizes=tuple(sizes),
         architecture=architecture,
         pooling=record["pooling"],
         digest=record["weights_sha256"],
+        representation=representation,
     )
 
 
@@ -158,22 +169,27 @@ def _lists(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(type(item) is kind for item in value)
 
 
-def _names(layers: Sequence[str], levels: int) -> tuple[Any, ...]:
+def _names(representation: str, layers: Sequence[str], levels: int) -> tuple[Any, ...]:
     """Statistics with the names of tensors in the places of arrays."""
 
     def at(level: int) -> StyleStatistics:
-        grams: Any = {layer: f"{level}.gram.{layer}" for layer in layers}
+        measured: Any = {layer: f"{level}.{representation}.{layer}" for layer in layers}
         colours: Any = {name: f"{level}.{name}" for name in _COLOUR_SHAPES}
-        return StyleStatistics(grams, **colours)
+        return StyleStatistics(measured, **colours)
 
     return tuple(map(at, range(levels)))
 
 
-def _shape(architecture: str, name: str) -> tuple[int, ...]:
-    _, kind, *layer = name.split(".")
-    if not layer:
-        return _COLOUR_SHAPES[kind]
-    return (ARCHITECTURES[architecture].channels[layer[0]],) * 2
+def _shape_of(architecture: str, representation: str, layers: Sequence[str]) -> Callable[[str], tuple[int, ...]]:
+    """The shape of every tensor by its name, when these layers are measured so."""
+    known = ARCHITECTURES[architecture]
+    some = {
+        layer: jax.ShapeDtypeStruct((1, 1, known.channels[layer]), jnp.float32)
+        for layer in sorted(layers, key=known.layers.index)
+    }
+    measured = jax.eval_shape(partial(measure, representation), some)
+    shapes = {layer: value.shape for layer, value in measured.items()} | _COLOUR_SHAPES
+    return lambda name: shapes[name.split(".")[-1]]
 
 
 def _check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:

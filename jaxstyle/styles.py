@@ -1,7 +1,7 @@
 """What is kept of a style picture: statistics of its features and colours, at one size or at all sizes of a run.
 
-All of them are means over positions. The statistics of several pictures together, or of a blend of them, are therefore
-the weighted mean of theirs.
+Most of them are means over positions, and `representations` tells which are not. The statistics of several pictures
+together, or of a blend of them, are therefore the weighted mean of theirs.
 """
 
 import math
@@ -16,7 +16,9 @@ import jax
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import ARCHITECTURES, Network
-from jaxstyle.statistics import colour_moments, gram_matrix
+from jaxstyle.regions import Regions
+from jaxstyle.representations import measure as measure_features
+from jaxstyle.statistics import colour_moments
 
 Layers = dict[str, jax.Array]
 STYLE_LAYERS = ARCHITECTURES["vgg19"].style_layers
@@ -27,15 +29,15 @@ _NEAR = 1.5
 
 @flax.struct.dataclass
 class StyleStatistics:
-    """A style picture at one size.
+    """A style picture at one size; with a leading axis everywhere, its K regions.
 
     Attributes:
-        grams: Gram matrices by layer, `[C, C]`.
+        measured: by layer, what a style representation keeps: Gram matrices `[C, C]`, for example.
         colour: moments of its colour distribution, `[13, 8]`.
         mean, second: of its colours c, the means of c, `[3]`, and of c c^T, `[3, 3]`.
     """
 
-    grams: Layers
+    measured: Layers
     colour: jax.Array
     mean: jax.Array
     second: jax.Array
@@ -49,6 +51,7 @@ class Style:
         statistics: at each of `sizes`.
         sizes: the longest sides that the picture had, coarse to fine.
         architecture, pooling, digest: the network that measured it; see `Network`.
+        representation: what was measured; see `StyleConfig.style_representation`.
     """
 
     statistics: tuple[StyleStatistics, ...]
@@ -56,11 +59,12 @@ class Style:
     architecture: str = flax.struct.field(pytree_node=False)
     pooling: str = flax.struct.field(pytree_node=False)
     digest: str = flax.struct.field(pytree_node=False)
+    representation: str = flax.struct.field(pytree_node=False, default="gram")
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers whose Gram matrices are there."""
-        return tuple(self.statistics[0].grams)
+        """The layers that were measured."""
+        return tuple(self.statistics[0].measured)
 
     def at(self, longest: float) -> StyleStatistics:
         """The statistics at the measured size that is nearest to this longest side in pixels.
@@ -77,25 +81,57 @@ class Style:
         return self.statistics[apart.index(min(apart))]
 
 
-def style_targets(network: Network, picture: jax.Array, layers: Sequence[str] = STYLE_LAYERS) -> Layers:
-    """A: the Gram matrices of a style picture `[H, W, 3]` by layer, each `[C, C]`.
+def style_targets(
+    network: Network,
+    picture: jax.Array,
+    layers: Sequence[str] = STYLE_LAYERS,
+    *,
+    representation: str = "gram",
+    regions: Regions | None = None,
+) -> Layers:
+    """A: what a representation keeps of a style picture `[H, W, 3]` by layer, such as its Gram matrices, each `[C, C]`.
 
     Gram matrices are means over positions: a blend of styles is a weighted mean of their targets.
+
+    Args:
+        network, picture, layers: of which features.
+        representation: see `StyleConfig.style_representation`.
+        regions: those of the picture, for targets of each, with a leading axis.
     """
-    return {layer: gram_matrix(value) for layer, value in network.features(picture, layers).items()}
+    found = network.features(picture, layers)
+    features = {layer: found[layer] for layer in network.layers if layer in found}
+    return measure_features(representation, features, None if regions is None else regions.layers)
 
 
-@partial(jax.jit, static_argnames="layers")
-def measure(network: Network, picture: jax.Array, layers: tuple[str, ...]) -> StyleStatistics:
-    """The statistics of a style picture `[H, W, 3]` as it is."""
-    mean, second = colour_mean(picture)
-    return StyleStatistics(style_targets(network, picture, layers), colour_moments(picture), mean, second)
+@partial(jax.jit, static_argnames=("layers", "representation"))
+def measure(
+    network: Network,
+    picture: jax.Array,
+    layers: tuple[str, ...],
+    representation: str = "gram",
+    regions: Regions | None = None,
+) -> StyleStatistics:
+    """The statistics of a style picture `[H, W, 3]` as it is, or of its regions."""
+    measured = style_targets(network, picture, layers, representation=representation, regions=regions)
+    if regions is None:
+        return StyleStatistics(measured, colour_moments(picture), *colour_mean(picture))
+
+    def colours_in(weights: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        return colour_moments(picture, weights=weights), *colour_mean(picture, weights)
+
+    return StyleStatistics(measured, *jax.vmap(colours_in)(regions.picture))
 
 
-def colour_mean(picture: Any) -> tuple[Any, Any]:
-    """The means of a picture's colours c, `[3]`, and of c c^T, `[3, 3]`; of a NumPy array in NumPy."""
+def colour_mean(picture: Any, weights: Any = None) -> tuple[Any, Any]:
+    """The means of a picture's colours c, `[3]`, and of c c^T, `[3, 3]`; of a NumPy array in NumPy.
+
+    With weights `[H, W]`, not all 0, they are weighted means.
+    """
     colours = picture.reshape(-1, 3)
-    return colours.mean(0), colours.T @ colours / colours.shape[0]
+    if weights is None:
+        return colours.mean(0), colours.T @ colours / colours.shape[0]
+    shares = (weights / weights.sum()).reshape(-1, 1)
+    return (shares * colours).sum(0), colours.T @ (shares * colours)
 
 
 def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -> StyleStatistics:
@@ -112,12 +148,19 @@ def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -
         )
     shares = shares or (1.0,) * len(statistics)
     shares = [share / sum(shares) for share in shares]
-    layers = [layer for layer in statistics[0].grams if all(layer in part.grams for part in statistics)]
-    alike = [replace(part, grams={layer: part.grams[layer] for layer in layers}) for part in statistics]
+    layers = [layer for layer in statistics[0].measured if all(layer in part.measured for part in statistics)]
+    alike = [in_layers(part, layers) for part in statistics]
     return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *alike)
 
 
-def make_style(network: Network, sizes: Sequence[float], statistics: Iterable[StyleStatistics]) -> Style:
+def in_layers(statistics: StyleStatistics, layers: Iterable[str]) -> StyleStatistics:
+    """Of what was measured, only these layers."""
+    return replace(statistics, measured={layer: statistics.measured[layer] for layer in layers})
+
+
+def make_style(
+    network: Network, sizes: Sequence[float], statistics: Iterable[StyleStatistics], representation: str
+) -> Style:
     """The style of which a network found these statistics at these longest sides."""
     return Style(
         statistics=tuple(statistics),
@@ -125,11 +168,12 @@ def make_style(network: Network, sizes: Sequence[float], statistics: Iterable[St
         architecture=network.architecture,
         pooling=network.pooling,
         digest=network.digest,
+        representation=representation,
     )
 
 
-def check_fits(style: Style, network: Network, layers: Sequence[str]) -> None:
-    """Raise ConfigError unless the style was measured with this network, in every one of these layers."""
+def check_fits(style: Style, network: Network, layers: Sequence[str], representation: str = "gram") -> None:
+    """Raise ConfigError unless the style was measured so, with this network, in every one of these layers."""
     for name in ("architecture", "pooling", "digest"):
         found, expected = getattr(style, name), getattr(network, name)
         if found != expected:
@@ -138,6 +182,16 @@ def check_fits(style: Style, network: Network, layers: Sequence[str]) -> None:
                 f"the style was measured by a network of another kind ({what} {found}; this one has {expected}); "
                 "use that network, or measure the style again with this one"
             )
+    if style.representation != representation:
+        raise ConfigError(
+            f"the style was measured as {style.representation!r}, and style_representation is {representation!r}; "
+            "use that one, or measure the style again with this one"
+        )
+    if representation == "neighbours" and set(layers) != set(style.layers):
+        raise ConfigError(
+            f"the style was measured between the neighbours of {', '.join(style.layers)}; "
+            "expected these style layers and no others: choose them, or measure it again"
+        )
     if missing := [layer for layer in layers if layer not in style.layers]:
         raise ConfigError(
             f"the style was not measured in {', '.join(missing)}, only in {', '.join(style.layers)}; "

@@ -10,12 +10,13 @@ import numpy as np
 
 from jaxstyle import solver
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import DivergedError, PictureError
+from jaxstyle.errors import ConfigError, DivergedError, PictureError
 from jaxstyle.networks import Network, with_layers
 from jaxstyle.objective import Terms, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule, style_sizes
+from jaxstyle.regions import Masks, as_masks, find_masks, regions_at, with_missing
 from jaxstyle.starts import starting_picture
-from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, make_style, measure
+from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, in_layers, make_style, measure
 from jaxstyle.weights import load_network
 
 # Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
@@ -76,6 +77,8 @@ def stylize(
     config: StyleConfig = DEFAULTS,
     seed: int = 0,
     start: np.ndarray | None = None,
+    content_mask: np.ndarray | None = None,
+    style_mask: np.ndarray | Sequence[np.ndarray] | None = None,
     callback: Callable[[Progress], None] | None = None,
     resume: Progress | None = None,
 ) -> Stylized:
@@ -88,12 +91,16 @@ def stylize(
         config: what to compare and how to optimise.
         seed: of the noise, for starting points that have some.
         start: a picture `[h, w, 3]` to start from, where `config.init` has "picture".
+        content_mask, style_mask: which part of the content takes the style of which part of the style: `[H, W]` from 0
+            to 1 for one region and the rest, or `[K, H, W]` for K regions, of any height and width; of several styles
+            a list of masks, one for each. A region that a style does not have takes the style of the whole.
         callback: called at the start of each size and after every few steps; whatever it raises ends the run.
         resume: where to go on: what the callback of a run with the same arguments saw. The result is the same.
 
     Raises:
-        PictureError: if a picture has the wrong shape, numbers out of range, or is too small.
-        ConfigError: if the settings do not fit the network, a measured style, or the number of styles.
+        PictureError: if a picture or mask has the wrong shape, numbers out of range, or is too small.
+        ConfigError: if the settings do not fit the network, a measured style, or the number of styles; or if there is
+            one mask without the other, or regions of a measured style.
         DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
     """
     network = prepared(network or load_network())
@@ -101,6 +108,7 @@ def stylize(
     content = check_content(content, config)
     styles = [check_style(style, network, config) for style in as_styles(style)]
     start = start if start is None else check_picture(start)
+    masks = masks_of(network, config, content, styles, content_mask, style_mask)
 
     def look(progress: Progress) -> None:
         if is_lost(progress):
@@ -113,15 +121,19 @@ def stylize(
         progress = replace(resume, state=jax.tree.map(lambda part: jax.device_put(np.array(part)), resume.state))
     for level, (size, _) in list(enumerate(levels))[resume.level if resume else 0 :]:
         target = at_scale(content, size)
-        statistics = statistics_at(network, config, styles, size)
+        statistics = statistics_at(network, config, styles, size, masks)
+        regions = regions_at(network, masks.content, config.style_names, target.shape) if masks else None
         if progress is None:
-            picture = starting_picture(config.init, target, statistics, style=styles[0], picture=start, seed=seed)
+            mask = masks.content if masks else None
+            picture = starting_picture(
+                config.init, target, statistics, style=styles[0], picture=start, seed=seed, mask=mask
+            )
             progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer))
         elif progress.level < level:
             picture = enlarge(progress.picture, at_scale(content, progress.size), target)
             progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
         contents = content_targets(network, target, config.content_names)
-        objective = make_objective(config, contents, statistics)
+        objective = make_objective(config, contents, statistics, regions=regions)
         progress = optimise(progress, partial(solver.run, network, objective, optimizer=config.optimizer), look)
     assert progress is not None
     return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
@@ -197,7 +209,9 @@ def check_content(content: np.ndarray, config: StyleConfig) -> np.ndarray:
 def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
     """The style, as float32 if it is a picture; an error if it is no picture or cannot be used with these settings."""
     if isinstance(style, Style):
-        check_fits(style, network, config.style_names)
+        check_fits(style, network, config.style_names, config.style_representation)
+        if config.regions > 1:
+            raise ConfigError(f"regions is {config.regions}, and a measured style has none; give its picture instead")
         for longest in style_sizes(config):
             style.at(longest)
         return style
@@ -206,16 +220,47 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
     return picture
 
 
+def masks_of(
+    network: Network,
+    config: StyleConfig,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray | Style],
+    content_mask: np.ndarray | None = None,
+    style_mask: np.ndarray | Sequence[np.ndarray] | None = None,
+) -> Masks | None:
+    """The masks that are given, or that the settings say to find; None for the style as a whole."""
+    if content_mask is None and style_mask is None:
+        pictures = [style for style in styles if not isinstance(style, Style)]
+        return find_masks(network, content, pictures, config.regions) if config.regions > 1 else None
+    if content_mask is None or style_mask is None:
+        given, missing = ("style", "content") if content_mask is None else ("content", "style")
+        raise ConfigError(f"there is a {given} mask without a {missing} mask; give both")
+    if config.regions > 1:
+        raise ConfigError(f"regions is {config.regions}, and there are masks too; give one of them")
+    if any(isinstance(style, Style) for style in styles):
+        raise ConfigError("there are masks, and a measured style has no regions; give its picture instead")
+    return as_masks(content_mask, [style_mask] if isinstance(style_mask, np.ndarray) else style_mask, len(styles))
+
+
 def statistics_at(
-    network: Network, config: StyleConfig, styles: Sequence[np.ndarray | Style], size: int
+    network: Network,
+    config: StyleConfig,
+    styles: Sequence[np.ndarray | Style],
+    size: int,
+    masks: Masks | None = None,
 ) -> StyleStatistics:
-    """What is wanted of a result of this size: the statistics of all styles, blended."""
+    """What is wanted of a result of this size: the statistics of all styles, or of their regions, blended."""
     longest, layers = size * config.style_scale, config.style_names
 
-    def at_size(style: np.ndarray | Style) -> StyleStatistics:
-        return style.at(longest) if isinstance(style, Style) else measure(network, at_scale(style, longest), layers)
+    def at_size(style: np.ndarray | Style, mask: np.ndarray | None) -> StyleStatistics:
+        if isinstance(style, Style):
+            return style.at(longest)
+        picture = at_scale(style, longest)
+        regions = None if mask is None else regions_at(network, with_missing(mask), layers, picture.shape)
+        return measure(network, picture, layers, config.style_representation, regions)
 
-    return blend([at_size(style) for style in styles], config.style_blend)
+    own = masks.styles if masks else (None,) * len(styles)
+    return blend(list(map(at_size, styles, own)), config.style_blend)
 
 
 def measure_style(
@@ -230,11 +275,19 @@ def measure_style(
 
     Raises:
         PictureError: if it is no picture, or too small.
-        ConfigError: if the settings do not fit the network, a style measured before, or the number of styles.
+        ConfigError: if the settings do not fit the network, a style measured before, or the number of styles, or ask
+            for regions, which are those of a content too.
     """
     network = prepared(network or load_network())
     config = with_layers(config, network.architecture)
+    check_whole(config)
     styles = [check_style(each, network, config) for each in as_styles(style)]
     blends = [statistics_at(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
-    own = [replace(part, grams={layer: part.grams[layer] for layer in config.style_names}) for part in blends]
-    return make_style(network, style_sizes(config), own)
+    own = [in_layers(part, config.style_names) for part in blends]
+    return make_style(network, style_sizes(config), own, config.style_representation)
+
+
+def check_whole(config: StyleConfig) -> None:
+    """Raise ConfigError if a style is to have regions where it is measured without a content."""
+    if config.regions > 1:
+        raise ConfigError(f"regions is {config.regions}, but without a content a style has none; expected 1")

@@ -20,7 +20,7 @@ from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at, style_siz
 from jaxstyle.solver import descend
 from jaxstyle.starts import match_colours, mix, pink_noise
 from jaxstyle.styles import Style, StyleStatistics, blend, make_style, measure
-from jaxstyle.stylize import DEFAULTS, check_style
+from jaxstyle.stylize import DEFAULTS, check_style, check_whole
 
 
 @flax.struct.dataclass
@@ -99,10 +99,9 @@ class Stylizer:
         """
         picture = _picture("style", picture)
         check_scale("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
-        sizes, layers = style_sizes(self.config), self.config.style_names
-        return make_style(
-            self.network, sizes, [measure(self.network, _at_scale(picture, size), layers) for size in sizes]
-        )
+        sizes, layers, what = style_sizes(self.config), self.config.style_names, self.config.style_representation
+        statistics = [measure(self.network, _at_scale(picture, size), layers, what) for size in sizes]
+        return make_style(self.network, sizes, statistics, what)
 
     def _start(self, target: jax.Array, statistics: StyleStatistics, start: ArrayLike | None, key: Any) -> jax.Array:
         """The picture before the first step, of the target's shape; see `StyleConfig.init`."""
@@ -123,13 +122,14 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
 
     Raises:
         ConfigError: for a layer that the network does not have, for "style" in `config.init` (no picture of it is
-            there then), or a height or width that is no whole number from 1 up.
+            there then), for regions (which are found in NumPy), or a height or width that is no whole number from 1 up.
         PictureError: if the result would be too thin.
     """
     sides: dict[str, Any] = {"height": height, "width": width}
     for name, pixels in sides.items():
         if not isinstance(pixels, Integral) or pixels < 1:
             raise ConfigError(f"{name} is {pixels!r}; expected a whole number from 1 up")
+    check_whole(config)
     if dict(config.init).get("style"):
         raise ConfigError(
             "init has 'style', but a stylizer knows no picture of it; use 'picture', and give it as start"

@@ -64,7 +64,7 @@ def test_several_styles_are_built_in_blended(network: Network, tmp_path: Path) -
     ones = [measure_style(style, network=network, config=CONFIG) for style in styles]
     for mixed, one, two in zip(*(style.statistics for style in (blend, *ones)), strict=True):
         np.testing.assert_allclose(
-            mixed.grams["relu2_1"], 0.25 * one.grams["relu2_1"] + 0.75 * two.grams["relu2_1"], 1e-5
+            mixed.measured["relu2_1"], 0.25 * one.measured["relu2_1"] + 0.75 * two.measured["relu2_1"], 1e-5
         )
     succeed("export", "-o", tmp_path / "p", *SHAPE, "--style", STYLE, "--style", other, "--style-blend", "1,3")
 

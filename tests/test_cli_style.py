@@ -57,7 +57,7 @@ class TestSave:
         found = load_style("swirls.safetensors")
         assert (found.sizes, found.layers, found.digest) == ((64,), ("relu1_1", "relu2_1"), EMBEDDED["vgg19"])
         for layer in expected.layers:
-            np.testing.assert_array_equal(found.at(64).grams[layer], expected.at(64).grams[layer])
+            np.testing.assert_array_equal(found.at(64).measured[layer], expected.at(64).measured[layer])
         np.testing.assert_array_equal(found.at(64).colour, expected.at(64).colour)
 
     def test_says_what_it_was_made_of(self, tmp_path):
@@ -78,8 +78,8 @@ class TestSave:
         found = load_style(out).at(64)
         parts = [load_style(Path(source).with_suffix(".safetensors")).at(64) for source in sources]
         for layer in ("relu1_1", "relu2_1"):
-            expected = sum(share * np.float64(part.grams[layer]) for share, part in zip(blend, parts, strict=True))
-            np.testing.assert_allclose(found.grams[layer], expected, rtol=1e-6, atol=1e-3)
+            expected = sum(share * np.float64(part.measured[layer]) for share, part in zip(blend, parts, strict=True))
+            np.testing.assert_allclose(found.measured[layer], expected, rtol=1e-6, atol=1e-3)
         expected = sum(share * np.float64(part.colour) for share, part in zip(blend, parts, strict=True))
         np.testing.assert_allclose(found.colour, expected, atol=1e-6)
 

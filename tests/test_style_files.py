@@ -283,7 +283,7 @@ class TestUse:
     def test_blend_has_the_layers_that_all_have(self, network, photo, painting):
         measured = measure_style(painting, network=first_layer(network), config=QUICK)
         more = replace(
-            measured, statistics=tuple(replace(p, grams=p.grams | {"conv1_1": p.colour}) for p in measured.statistics)
+            measured, statistics=tuple(replace(p, measured=p.measured | {"conv1_1": p.colour}) for p in measured.statistics)
         )
         expected = run(network, photo, [painting, painting]).image
         for styles in ([more, painting], [painting, more], [more, measured]):

@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from jaxstyle.batch import Pair, check_pair
 from jaxstyle.cli.inputs import read_network, read_opaque, read_styles
 from jaxstyle.cli.job.manifest import Task
 from jaxstyle.cli.run import Job
@@ -20,6 +19,7 @@ from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import naming
 from jaxstyle.images import Picture, check_writable, read_picture
 from jaxstyle.networks import Network
+from jaxstyle.pairs import Pair, check_pair
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepared
 
