@@ -4,13 +4,15 @@ A chapter is a module here with one function, `make(lab: Lab) -> str`, which ret
 all pages end with. `scripts/reproduce_paper` runs them.
 """
 
+import hashlib
 import os
 import pickle
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -18,6 +20,8 @@ from PIL import Image
 import jaxstyle
 from jaxstyle.cli.sheet import titled
 from jaxstyle.cli.system import device, device_name, versions
+from jaxstyle.images import resize
+from jaxstyle.stylize import prepared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,13 +57,42 @@ class Lab:
     docs: Path = ROOT / "docs" / "paper"
     work: Path = ROOT / "build" / "paper"
 
-    def photograph(self, name: str) -> np.ndarray:
-        """One of examples/content at the chapter's size, `[H, W, 3]` in [0, 1]."""
-        return jaxstyle.read_image(ROOT / "examples" / "content" / f"{name}.jpg", size=self.size)
+    def example(self, name: str) -> np.ndarray:
+        """The middle of one of the pictures in examples/, at 4 to 3 and the chapter's size, `[H, W, 3]` in [0, 1].
 
-    def painting(self, name: str) -> np.ndarray:
-        """One of examples/style at the chapter's size, `[H, W, 3]` in [0, 1]."""
-        return jaxstyle.read_image(ROOT / "examples" / "style" / f"{name}.jpg", size=self.size)
+        All have one shape, and so share compiled programs.
+        """
+        (file,) = (ROOT / "examples").glob(f"*/{name}.jpg")
+        picture = jaxstyle.read_image(file)
+        height, width = picture.shape[:2]
+        rows, columns = min(height, width * 3 // 4), min(width, height * 4 // 3)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return resize(picture[top : top + rows, left : left + columns], self.size * 3 // 4, self.size)
+
+    def stylized(
+        self,
+        content: str | None,
+        styles: str | Sequence[str],
+        *,
+        network: str = "vgg19",
+        seed: int = 0,
+        **changes: Any,
+    ) -> jaxstyle.Stylized:
+        """`jaxstyle.stylize` of examples, with these changes to the default settings, and remembered.
+
+        Without a content it is `jaxstyle.texture`.
+        """
+        config = jaxstyle.StyleConfig(size=self.size, **changes)
+        names = [styles] if isinstance(styles, str) else list(styles)
+
+        def run() -> jaxstyle.Stylized:
+            given: dict[str, Any] = {"network": _network(network), "config": config, "seed": seed}
+            pictures = [self.example(name) for name in names]
+            if content is None:
+                return jaxstyle.texture(pictures, height=self.size * 3 // 4, width=self.size, **given)
+            return jaxstyle.stylize(self.example(content), pictures, **given)
+
+        return self.cached(f"{content} {'+'.join(names)} {network} {seed} {changes}", run)
 
     def cached(self, key: str, function: Callable[[], T]) -> T:
         """What the function returns, which has to be picklable; from then on without calling it, at this size.
@@ -67,7 +100,8 @@ class Lab:
         The key has to tell everything that the result depends on, besides chapter and size: a run that was cut off,
         or that changes only words, goes on with what is there.
         """
-        file = self.work / str(self.size) / self.chapter / f"{re.sub(r'[^A-Za-z0-9.=+-]+', '_', key)}.pickle"
+        folder, digest = self.work / str(self.size) / self.chapter, hashlib.sha256(key.encode()).hexdigest()
+        file = folder / f"{re.sub(r'[^A-Za-z0-9.=+-]+', '_', key)[:60]}-{digest[:16]}.pickle"
         if file.exists():
             return pickle.loads(file.read_bytes())
         result = function()
@@ -120,6 +154,11 @@ def made_by(lab: Lab) -> str:
         f"Made by `scripts/reproduce_paper --only {lab.chapter} --size {lab.size}` on {device_name(device())}, "
         f"with {listed}. [All chapters](README.md)"
     )
+
+
+@cache
+def _network(name: str) -> jaxstyle.Network:
+    return prepared(jaxstyle.load_network(name))
 
 
 def _cell(value: object) -> str:
