@@ -9,19 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import flax.struct
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxstyle.config import MOST_REGIONS
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.pyramid import at_scale
 
 _SIZE = 256  # longest side at which regions are looked for
-_LEAST = 0.01  # share of a style below which a region is missing there
+_LEAST = 0.01  # share of a picture below which a region, or a colour of a mask, counts as missing there
+_APART = 48 / 255  # colours of a mask that are no farther from each other are the same
 _SHARPNESS = 20.0  # of the assignment, by the cosine between features
 _BLUR = 3  # positions over which features are averaged
 _ROUNDS = 30  # of k-means, which settles sooner
 _TINY = 1e-12
+
+_features = jax.jit(Network.features, static_argnames="layers")
 
 
 @flax.struct.dataclass
@@ -65,6 +70,26 @@ def as_masks(content: np.ndarray, styles: Sequence[np.ndarray], count: int) -> M
     return masks
 
 
+def masks_of_colours(content: np.ndarray, styles: Sequence[np.ndarray]) -> Masks:
+    """Masks that are told by pictures of flat colours, `[H, W, 3]`: a region for each colour of the content's.
+
+    A colour counts if it fills 1 % of the picture; the rest, soft edges for example, belongs to the nearest. In the
+    styles' pictures, what has none of these colours belongs to no region.
+
+    Raises:
+        ConfigError: naming the picture, for one colour or too many, or if one of a style has none of the content's.
+    """
+    colours = _flat_colours(content)
+    if not 2 <= len(colours) <= MOST_REGIONS:
+        raise ConfigError(
+            f"the content mask has {len(colours)} flat colours; expected 2 to {MOST_REGIONS}, one for each region"
+        )
+    masks = Masks(_nearest(content, colours, np.inf), tuple(_nearest(style, colours, _APART) for style in styles))
+    if any(not mask.any() for mask in masks.styles):
+        raise ConfigError("a style mask has none of the content mask's colours; expected the same ones in both")
+    return masks
+
+
 def find_masks(network: Network, content: np.ndarray, styles: Sequence[np.ndarray], count: int) -> Masks:
     """Masks of `count` regions that are alike in a content and its styles, found by their deep features.
 
@@ -75,7 +100,7 @@ def find_masks(network: Network, content: np.ndarray, styles: Sequence[np.ndarra
     """
     layers = ARCHITECTURES[network.architecture].content_layers
     pictures = [jnp.asarray(at_scale(picture, _SIZE)) for picture in (content, *styles)]
-    found = [_directions(network.features(picture, layers)[layers[0]]) for picture in pictures]
+    found = [_directions(_features(network.direct(), picture, layers)[layers[0]]) for picture in pictures]
     centres = _k_means(np.concatenate([each.reshape(-1, each.shape[-1]) for each in found]), count)
     masks = [_softmax(_SHARPNESS * directions @ centres.T) for directions in found]
     return Masks(masks[0], tuple(masks[1:]))
@@ -130,6 +155,24 @@ def _checked(name: str, mask: np.ndarray) -> np.ndarray:
     if not mask.any():
         raise PictureError(f"the {name} mask is 0 everywhere; expected positions above 0: mark some")
     return mask if mask.ndim == 3 else np.stack([mask, 1 - mask])
+
+
+def _flat_colours(picture: np.ndarray) -> np.ndarray:
+    """The colours `[K, 3]` that fill much of a picture, the most frequent first, those near to these left out."""
+    levels = np.rint(picture.reshape(-1, 3) * 255).astype(np.uint8)
+    colours, counts = np.unique(levels, axis=0, return_counts=True)
+    flat: list[np.ndarray] = []
+    for colour in colours[np.argsort(-counts, kind="stable")][: (counts >= _LEAST * len(levels)).sum()] / 255:
+        if all(np.abs(colour - other).max() > _APART for other in flat):
+            flat.append(colour)
+    return np.array(flat, np.float32).reshape(-1, 3)
+
+
+def _nearest(picture: np.ndarray, colours: np.ndarray, farthest: float) -> np.ndarray:
+    """`[K, H, W]`: 1 for the nearest of the colours, if it is no farther than that, and 0 for the others."""
+    distances = np.stack([np.abs(picture - colour).max(-1) for colour in colours])
+    nearest = distances.argmin(0)[None] == np.arange(len(colours))[:, None, None]
+    return (nearest & (distances <= farthest)).astype(np.float32)
 
 
 def _directions(features: Any) -> np.ndarray:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 from jaxstyle.statistics import gram_matrix
 
@@ -17,7 +19,7 @@ Positions = Mapping[str, jax.Array] | None
 Measured = dict[str, jax.Array]
 
 # Down and across, in positions of a layer. A shift and its opposite have the same matrix, transposed.
-SHIFTS = ((0, 0), *(step for d in (1, 2, 4, 8) for step in ((0, d), (d, 0))))
+SHIFTS = np.array([(0, 0), *(step for d in (2, 4, 8) for step in ((0, d), (d, 0)))])
 _TINY = 1e-6  # added to variances, whose root has no gradient at 0
 
 
@@ -56,16 +58,29 @@ def moments(features: Features, positions: Positions = None) -> Measured:
 
 
 def shifted(features: Features, positions: Positions = None) -> Measured:
-    """Correlations of features at a distance, G_dij = mean over x of F_i(x) F_j(x + d), `[len(SHIFTS), C, C]`.
+    """Covariances of features at a distance, `[len(SHIFTS), C, C]`, which keep the arrangement that Gram forgets.
 
-    They keep the arrangement that Gram matrices, their first part, forget. Only pairs within the picture count, with
-    w(x) w(x + d); where there is none, features are taken as independent: G_dij = mean of F_i times mean of F_j. The
-    idea is that of Berger and Memisevic (arXiv 1606.01286); the choice of distances is ours.
+    G_dij = mean over x of (F_i(x) - mean of F_i)(F_j(x + d) - mean of F_j), of those x for which x + d is within the
+    picture, with w(x) w(x + d); 0 if there is none, as of features that do not depend on each other. The idea is that
+    of Berger and Memisevic (arXiv 1606.01286). The distances are ours, and so is taking off the means: in deep layers
+    they are most of a Gram matrix, and the same at all distances. No means over positions, therefore; a blend of styles
+    has the weighted mean of their covariances.
     """
-    return {
-        layer: jnp.stack([_correlation(value, _of(positions, layer), *shift) for shift in SHIFTS])
-        for layer, value in features.items()
-    }
+
+    def covariances(value: jax.Array, weights: jax.Array | None) -> jax.Array:
+        weights = jnp.ones(value.shape[:2]) if weights is None else weights
+        centred = value - _mean(value, weights).astype(value.dtype)[None, None]
+        beyond = [(0, int(reach)) for reach in SHIFTS.max(0)]
+        wide, wide_weights = jnp.pad(centred, (*beyond, (0, 0))), jnp.pad(weights, beyond)
+
+        def at(shift: jax.Array) -> jax.Array:
+            there = lax.dynamic_slice(wide, (*shift, 0), value.shape)
+            return _products(centred, there, weights * lax.dynamic_slice(wide_weights, shift, weights.shape))
+
+        # A loop compiles once for all shifts, and with a checkpoint it keeps none of their features for the gradient.
+        return lax.map(jax.checkpoint(at, prevent_cse=False), jnp.asarray(SHIFTS))
+
+    return {layer: covariances(value, _of(positions, layer)) for layer, value in features.items()}
 
 
 def activation_shift(features: Features, positions: Positions = None) -> Measured:
@@ -132,17 +147,6 @@ def _products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> j
         "hwi,hwj->ij", left, right * weights[..., None].astype(right.dtype), preferred_element_type=jnp.float32
     )
     return products / jnp.where(total > 0, total, 1)
-
-
-def _correlation(value: jax.Array, weights: jax.Array | None, down: int, across: int) -> jax.Array:
-    if (down, across) == (0, 0):
-        return gram_matrix(value, weights=weights)
-    weights = jnp.ones(value.shape[:2]) if weights is None else weights
-    height, width, _ = value.shape
-    here, there = (slice(height - down), slice(width - across)), (slice(down, None), slice(across, None))
-    pairs = weights[here] * weights[there]
-    mean = _mean(value, weights)
-    return jnp.where(pairs.sum() > 0, _products(value[here], value[there], pairs), mean[:, None] * mean[None])
 
 
 def _average(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:

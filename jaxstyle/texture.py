@@ -13,7 +13,7 @@ from jaxstyle.errors import PictureError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import Network
 from jaxstyle.styles import Style
-from jaxstyle.stylize import DEFAULTS, Progress, Stylized, stylize
+from jaxstyle.stylize import DEFAULTS, Progress, Stylized, check_whole, stylize
 
 
 def texture(
@@ -51,7 +51,9 @@ def as_stylisation(height: int, width: int, config: StyleConfig) -> tuple[np.nda
 
     Raises:
         PictureError: if the texture would be too small.
+        ConfigError: for regions, which are those of a content too.
     """
+    check_whole(config)
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
     init = tuple(("noise" if start == "content" else start, share) for start, share in config.init)

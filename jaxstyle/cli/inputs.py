@@ -10,8 +10,9 @@ import numpy as np
 from jaxstyle import weights
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import read_picture
+from jaxstyle.images import read_image, read_picture
 from jaxstyle.networks import Network
+from jaxstyle.regions import Masks, masks_of_colours
 from jaxstyle.style_files import SUFFIX, read_style_file
 from jaxstyle.styles import Style
 from jaxstyle.stylize import check_style
@@ -67,6 +68,16 @@ def read_styles(
             raise ConfigError(f"{file}: {error}") from None
         saved.append(found.about | {"name": file.name, "sizes": list(found.style.sizes)})
     return styles, saved
+
+
+def read_masks(content: Path | None, styles: Sequence[Path]) -> Masks | None:
+    """The masks that pictures of flat colours tell, in order; None without any; ConfigError if some are missing."""
+    if content is None and not styles:
+        return None
+    if content is None or not styles:
+        given, missing = ("--style-mask", "--content-mask") if content is None else ("--content-mask", "--style-mask")
+        raise ConfigError(f"there is {given} without {missing}; give both")
+    return masks_of_colours(read_image(content), [read_image(style) for style in styles])
 
 
 def is_saved(file: Path) -> bool:

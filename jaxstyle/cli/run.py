@@ -21,6 +21,7 @@ from jaxstyle.images import Picture, check_writable, resize, write_image
 from jaxstyle.networks import Network
 from jaxstyle.objective import Terms
 from jaxstyle.pyramid import schedule
+from jaxstyle.regions import Masks
 from jaxstyle.styles import Style
 from jaxstyle.stylize import Progress, Stylized, stylize
 
@@ -42,6 +43,7 @@ class Job:
     overwrite: bool
     save_every: int | None
     about: dict[str, Any]
+    masks: Masks | None = None
 
     def check(self, file: Path) -> None:
         """Raise, before the work, what `write` would about the file."""
@@ -139,6 +141,8 @@ def _stylize(job: Job, watch: _Watch) -> Stylized:
             config=job.config,
             seed=job.seed,
             start=job.start,
+            content_mask=job.masks.content if job.masks else None,
+            style_mask=job.masks.styles if job.masks else None,
             callback=watch,
         )
 

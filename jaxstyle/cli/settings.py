@@ -13,7 +13,7 @@ import typer
 from jaxstyle.cli.inputs import DEFAULT_NETWORK, NETWORKS, network_record
 from jaxstyle.cli.options import NAMED_STARTS, layers, numbers, starts, written
 from jaxstyle.cli.system import versions
-from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
+from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, PARTITIONS, REPRESENTATIONS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import POOLINGS, Network, with_layers
 from jaxstyle.stylize import DEFAULTS
@@ -21,7 +21,7 @@ from jaxstyle.weights import NAMES
 
 _LAYERS = f"NAME or NAME=WEIGHT, ..., or one of {', '.join(PARTITIONS)}"
 _OWN = "default, the network's usual ones"
-_MATTERS, _STYLES, _SEARCH, _NETWORK = "What matters", "Style pictures", "Optimisation", "Network"
+_MATTERS, STYLES, _SEARCH, _NETWORK = "What matters", "Style pictures", "Optimisation", "Network"
 
 
 def _option(flag: str, panel: str | None, help_text: str, choices: Sequence[str] = (), **more: Any) -> Any:
@@ -86,11 +86,22 @@ class Options:
         _option("--normalisation", _MATTERS, "Losses relative to their targets, or as Gatys et al.", NORMALISATIONS),
     ] = DEFAULTS.normalisation
     style_blend: Annotated[
-        str, _option("--style-blend", _STYLES, "Share of each STYLE, such as 0.7,0.3.", show_default="equal shares")
+        str, _option("--style-blend", STYLES, "Share of each STYLE, such as 0.7,0.3.", show_default="equal shares")
     ] = ""
     style_scale: Annotated[
-        float, _option("--style-scale", _STYLES, "Size of STYLE relative to the result; above 1, strokes are larger.")
+        float, _option("--style-scale", STYLES, "Size of STYLE relative to the result; above 1, strokes are larger.")
     ] = DEFAULTS.style_scale
+    style_representation: Annotated[
+        str, _option("--style-representation", STYLES, "What of a picture is its style.", REPRESENTATIONS)
+    ] = DEFAULTS.style_representation
+    regions: Annotated[
+        int,
+        _option(
+            "--regions",
+            STYLES,
+            "Groups of parts that are alike in CONTENT and STYLE, found by deep features; each is painted as its like.",
+        ),
+    ] = DEFAULTS.regions
     init: Annotated[
         str,
         _option(
@@ -134,6 +145,8 @@ class Options:
             tv_weight=self.tv_weight,
             style_blend=numbers("--style-blend", self.style_blend),
             style_scale=self.style_scale,
+            style_representation=self.style_representation,
+            regions=self.regions,
             normalisation=self.normalisation,
             init=init,
             optimizer=self.optimizer,

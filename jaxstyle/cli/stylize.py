@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.cli.inputs import check_replaces_none, read_network, read_opaque, read_styles
+from jaxstyle.cli.inputs import check_replaces_none, read_masks, read_network, read_opaque, read_styles
 from jaxstyle.cli.run import Job, run
-from jaxstyle.cli.settings import Options, about, with_options
+from jaxstyle.cli.settings import STYLES, Options, about, with_options
 from jaxstyle.cli.system import device, device_name
 from jaxstyle.images import Picture, read_picture
 
@@ -28,6 +28,19 @@ def stylize_command(
         Path, typer.Option("-o", "--output", metavar="OUT", help="The result: .png, .jpg, .webp, .tiff or .bmp.")
     ],
     options: Options,
+    content_mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MASK",
+            rich_help_panel=STYLES,
+            help="A picture of flat colours, such as black and white: what has a colour in it is painted in the manner "
+            "of what has that colour in the style's mask.",
+        ),
+    ] = None,
+    style_mask: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="MASK", rich_help_panel=STYLES, help="The same for STYLE; once for each of several."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     save_every: Annotated[
         int | None,
@@ -46,7 +59,8 @@ def stylize_command(
     began = time.perf_counter()
     settings = options.settings()
     start, background = settings.start, settings.background
-    check_replaces_none(output, [content, *styles, *([start] if start else [])])
+    masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
+    check_replaces_none(output, [content, *styles, *([start] if start else []), *masks])
     found = device()
     network = read_network(settings.network, settings.weights, settings.pooling)
     settings = settings.of(network)
@@ -63,7 +77,9 @@ def stylize_command(
         output=output,
         overwrite=overwrite,
         save_every=save_every,
-        about=about(content, styles, settings, network, saved=saved, device=found),
+        about=about(content, styles, settings, network, saved=saved, device=found)
+        | {"masks": [mask.name for mask in masks]},
+        masks=read_masks(content_mask, style_mask or []),
     )
     if sys.stderr.isatty():
         height, width = job.content.rgb.shape[:2]

@@ -20,7 +20,7 @@ from jaxstyle.texture import as_stylisation
 
 @partial(
     with_options,
-    without=("content_weight", "content_layers", "background"),
+    without=("content_weight", "content_layers", "background", "regions"),
     defaults=Options(init="noise"),
 )
 def texture_command(
