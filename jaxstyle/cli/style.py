@@ -19,7 +19,7 @@ from jaxstyle.cli.inputs import (
 )
 from jaxstyle.cli.options import layers, numbers
 from jaxstyle.cli.system import device
-from jaxstyle.config import PARTITIONS, StyleConfig, Weighted
+from jaxstyle.config import PARTITIONS, REPRESENTATIONS, StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import printable
 from jaxstyle.networks import POOLINGS, Network, with_layers
@@ -46,6 +46,14 @@ def save(
     style_layers: Annotated[
         str, typer.Option(help=f"Layers to keep: NAME, ..., or one of {', '.join(PARTITIONS)}.")
     ] = "default",
+    style_representation: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(REPRESENTATIONS),
+            help="What of PICTURE is its style.",
+            autocompletion=lambda: list(REPRESENTATIONS),
+        ),
+    ] = DEFAULTS.style_representation,
     style_blend: Annotated[
         str, typer.Option(help="Share of each PICTURE, such as 0.7,0.3.", show_default="equal shares")
     ] = "",
@@ -78,6 +86,7 @@ def save(
         size=size,
         style_scale=style_scale,
         style_layers=_layers(style_layers),
+        style_representation=style_representation,
         style_blend=numbers("--style-blend", style_blend),
     )
     check_replaces_none(output, pictures)
@@ -135,6 +144,7 @@ def _description(style: Style, about: dict[str, Any]) -> dict[str, str]:
         "shares": ", ".join(map(str, about.get("style_blend") or [])) or "equal",
         "sizes": f"{', '.join(map(str, style.sizes))} px",
         "layers": ", ".join(style.layers) or "none",
+        "measured": style.representation,
         "network": f"{style.architecture}, {style.pooling} pooling",
         "weights": f"{known.get(style.digest, 'not embedded ones')}; SHA-256 {style.digest}",
     }
