@@ -6,6 +6,7 @@ measures as much of the picture as they say; a mean is then `sum w ... / sum w`,
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -33,10 +34,11 @@ def measure(representation: str, features: Features, positions: Positions = None
     function = REPRESENTATIONS[representation]
     if positions is None:
         return function(features)
-    positions = {layer: positions[layer] for layer in features}
-    if any(weights.ndim == 3 for weights in positions.values()):
-        return jax.vmap(function, (None, 0))(features, positions)
-    return function(features, positions)
+    own = {layer: positions[layer] for layer in features}
+    if any(weights.ndim == 3 for weights in own.values()):
+        # Not over the features too: a dictionary that has passed through a transformation is in alphabetical order.
+        return jax.vmap(partial(function, features))(own)
+    return function(features, own)
 
 
 def gram(features: Features, positions: Positions = None) -> Measured:
