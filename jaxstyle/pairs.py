@@ -93,7 +93,7 @@ def aim(network: Network, pair: Pair, size: int, frame: Frame, shared: Shared) -
         content.shape,
         frame,
         layers,
-        make=lambda: content_targets(network, padded(content, frame), layers, extent=extent),
+        make=lambda: content_targets(network.direct(), padded(content, frame), layers, extent=extent),
     )
     shapes = content.shape, (frame.height, frame.width)
     regions = regions_at(network, masks.content, config.style_names, *shapes) if masks else None

@@ -1,6 +1,7 @@
 """One picture in the style of another: the main path, from arrays to an array, coarse to fine."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,10 +10,11 @@ import jax
 import numpy as np
 
 from jaxstyle import solver
+from jaxstyle.ahead import ahead
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError, PictureError
 from jaxstyle.networks import Network, with_layers
-from jaxstyle.objective import Terms, content_targets, make_objective
+from jaxstyle.objective import Objective, Terms, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, check_scale, enlarge, schedule, style_sizes
 from jaxstyle.regions import Masks, as_masks, find_masks, regions_at, with_missing
 from jaxstyle.starts import starting_picture
@@ -32,7 +34,7 @@ class Progress:
 
     Attributes:
         size: the present longest side; `level` counts these from 0, and there are `levels`.
-        step: steps taken at this size, of `steps`; at 0 the size's programs have yet to be compiled.
+        step: steps taken at this size, of `steps`; at 0 the size's program may have yet to be compiled.
         terms: the loss and its parts at the last step, or None at step 0.
         picture: `[h, w, 3]` in [0, 1], as it stands.
         history: the terms of every step so far, as in `Stylized`.
@@ -119,24 +121,60 @@ def stylize(
     levels, progress = schedule(config, *content.shape[:2]), None
     if resume:  # with a copy, because the solver takes its state
         progress = replace(resume, state=jax.tree.map(lambda part: jax.device_put(np.array(part)), resume.state))
-    for level, (size, _) in list(enumerate(levels))[resume.level if resume else 0 :]:
-        target = at_scale(content, size)
-        statistics = statistics_at(network, config, styles, size, masks)
-        regions = regions_at(network, masks.content, config.style_names, target.shape) if masks else None
-        if progress is None:
-            mask = masks.content if masks else None
-            picture = starting_picture(
-                config.init, target, statistics, style=styles[0], picture=start, seed=seed, mask=mask
-            )
-            progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer))
-        elif progress.level < level:
-            picture = enlarge(progress.picture, at_scale(content, progress.size), target)
-            progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
-        contents = content_targets(network, target, config.content_names)
-        objective = make_objective(config, contents, statistics, regions=regions)
-        progress = optimise(progress, partial(solver.run, network, objective, optimizer=config.optimizer), look)
+    first = resume.level if resume else 0
+    makers = [partial(_aim, network, config, content, styles, masks, size) for size, _ in levels[first:]]
+    with ahead(makers, partial(_compile, network, config)) as sizes:
+        for level, (made, compiled) in enumerate(sizes, first):
+            aim = made.result()
+            if progress is None:
+                mask = masks.content if masks else None
+                picture = starting_picture(
+                    config.init, aim.content, aim.statistics, style=styles[0], picture=start, seed=seed, mask=mask
+                )
+                progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer))
+            elif progress.level < level:
+                picture = enlarge(progress.picture, at_scale(content, progress.size), aim.content)
+                progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
+            progress = optimise(progress, partial(_steps, compiled, network, aim.objective, config), look)
     assert progress is not None
     return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What is wanted at one size: the content there, the style's statistics, and the objective of both."""
+
+    content: np.ndarray
+    statistics: StyleStatistics
+    objective: Objective
+
+
+def _aim(
+    network: Network,
+    config: StyleConfig,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray | Style],
+    masks: Masks | None,
+    size: int,
+) -> Aim:
+    target = at_scale(content, size)
+    statistics = statistics_at(network, config, styles, size, masks)
+    regions = regions_at(network, masks.content, config.style_names, target.shape) if masks else None
+    contents = content_targets(network.direct(), target, config.content_names)
+    return Aim(target, statistics, make_objective(config, contents, statistics, regions=regions))
+
+
+def _compile(network: Network, config: StyleConfig, aim: Aim) -> None:
+    """Have the steps of a size compiled, by taking none."""
+    state = solver.init(aim.content, optimizer=config.optimizer)
+    solver.run(network, aim.objective, state, 0, optimizer=config.optimizer)
+
+
+def _steps(
+    compiled: Future[None], network: Network, objective: Objective, config: StyleConfig, state: solver.State, count: int
+) -> tuple[solver.State, Terms]:
+    compiled.result()
+    return solver.run(network, objective, state, count, optimizer=config.optimizer)
 
 
 def begin(levels: Sequence[tuple[int, int]], level: int, state: solver.State, history: Terms | None = None) -> Progress:
@@ -257,7 +295,7 @@ def statistics_at(
             return style.at(longest)
         picture = at_scale(style, longest)
         regions = None if mask is None else regions_at(network, with_missing(mask), layers, picture.shape)
-        return measure(network, picture, layers, config.style_representation, regions)
+        return measure(network.direct(), picture, layers, config.style_representation, regions)
 
     own = masks.styles if masks else (None,) * len(styles)
     return blend(list(map(at_size, styles, own)), config.style_blend)

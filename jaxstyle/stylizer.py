@@ -86,7 +86,7 @@ class Stylizer:
         for level, (_, steps) in enumerate(self.levels):
             if level:
                 picture = enlarge(picture, targets[level - 1], targets[level], _resize)
-            contents = content_targets(network, targets[level], self.config.content_names)
+            contents = content_targets(network.direct(), targets[level], self.config.content_names)
             objective = make_objective(self.config, contents, statistics[level])
             picture = descend(network, objective, picture, steps, optimizer=self.config.optimizer).clip(0, 1)
         return picture
@@ -100,7 +100,8 @@ class Stylizer:
         picture = _picture("style", picture)
         check_scale("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
         sizes, layers, what = style_sizes(self.config), self.config.style_names, self.config.style_representation
-        statistics = [measure(self.network, _at_scale(picture, size), layers, what) for size in sizes]
+        network = self.network.direct()
+        statistics = [measure(network, _at_scale(picture, size), layers, what) for size in sizes]
         return make_style(self.network, sizes, statistics, what)
 
     def _start(self, target: jax.Array, statistics: StyleStatistics, start: ArrayLike | None, key: Any) -> jax.Array:

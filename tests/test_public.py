@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Data flows down this list, so a module may import only itself and what stands above it.
 ORDER = (
     ("errors",),
-    ("files",),
+    ("ahead", "files"),
     ("config", "conv", "images"),
     ("networks",),
     ("weights", "statistics", "pyramid"),

@@ -1,5 +1,6 @@
 """The main path end to end at small sizes: what comes out, what it says on the way, and how it ends."""
 
+import threading
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,11 +13,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from quick import QUICK, compilations, run
 
-from jaxstyle import DivergedError, Network, Progress, StyleConfig, Stylized, stylize
+from jaxstyle import DivergedError, Network, Progress, StyleConfig, Stylized, solver, stylize
 from jaxstyle.images import MIN_SIDE, fit
 from jaxstyle.networks import with_layers
-from jaxstyle.objective import Terms
+from jaxstyle.objective import Objective, Terms
 from jaxstyle.pyramid import schedule
+from jaxstyle.solver import State
 
 WHOLE = StyleConfig(size=64, steps=6)
 
@@ -171,3 +173,25 @@ class TestDivergence:
         message = str(caught.value)
         assert message.isprintable() and "64 px" in message and "lower the weights" in message
         assert np.isfinite(looks[-1].picture).all()
+
+
+def test_larger_sizes_are_compiled_while_smaller_ones_are_optimised(
+    network: Network, photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes no further at its smallest size before the program of the next one has been called."""
+    larger, calls, take_steps = threading.Event(), [], solver.run
+
+    def spy(network: Network, objective: Objective, state: State, steps: int, *, optimizer: str) -> tuple[State, Terms]:
+        width = state.trial.shape[1]
+        result = take_steps(network, objective, state, steps, optimizer=optimizer)
+        calls.append((width, steps))
+        if width == 256:
+            larger.set()
+        return result
+
+    def watch(progress: Progress) -> None:
+        assert progress.level or larger.wait(60), "the next size was not compiled"
+
+    monkeypatch.setattr(solver, "run", spy)
+    run(network, photo[:48], painting, config=replace(QUICK, size=256, steps=2), callback=watch)
+    assert sorted(calls) == [(128, 0), (128, 3), (256, 0), (256, 2)]

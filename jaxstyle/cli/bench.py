@@ -71,8 +71,8 @@ def time_steps(
     """The median seconds of a step for `lanes` pictures of this shape, and what it works on and with."""
     random = np.random.default_rng(0)
     content, style, picture = random.random((3, height, width, 3), np.float32)
-    contents = content_targets(network, content, config.content_names)
-    objective = make_objective(config, contents, measure(network, style, config.style_names))
+    contents = content_targets(network.direct(), content, config.content_names)
+    objective = make_objective(config, contents, measure(network.direct(), style, config.style_names))
     program = Lanes(lanes)
     many, state = program.stack([objective]), program.init([picture], optimizer=config.optimizer)
 
