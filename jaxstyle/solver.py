@@ -2,7 +2,7 @@
 
 A step evaluates the loss and its gradient where the last one left off, and moves on along optax's direction, no pixel
 farther than the trust radius. L-BFGS runs without a line search, which costs one evaluation a step where a search
-costs two or more, and now and then overshoots; a step that ends in a loss far above the last one, or in no number at
+costs two or more, and now and then overshoots; a step that ends in a loss above the last one, or in no number at
 all, is therefore taken back: the next one starts again from the last good picture, with a fresh memory and a smaller
 radius. Everything is a select on arrays, so that steps can be vmapped.
 """
@@ -25,7 +25,8 @@ _LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
 _RADIUS = 40 / 255  # the farthest that a pixel moves in one step
 _SHRINK, _GROW = 0.25, 1.1  # of the step that was taken back; of the radius, after one that was not
 _TINY = 1e-30  # keeps a step of nothing from being 0 / 0
-_OVERSHOOT = 1.5  # a loss more than this times the last one is taken back
+# A loss more than this times the last one is taken back. At 1.5, losses that hang on shallow layers climbed step by step.
+_OVERSHOOT = 1.05
 
 # Gradients of losses near 1 with respect to single pixels are tiny, and optax begins L-BFGS with a step no longer than
 # the gradient. The direction does not depend on this factor otherwise.

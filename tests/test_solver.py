@@ -97,7 +97,7 @@ class TestKnownMinima:
 class TestLbfgs:
     def test_is_the_textbooks(self) -> None:
         """Nocedal and Wright, algorithm 7.4, in float64; a first step of length 1, and no pixel beyond the radius."""
-        objective, start = bowl(), random(1)
+        objective, start = bowl(), random(2)
         centre, curvature = (np.asarray(x, float) for x in (objective.centre, objective.curvature))
         step = jax.jit(partial(solver.step, optimizer="lbfgs"))
         state = solver.init(start, optimizer="lbfgs")
@@ -113,6 +113,17 @@ class TestLbfgs:
             direction = -two_loops(gradient, pairs)
             x = x + direction * min(1, float(state.radius) / np.abs(direction).max())
         assert np.sum(curvature * (x - centre) ** 2) < 1e-2 * np.sum(curvature * (start - centre) ** 2)
+
+
+    def test_no_step_is_kept_that_climbs(self) -> None:
+        step, state = jax.jit(partial(solver.step, optimizer="lbfgs")), solver.init(random(1), optimizer="lbfgs")
+        tried, kept = [], []
+        for _ in range(40):
+            state, terms = step(None, Rosenbrock(), state)
+            tried.append(float(terms.total))
+            kept.append(float(state.loss))
+        assert max(after / before for before, after in pairwise(tried)) > 1.2, "nothing was to be taken back"
+        assert max(after / before for before, after in pairwise(kept)) <= 1.05
 
 
 def two_loops(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
