@@ -109,6 +109,7 @@ def test_show(tmp_path):
         "shares": "1.0, 3.0",
         "sizes": "128 px",
         "layers": "relu1_1, relu2_1",
+        "measured": "gram",
         "network": "vgg19, avg pooling",
         "weights": f"vgg19; SHA-256 {EMBEDDED['vgg19']}",
     }

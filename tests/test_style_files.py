@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pictures import examples, failing
 from quick import QUICK, random_picture, run
 
-from jaxstyle import ConfigError, Network, Style, StyleError, load_style, measure_style, save_style
+from jaxstyle import ConfigError, Network, Style, StyleConfig, StyleError, load_style, measure_style, save_style
 from jaxstyle.style_files import check_writable, read_style_file
 from jaxstyle.styles import StyleStatistics
 from jaxstyle.weights import path_of
@@ -73,6 +73,30 @@ class TestRoundTrip:
         for one, other in zip(jax.tree.leaves(loaded), jax.tree.leaves(style), strict=True):
             assert isinstance(one, jax.Array) and one.dtype == np.float32 and one.shape == other.shape
             assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
+
+    @pytest.mark.parametrize("representation", ["moments", "shifted", "activation-shift", "neighbours"])
+    def test_of_other_representations_is_exact(self, tmp_path, network, painting, representation):
+        config = StyleConfig(
+            size=64,
+            content_layers=(),
+            style_layers=(("conv1_1", 1.0), ("relu1_1", 1.0)),
+            style_representation=representation,
+        )
+        style = measure_style(painting, network=first_layer(network), config=config)
+        save_style(tmp_path / "a.safetensors", style)
+        loaded = load_style(tmp_path / "a.safetensors")
+        assert loaded.representation == representation
+        assert jax.tree.structure(loaded) == jax.tree.structure(style)
+        assert jax.tree.all(jax.tree.map(np.array_equal, loaded, style))
+
+    def test_files_from_before_there_were_others_are_of_gram_matrices(self, tmp_path):
+        style = make_style()
+        save_style(tmp_path / "a.safetensors", style)
+        content = (tmp_path / "a.safetensors").read_bytes()
+        told = b', \\"representation\\": \\"gram\\"'
+        assert told in content
+        (tmp_path / "old.safetensors").write_bytes(content.replace(told, b" " * len(told)))
+        assert jax.tree.structure(load_style(tmp_path / "old.safetensors")) == jax.tree.structure(style)
 
     def test_what_it_is_made_of_travels_along(self, tmp_path):
         about = {"pictures": ["a.jpg", "ä\u001b.png"], "shares": [0.5, 1]}
@@ -283,7 +307,8 @@ class TestUse:
     def test_blend_has_the_layers_that_all_have(self, network, photo, painting):
         measured = measure_style(painting, network=first_layer(network), config=QUICK)
         more = replace(
-            measured, statistics=tuple(replace(p, measured=p.measured | {"conv1_1": p.colour}) for p in measured.statistics)
+            measured,
+            statistics=tuple(replace(p, measured=p.measured | {"conv1_1": p.colour}) for p in measured.statistics),
         )
         expected = run(network, photo, [painting, painting]).image
         for styles in ([more, painting], [painting, more], [more, measured]):
@@ -296,6 +321,12 @@ class TestUse:
             (replace(style, architecture="vgg16"), QUICK, r"\(architecture vgg16; this one has vgg19\)"),
             (replace(style, digest="beef"), QUICK, r"\(weights with the SHA-256 beef; this one has a50e"),
             (style, replace(QUICK, style_layers=(("conv1_1", 1.0),)), "was not measured in conv1_1, only in relu1_1"),
+            (style, replace(QUICK, style_representation="moments"), "measured as 'gram', and style_representation is"),
+            (
+                replace(style, representation="neighbours"),
+                replace(QUICK, style_layers=(("conv1_1", 1.0),), style_representation="neighbours"),
+                "measured between the neighbours of relu1_1; expected these style layers and no others",
+            ),
             (style, replace(QUICK, size=120), "measured at 64 px and is needed at 120 px"),
             (style, replace(QUICK, style_scale=0.5), "measured at 64 px and is needed at 32 px"),
             (style, replace(QUICK, init=(("style", 1.0),)), "of a measured style there is no picture"),
