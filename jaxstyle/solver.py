@@ -25,7 +25,7 @@ _LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
 _RADIUS = 40 / 255  # the farthest that a pixel moves in one step
 _SHRINK, _GROW = 0.25, 1.1  # of the step that was taken back; of the radius, after one that was not
 _TINY = 1e-30  # keeps a step of nothing from being 0 / 0
-# A loss more than this times the last one is taken back. At 1.5, losses that hang on shallow layers climbed step by step.
+# A loss more than this times the last one is taken back. At 1.5, losses of shallow layers climbed step by step.
 _OVERSHOOT = 1.05
 
 # Gradients of losses near 1 with respect to single pixels are tiny, and optax begins L-BFGS with a step no longer than

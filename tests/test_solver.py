@@ -114,7 +114,6 @@ class TestLbfgs:
             x = x + direction * min(1, float(state.radius) / np.abs(direction).max())
         assert np.sum(curvature * (x - centre) ** 2) < 1e-2 * np.sum(curvature * (start - centre) ** 2)
 
-
     def test_no_step_is_kept_that_climbs(self) -> None:
         step, state = jax.jit(partial(solver.step, optimizer="lbfgs")), solver.init(random(1), optimizer="lbfgs")
         tried, kept = [], []

