@@ -36,7 +36,7 @@ CHAPTERS = {
     "one_entry": 128,
     "synthetic": 160,
     "representations": 160,
-    "implementations": 256,
+    "implementations": 192,
 }
 T = TypeVar("T")
 

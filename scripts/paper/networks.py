@@ -29,19 +29,19 @@ The two pretrained networks agree with each other. The sky becomes brush strokes
 edges, and VGG-16's marks are somewhat bolder. No setting was changed for it: relative losses carry over.
 
 With random weights the colours are the painting's, and the photograph keeps all of its drawing, but there is no stroke
-and no shard. What these networks find alike is colour, contrast and fine grain. Their textures say the same: blue and
-yellow in patches of about the right size, or in grain, without a single swirl. That random networks make textures at
-all is known; at these sizes and settings they make plain ones. AlexNet's first layer looks at every fourth pixel, and
-its grain has that grid in it.
+and no shard. What these networks find alike is colour, contrast and grain. Their textures say the same: with random
+VGGs blue and yellow in soft patches of about the right size, without a single swirl. AlexNet and GoogLeNet, whose first
+layers look at every fourth and every second pixel, leave much of the noise as it was. That random networks make
+textures is known; in a few steps, with these layers, they make plain ones.
 
 Every result as VGG-19 sees it, whatever made it: |F - P| / |P| at relu4_2, the mean of |G - A| / |A| over relu1_1, ...,
 relu5_1, and the distance of the colours. For comparison, the photograph itself and the painting itself.
 
 {numbers}
 
-Random networks leave the style about twice as far away as the pretrained ones do, as VGG-19 sees it, although the
-solver came farther by their own layers, as the next table shows. A small loss of a network that has learned nothing
-says little. All networks match the colours, because the colour term is a part of the loss that no network has to see.
+Random networks leave the style two to three times as far away as the pretrained ones do, as VGG-19 sees it, although
+each ends with the smaller loss by its own layers, as the next table shows. A small loss of a network that has learned
+nothing says little. All networks match the colours, because that term of the loss does not go through the network.
 VGG-16 comes out farther from the content than VGG-19, which judges here by its own layers.
 
 The loss of each network by its own layers, before the first step and after the last: how far the solver came.

@@ -48,12 +48,12 @@ jaxstyle grid CONTENT STYLE -o seeds.png --rows "init=noise;pink;content,noise" 
 
 {curves}
 
-Each start leaves its mark. From the content the boat, the hills and the cat's face are where they were. From white noise
-the same steps end with a fine grain that the smoothness term has not removed, and the sky is not told from the water.
-Pink noise begins with a higher loss than white noise and ends with a lower one: its large patches turn into suns and
-waves, which white noise has to grow. From the style the loss is lowest at first, and stays low, but the painting's own
-suns and shore remain where they were: the solver only bends them a little towards the photograph. That is a small loss
-and not a wanted picture. Blends lie in between; half content and half style keeps both drawings.
+Each start leaves its mark. From the content the mast, the shore and the cat's face are where they were. From white
+noise the same steps end with a fine grain that the smoothness term has not removed, and sky and water are hardly told
+apart. Pink noise begins with a higher loss than white noise and ends with a lower one: its large patches turn into suns
+and waves, which white noise has to grow. From the style the loss is lowest at first, and ends near that of the content
+start, but the painting's own suns and shore remain where they were, and of the photograph little is seen. That is a
+small loss and not a wanted picture. Blends lie in between; half content and half style keeps both drawings.
 
 ## More steps
 
