@@ -38,8 +38,7 @@ def device_bytes() -> int:
 def _lane_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
     """Of one picture."""
     channels, shape = ARCHITECTURES[network.architecture].channels, np.array([height, width])
-    deepest = max(map(network.layers.index, (*config.content_names, *config.style_names)))
-    below = network.layers[: deepest + 1]
+    below = network.up_to((*config.content_names, *config.style_names))
     activations = 4 * sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in below)
     picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
     state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)

@@ -52,9 +52,9 @@ def test_jax_alone_runs_it_with_the_stylizer_s_result(
     expected = jax.jit(lambda stylizer, *inputs: stylizer(*inputs))(stylizer, photo[:48, :64], load_style(saved))
     assert np.abs(np.load(result) - expected).max() < 1 / 255
     assert np.abs(expected - photo[:48, :64]).max() > 0.1
-    # The network's weights to the deepest layer are most of it.
+    # The network's weights, to the deepest layer and no farther, are most of it.
     weights = sum(np.prod(network.parameters[f"conv{name}"]["kernel"].shape) for name in ("1_1", "1_2", "2_1"))
-    assert 4 * weights < program.stat().st_size < 100e6
+    assert 4 * weights < program.stat().st_size < 4 * weights + 2e6
 
 
 def test_several_styles_are_built_in_blended(network: Network, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,15 +91,14 @@ def time_steps(
         "batch_size": lanes,
         "ready": ready,
         "step": statistics.median(seconds),
-        "operations": lanes * operations(network, {*config.content_names, *config.style_names}, height, width),
+        "operations": lanes * operations(network, (*config.content_names, *config.style_names), height, width),
         "bytes": bytes_needed(network, config, height, width, lanes=lanes),
     }
 
 
-def operations(network: Network, layers: set[str], height: int, width: int) -> int:
+def operations(network: Network, layers: Sequence[str], height: int, width: int) -> int:
     """Multiplications and additions of direct convolutions for one loss and its gradient in the picture."""
-    deepest = max(map(network.layers.index, layers))
-    below = [layer for layer in network.layers[: deepest + 1] if layer in network.parameters]
+    below = [layer for layer in network.up_to(layers) if layer in network.parameters]
     shape = np.array([height, width])
     positions = {layer: int(network.extent_at(layer, shape).prod()) for layer in below}
     return sum(4 * network.parameters[layer]["kernel"].size * positions[layer] for layer in below)

@@ -69,7 +69,7 @@ def export(stylizer: Stylizer, style: Style | None, *, seed: int, platforms: Seq
     """The stylizer as an exported function of plain arrays.
 
     Args:
-        stylizer: what to export; its network's weights become part of it.
+        stylizer: what to export; its network's weights, down to the deepest layer in use, become part of it.
         style: to build in. Without one, the function takes a second argument, `{name: tensor}` as it lies in the file
             of a style that was saved for the same size, scale and layers.
         seed: of the noise.
@@ -78,12 +78,16 @@ def export(stylizer: Stylizer, style: Style | None, *, seed: int, platforms: Seq
     Returns:
         content `[height, width, 3]` in [0, 1] to the result; or content and tensors to the result.
     """
+    network, config = stylizer.network, stylizer.config
+    used = [name for name in network.up_to((*config.content_names, *config.style_names)) if name in network.parameters]
+    parameters = {name: network.parameters[name] for name in used}
+    stylizer = replace(stylizer, network=replace(network, parameters=parameters))
     content = jax.ShapeDtypeStruct((stylizer.height, stylizer.width, 3), jnp.float32)
     key = jax.random.key(seed)
     if style:
         paint = jax.jit(lambda content: stylizer(content, style, key=key))
         return jax.export.export(paint, platforms=platforms)(content)
-    square = jax.ShapeDtypeStruct((stylizer.config.size, stylizer.config.size, 3), jnp.float32)
+    square = jax.ShapeDtypeStruct((config.size, config.size, 3), jnp.float32)
     shapes = jax.eval_shape(stylizer.measure, square)
     paint = jax.jit(lambda content, tensors: stylizer(content, with_tensors(shapes, tensors), key=key))
     return jax.export.export(paint, platforms=platforms)(content, tensors_of(shapes))

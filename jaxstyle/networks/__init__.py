@@ -119,6 +119,10 @@ class Network:
         """The names of all layers in the order of computation."""
         return ARCHITECTURES[self.architecture].layers
 
+    def up_to(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """The layers down to the deepest of these, which are computed for them."""
+        return self.layers[: 1 + max(map(self.layers.index, layers))]
+
     def features(
         self, pictures: jax.Array, layers: Sequence[str], *, extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
