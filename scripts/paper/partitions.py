@@ -50,7 +50,14 @@ jaxstyle stylize CONTENT STYLE -o out.png --style-layers falling --content-layer
 
 {grid}
 
-WORDS grid
+Down the sheet the marks grow with the depth of the style layers. relu1_1 and relu2_1 bring colours and grain, and leave
+the photograph its drawing. relu3_1 adds short strokes. relu4_1 and relu5_1 bring circles and suns, but pale, with
+coloured fringes, because nothing shallow holds the colours of fine detail. The usual five have both.
+
+Across the sheet, a shallow content layer keeps lines: with relu2_2 the mast and the hills stay sharp and the sky smooth
+wherever the style allows it. relu4_2 keeps things and lets strokes replace lines: the sky becomes suns and bands of
+paint. relu5_2 holds so little that flecks remain; that the boat is still there is the work of the starting point, which
+is the photograph.
 
 All of these are judged by the usual layers: |F - P| / |P| at relu4_2, then the mean of |G - A| / |A| over the five.
 
@@ -62,7 +69,15 @@ All of these are judged by the usual layers: |F - P| / |P| at relu4_2, then the 
 
 {preset_numbers}
 
-WORDS presets
+Swapping the parts, style from deep layers and content from shallow ones, gives another kind of picture: a sharp
+photograph under circles that are drawn over it like a film, with too little of the painting's colour. By both distances
+it is worse than the usual partition. The opposite, shallow style and deep content, is a calm recolouring with a short
+grain. "all", with equal weights, comes near the default's style and is farther from the content.
+
+Weights that double from layer to layer leave nearly all of the weight to the last few: in style falling with content
+rising the style is little more than relu1_1 and relu1_2, and at this size the sky breaks into patches. The second paper
+uses that rule with Gram matrices that it changes in other ways too, and with other scales of the two losses; here it is
+no improvement by itself.
 """
 
 
