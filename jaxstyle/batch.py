@@ -15,16 +15,17 @@ from functools import partial
 import jax
 import numpy as np
 
+from jaxstyle.aims import Aim, as_styles
 from jaxstyle.buckets import Group, plan
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError
 from jaxstyle.lanes import Lanes
 from jaxstyle.memory import lanes_that_fit
 from jaxstyle.networks import Network, with_layers
-from jaxstyle.pairs import Aim, Pair, Shared, aim, check_pair, first_picture, padded
+from jaxstyle.pairs import Pair, Shared, aim, check_pair, first_picture, padded
 from jaxstyle.pyramid import at_scale, enlarge, schedule, shape_at
 from jaxstyle.styles import Style
-from jaxstyle.stylize import DEFAULTS, Progress, Stylized, as_styles, begin, diverged, is_lost, optimise, prepared
+from jaxstyle.stylize import DEFAULTS, Progress, Stylized, begin, diverged, is_lost, optimise, prepared
 from jaxstyle.weights import load_network
 
 _MOST = 64  # pairs on a device at once

@@ -7,15 +7,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from jaxstyle.aims import Aim, check_content, check_style, masks_of, statistics_at
 from jaxstyle.buckets import Frame
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.objective import Objective, content_targets, make_objective
+from jaxstyle.objective import content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture
-from jaxstyle.regions import Masks, regions_at
+from jaxstyle.regions import regions_at
 from jaxstyle.starts import starting_picture
-from jaxstyle.styles import Style, StyleStatistics
-from jaxstyle.stylize import DEFAULTS, check_content, check_style, masks_of, statistics_at
+from jaxstyle.styles import Style
+from jaxstyle.stylize import DEFAULTS
 
 Result = TypeVar("Result")
 
@@ -63,16 +64,6 @@ class Shared:
         return made
 
 
-@dataclass(frozen=True, eq=False)
-class Aim:
-    """What a pair has at one size: its content, the style's statistics, the objective, and the masks of regions."""
-
-    content: np.ndarray
-    statistics: StyleStatistics
-    objective: Objective
-    masks: Masks | None
-
-
 def aim(network: Network, pair: Pair, size: int, frame: Frame, shared: Shared) -> Aim:
     """What is wanted of a pair at a size, where it is computed in a frame."""
     config, content = pair.config, at_scale(pair.content, size)
@@ -95,9 +86,9 @@ def aim(network: Network, pair: Pair, size: int, frame: Frame, shared: Shared) -
         layers,
         make=lambda: content_targets(network.direct(), padded(content, frame), layers, extent=extent),
     )
-    shapes = content.shape, (frame.height, frame.width)
-    regions = regions_at(network, masks.content, config.style_names, *shapes) if masks else None
-    return Aim(content, statistics, make_objective(config, contents, statistics, extent=extent, regions=regions), masks)
+    mask, shapes = masks.content if masks else None, (content.shape, (frame.height, frame.width))
+    regions = None if mask is None else regions_at(network, mask, config.style_names, *shapes)
+    return Aim(content, mask, statistics, make_objective(config, contents, statistics, extent=extent, regions=regions))
 
 
 def first_picture(pair: Pair, at: Aim) -> np.ndarray:
@@ -109,7 +100,7 @@ def first_picture(pair: Pair, at: Aim) -> np.ndarray:
         style=pair.styles[0],
         picture=pair.start,
         seed=pair.seed,
-        mask=at.masks.content if at.masks else None,
+        mask=at.mask,
     )
 
 

@@ -98,7 +98,7 @@ def find_masks(network: Network, content: np.ndarray, styles: Sequence[np.ndarra
     k-means; a position belongs to each as the softmax of its cosines with their centres says. The same pictures give
     the same masks.
     """
-    layers = ARCHITECTURES[network.architecture].content_layers
+    network, layers = network.direct(), ARCHITECTURES[network.architecture].content_layers
     pictures = [jnp.asarray(at_scale(picture, _SIZE)) for picture in (content, *styles)]
     found = [_directions(_features(network.direct(), picture, layers)[layers[0]]) for picture in pictures]
     centres = _k_means(np.concatenate([each.reshape(-1, each.shape[-1]) for each in found]), count)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxstyle.aims import check_style, check_whole
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.networks import Network, with_layers
@@ -20,7 +21,7 @@ from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at, style_siz
 from jaxstyle.solver import descend
 from jaxstyle.starts import match_colours, mix, pink_noise
 from jaxstyle.styles import Style, StyleStatistics, blend, make_style, measure
-from jaxstyle.stylize import DEFAULTS, check_style, check_whole
+from jaxstyle.stylize import DEFAULTS
 
 
 @flax.struct.dataclass

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxstyle.aims import check_whole
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import PictureError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import Network
 from jaxstyle.styles import Style
-from jaxstyle.stylize import DEFAULTS, Progress, Stylized, check_whole, stylize
+from jaxstyle.stylize import DEFAULTS, Progress, Stylized, stylize
 
 
 def texture(

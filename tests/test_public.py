@@ -24,7 +24,7 @@ ORDER = (
     ("representations", "regions"),
     ("styles",),
     ("objective", "starts", "style_files"),
-    ("solver",),
+    ("solver", "aims"),
     ("stylize",),
     ("memory", "buckets", "lanes", "texture"),
     ("pairs", "stylizer"),

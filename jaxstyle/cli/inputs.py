@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxstyle import weights
+from jaxstyle.aims import check_style
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_image, read_picture
@@ -15,7 +16,6 @@ from jaxstyle.networks import Network
 from jaxstyle.regions import Masks, masks_of_colours
 from jaxstyle.style_files import SUFFIX, read_style_file
 from jaxstyle.styles import Style
-from jaxstyle.stylize import check_style
 
 DEFAULT_NETWORK = "vgg19"
 NETWORKS = f"{', '.join(weights.NAMES)}, or {weights.RANDOM}ARCHITECTURE for random weights"
