@@ -36,6 +36,13 @@ def loopback_only() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def programs_of_a_module() -> Iterator[None]:
+    """Those of all tests together would take gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
