@@ -26,7 +26,7 @@ ORDER = (
     ("objective", "starts", "style_files"),
     ("solver", "aims"),
     ("stylize",),
-    ("memory", "buckets", "lanes", "texture"),
+    ("memory", "buckets", "lanes", "texture", "laboratory"),
     ("pairs", "stylizer"),
     ("batch",),
     ("cli.options", "cli.progress", "cli.sheet", "cli.system"),
@@ -39,7 +39,8 @@ ORDER = (
     ("cli.job.progress",),
     ("cli.job.run",),
     ("cli.job.job",),
-    ("cli.batch", "cli.bench", "cli.export", "cli.grid", "cli.style", "cli.stylize", "cli.texture", "cli.weights"),
+    ("cli.batch", "cli.bench", "cli.export", "cli.gram", "cli.grid"),
+    ("cli.style", "cli.stylize", "cli.texture", "cli.weights"),
     ("cli.app",),
     ("__main__",),
 )

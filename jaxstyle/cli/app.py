@@ -12,6 +12,7 @@ from jaxstyle.cli import system
 from jaxstyle.cli.batch import batch_command
 from jaxstyle.cli.bench import bench_command
 from jaxstyle.cli.export import export_command
+from jaxstyle.cli.gram import gram_app
 from jaxstyle.cli.grid import grid_command
 from jaxstyle.cli.run import left_running
 from jaxstyle.cli.style import style_app
@@ -28,6 +29,7 @@ app.command("texture")(texture_command)
 app.command("grid")(grid_command)
 app.command("bench")(bench_command)
 app.command("export")(export_command)
+app.add_typer(gram_app)
 app.add_typer(style_app)
 app.add_typer(weights_app)
 

@@ -9,6 +9,8 @@ _DECADES = 4  # that a heat map and a curve show below the largest value
 # From black over violet, red and yellow to white, evenly spaced.
 _HEAT = np.array([[0, 0, 0], [0.25, 0.05, 0.45], [0.7, 0.15, 0.35], [0.98, 0.55, 0.1], [1, 1, 0.8]])
 
+_DARK = np.array([0.2, 0.25, 0.45], np.float32)
+
 
 @dataclass(frozen=True)
 class GramNumbers:
@@ -77,7 +79,7 @@ def curve(values: np.ndarray, height: int, width: int) -> np.ndarray:
     """Values from left to right as a dark area on white, `[height, width, 3]`: logarithms, over four decades."""
     columns = np.interp(np.linspace(0, len(values) - 1, width), range(len(values)), _logarithms(values))
     filled = np.arange(height)[::-1, None] < columns[None] * height
-    return np.where(filled[..., None], np.float32([0.2, 0.25, 0.45]), np.float32(1))
+    return np.where(filled[..., None], _DARK, np.float32(1))
 
 
 def intensities(gram: np.ndarray, bins: int = 40) -> np.ndarray:

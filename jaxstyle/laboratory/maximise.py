@@ -63,16 +63,22 @@ def maximise(
     Raises:
         ConfigError: for a layer or channel that the network does not have, or a size or number that cannot be meant.
     """
-    check_layers(network.architecture, (layer,))
-    channels = ARCHITECTURES[network.architecture].channels[layer]
-    if outside := [entry for entry in entries if not all(0 <= channel < channels for channel in entry)]:
-        listed = " ".join(f"{i},{j}" for i, j in outside)
-        raise ConfigError(f"{layer} has no entry {listed}; expected two channels from 0 to {channels - 1}")
+    check_entries(network, layer, entries)
     if size < MIN_SIDE:
         raise ConfigError(f"size is {size}; expected at least {MIN_SIDE} pixels")
-    if steps < 1 or not entries:
-        raise ConfigError(f"there are {steps} steps and {len(entries)} entries; expected at least one of each")
+    if steps < 1:
+        raise ConfigError(f"steps is {steps}; expected a whole number from 1 up")
     return _maximise(network, jnp.array(entries), jax.random.key(seed), layer=layer, size=size, steps=steps)
+
+
+def check_entries(network: Network, layer: str, entries: Sequence[tuple[int, int]]) -> None:
+    """Raise ConfigError unless the network has this layer, and the layer's Gram matrix all of these entries."""
+    check_layers(network.architecture, (layer,))
+    channels = ARCHITECTURES[network.architecture].channels[layer]
+    outside = [f"{i},{j}" for i, j in entries if not (0 <= i < channels and 0 <= j < channels)]
+    if outside or not entries:
+        found = f"no entry {' '.join(outside)}" if outside else "entries, of which none is given"
+        raise ConfigError(f"{layer} has {found}; expected two channels from 0 to {channels - 1}")
 
 
 @partial(jax.jit, static_argnames="layer")
