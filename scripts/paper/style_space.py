@@ -37,7 +37,11 @@ jaxstyle stylize PHOTOGRAPH OTHER_PHOTOGRAPH -o out.png --content-weight 0.3
 
 {transfers}
 
-WORDS transfers
+The light of dusk moves to the harbour and to the cat: deep blue, warm along the horizon and down the cat's nose. But
+pieces of the lattice towers come along, as strands in the sky and on the forehead, because Gram matrices know what
+there is and not where. In daylight the launch site is sepia under a bright sky, with its lamps still lit. The cup made
+of gravel is the best of them: the stones arrange themselves along rim and saucer. Of the espresso the cat takes the
+red-brown, and some gloss. Of the bricks it takes their joints, which run along its nose and curl up in the eyes.
 
 ## Textures
 
@@ -51,7 +55,10 @@ jaxstyle texture STYLE -o texture.png --size 512
 
 {texture_numbers}
 
-WORDS textures
+Gravel comes out as gravel. The swirls have their suns, though not their lake; the embers their bands, without the shore;
+the facets are shards. The bricks are joints without courses: what is regular over a distance is lost, which is the
+subject of [chapter 7](representations.md). The launch site keeps pieces of tower over a line of lamps. At this size
+there are no smaller ones on the way, and what is left of the white noise is seen as a fine hatching.
 
 ## Between two styles, and beyond
 
@@ -67,7 +74,10 @@ jaxstyle grid CONTENT STYLE OTHER_STYLE -o blends.png --columns "style-blend=2,-
 
 {blend_numbers}
 
-WORDS blends
+Between the two styles the passage is smooth: blue gives way to red, suns to bands, and half of each is a picture with
+both. Beyond them, what the two have in common goes first. Twice the swirls less the embers has no orange left, its
+yellow is pale, its darks are gone, and the suns are blue; the embers less the swirls are red alone, with little
+contrast. The loss stays three to four times as high there as between, because no picture has such statistics.
 
 ## A style minus the style of the photograph
 
@@ -79,7 +89,9 @@ jaxstyle stylize CONTENT STYLE CONTENT -o out.png --style-blend 1.5,-0.5
 
 {minus}
 
-WORDS minus
+The photograph has a bright sky over a dark shore. With m = 0.25 little changes. From 0.5 the brightness is taken from
+the sky: it turns blue like the painting's night, and the yellow goes down to the houses, where it is first seen in
+flecks and single pixels. A target that no picture can meet is met in such ways; half is too much here.
 
 ## Content weight by style weight
 
