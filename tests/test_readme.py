@@ -52,4 +52,4 @@ def test_options_are_those_of_the_command():
 def test_options_for_many_pairs_are_those_that_are_not_for_one():
     own = options_of("batch") - options_of("stylize")
     assert own <= options_told("Many pairs") <= options_of("batch")
-    assert options_of("stylize") - options_of("batch") == {"--save-every"}
+    assert options_of("stylize") - options_of("batch") == {"--save-every", "--content-mask", "--style-mask"}
