@@ -158,8 +158,9 @@ class TestTransformations:
         assert np.abs(found[1] - found[0]).mean() > 0.05
         np.testing.assert_allclose(middle.at(40).mean, blend([style.at(40), other.at(40)]).mean, rtol=1e-6)
 
-    def test_noise_is_that_of_the_key(self, first: Network, contents: np.ndarray, style: Style) -> None:
-        stylizer = make_stylizer(first, replace(FAST, init=(("noise", 1.0),)), height=36, width=48)
+    @pytest.mark.parametrize("noise", ["noise", "pink"])
+    def test_noise_is_that_of_the_key(self, first: Network, contents: np.ndarray, style: Style, noise: str) -> None:
+        stylizer = make_stylizer(first, replace(FAST, init=((noise, 1.0),)), height=36, width=48)
         run = jax.jit(jax.vmap(lambda stylizer, key: stylizer(contents[0], style, key=key), (None, 0)))
         same, again, other = run(stylizer, jax.vmap(jax.random.key)(jnp.array([0, 0, 1])))
         np.testing.assert_array_equal(same, again)
@@ -264,7 +265,7 @@ class TestRefusals:
         blended = replace(stylizer, config=replace(FAST, style_blend=(0.3, 0.7)))
         assert "style_blend has 2 weights" in self.refusal(ConfigError, blended, contents[0], style)
 
-    @pytest.mark.parametrize(("start", "option"), [("noise", "key="), ("picture", "start=")])
+    @pytest.mark.parametrize(("start", "option"), [("noise", "key="), ("pink", "key="), ("picture", "start=")])
     def test_starts_that_are_missing(
         self, stylizer: Stylizer, style: Style, contents: np.ndarray, start: str, option: str
     ) -> None:

@@ -82,8 +82,8 @@ This chapter alone needs PyTorch, and is left out without it:
 The loss is jaxstyle's reading of that objective for all three, on their pictures as they stand, in units of the loss of
 the photograph. The seconds are those of each one's fastest turn, as ratios, because absolute ones say little on another
 machine. Others at work on the same cores make PyTorch's threads wait for each other and flatter jaxstyle: measure on an
-idle machine, or on one core (`taskset -c 0 scripts/reproduce_paper --only implementations`). The memory is the most that
-a process of its own held in {chunk} steps, imports and, for jaxstyle, compilation included.
+idle machine, or on one core (`taskset -c 0 scripts/reproduce_paper --only implementations`). The memory is the most
+that a process of its own held in {chunk} steps, imports and, for jaxstyle, compilation included.
 
 From the same start the three find nearly the same picture, down to single suns: what the paper's comparison of
 implementations would show too, if they minimise the same thing. PyTorch's L-BFGS begins with a tiny step and jaxstyle's
