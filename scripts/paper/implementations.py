@@ -80,10 +80,9 @@ This chapter alone needs PyTorch, and is left out without it:
 {numbers}
 
 The loss is jaxstyle's reading of that objective for all three, on their pictures as they stand, in units of the loss of
-the photograph. The seconds are those of each one's fastest turn, as ratios, because absolute ones say little on another
-machine. Others at work on the same cores make PyTorch's threads wait for each other and flatter jaxstyle: measure on an
-idle machine, or on one core (`taskset -c 0 scripts/reproduce_paper --only implementations`). The memory is the most
-that a process of its own held in {chunk} steps, imports and, for jaxstyle, compilation included.
+the photograph. The seconds are the processor's, of all cores together, in each one's fastest turn, and given as ratios:
+absolute ones say little on another machine, and those of a clock little on a busy one. The memory is the most that a
+process of its own held in {chunk} steps, imports and, for jaxstyle, compilation included.
 
 From the same start the three find nearly the same picture, down to single suns: what the paper's comparison of
 implementations would show too, if they minimise the same thing. PyTorch's L-BFGS begins with a tiny step and jaxstyle's
@@ -95,7 +94,7 @@ layers and a colour term, gives the colours of chapter 1 instead.
 
 @dataclass(frozen=True)
 class Way:
-    """How an implementation went: the seconds of each turn, and the picture before the first and after each."""
+    """How an implementation went: the processor's seconds in each turn, and the picture before the first and after each."""
 
     seconds: list[float]
     pictures: list[np.ndarray]
@@ -117,7 +116,7 @@ def make(lab: Lab) -> str:
                 along = np.arange(len(values)) * (CHUNK if times is None else times[name] / pace["PyTorch"])
                 panel.semilogy(along, values, marker=".", label=name)
             panel.grid(which="both", alpha=0.3)
-            panel.set_xlabel("step" if times is None else f"time, in turns of {CHUNK} steps of PyTorch")
+            panel.set_xlabel("step" if times is None else f"CPU time, in turns of {CHUNK} steps of PyTorch")
         figure.axes[0].set_ylabel("loss, of the photograph's")
         figure.axes[0].legend()
 
@@ -135,7 +134,7 @@ def make(lab: Lab) -> str:
                 "implementation",
                 f"loss after {STEPS // 3} steps",
                 f"after {STEPS}",
-                "seconds, of PyTorch's",
+                "CPU seconds, of PyTorch's",
                 "GB",
             ],
             [
@@ -210,9 +209,9 @@ def follow(content: np.ndarray, style: np.ndarray) -> dict[str, Way]:
     ways = {name: Way([], [next(own)]) for name, own in steps.items()}
     for _ in range(STEPS // CHUNK):
         for name, own in steps.items():
-            began = time.perf_counter()
+            began = time.process_time()
             ways[name].pictures.append(next(own))
-            ways[name].seconds.append(time.perf_counter() - began)
+            ways[name].seconds.append(time.process_time() - began)
     return ways
 
 
