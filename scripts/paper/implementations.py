@@ -94,7 +94,7 @@ layers and a colour term, gives the colours of chapter 1 instead.
 
 @dataclass(frozen=True)
 class Way:
-    """How an implementation went: the processor's seconds in each turn, and the picture before the first and after each."""
+    """How one went: the processor's seconds in each turn, and the picture before the first and after each."""
 
     seconds: list[float]
     pictures: list[np.ndarray]
