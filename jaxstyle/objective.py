@@ -230,7 +230,7 @@ def make_objective(
         style_layers=_arrays(_shares(config.weights_of("style_layers"))),
         weights=_arrays(weights),
         extent=None if extent is None else jnp.asarray(extent, jnp.int32),
-        regions=regions,
+        regions=jax.tree.map(jnp.asarray, regions),
         normalisation=config.normalisation,
         representation=config.style_representation,
     )

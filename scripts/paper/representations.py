@@ -220,8 +220,10 @@ def _texture(lab: Lab, name: str, source: np.ndarray, representation: str) -> np
 
 
 def _local(lab: Lab, style: str, way: str) -> np.ndarray:
-    if way != "masks":
-        return lab.stylized(CONTENT, style, regions=2 if way == "found" else 1).image
+    if way == "whole":
+        return lab.stylized(CONTENT, style, style_representation="gram").image  # as in the first section
+    if way == "found":
+        return lab.stylized(CONTENT, style, regions=2).image
     content_mask, style_mask = (_sky(lab, name) for name in (CONTENT, style))
 
     def run() -> np.ndarray:
