@@ -1,6 +1,6 @@
 """A picture of a style and of nothing else: texture synthesis (Gatys, Ecker and Bethge, arXiv 1505.07376).
 
-It is `stylize` from noise, with a plain canvas in the place of the content, and no layer to compare with it.
+It is `stylize` from pink noise, with a plain canvas in the place of the content, and no layer to compare with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def texture(
         style: one picture `[h, w, 3]` in [0, 1] or measured `Style`, or several, which are blended.
         height, width: of the result in pixels; the longer one takes the place of `config.size`.
         network: the recognition network; the embedded VGG-19 if there is none.
-        config: as for `stylize`. What it says of the content means nothing, and starts from noise instead.
+        config: as for `stylize`. What it says of the content means nothing, and it starts from pink noise instead.
         seed: of the noise: every seed gives another texture.
         callback: as that of `stylize`.
 
@@ -57,6 +57,7 @@ def as_stylisation(height: int, width: int, config: StyleConfig) -> tuple[np.nda
     check_whole(config)
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
-    init = tuple(("noise" if start == "content" else start, share) for start, share in config.init)
+    # White noise takes far more steps to lose its grain.
+    init = tuple(("pink" if start == "content" else start, share) for start, share in config.init)
     canvas = np.full((height, width, 3), 0.5, np.float32)
     return canvas, replace(config, size=max(height, width), content_layers=(), init=init)

@@ -22,7 +22,7 @@ def test_is_what_the_function_makes(tmp_path, network):
     expected = texture(style, height=64, width=80, network=network, config=CONFIG, seed=3)
     assert np.abs(read_image(out) - expected.image).max() <= 0.5 / 255 + 1e-6
     assert told["content"] is None and told["styles"] == ["swirls.jpg"] and (told["width"], told["height"]) == (80, 64)
-    assert told["settings"]["content_layers"] == [] and told["settings"]["init"] == [["noise", 1.0]]
+    assert told["settings"]["content_layers"] == [] and told["settings"]["init"] == [["pink", 1.0]]
     assert told["losses"]["style"]["last"] == pytest.approx(float(expected.history.style[-1]), rel=1e-5)
 
 
@@ -76,4 +76,4 @@ def test_the_picture_of_the_style_is_not_replaced(tmp_path):
 
 def test_help_tells_its_own_defaults():
     ended = run("texture", "--help")
-    assert ended.code == 0 and "default: noise" in ended.out and "content-layers" not in ended.out
+    assert ended.code == 0 and "default: pink" in ended.out and "content-layers" not in ended.out

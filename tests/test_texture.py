@@ -60,8 +60,8 @@ def test_goes_from_coarse_to_fine_and_tells_on_the_way(network: Network, paintin
 
 
 def test_starts_from_other_noise_if_asked(network: Network, painting: np.ndarray, result: Stylized) -> None:
-    pink = make(network, painting, config=replace(CONFIG, init=(("pink", 1.0),)))
-    assert np.abs(pink.image - result.image).mean() > 0.02
+    white = make(network, painting, config=replace(CONFIG, init=(("noise", 1.0),)))
+    assert np.abs(white.image - result.image).mean() > 0.02
 
 
 @pytest.mark.parametrize("shape", [(15, 64), (64, 0)])

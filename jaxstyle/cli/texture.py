@@ -21,7 +21,7 @@ from jaxstyle.texture import as_stylisation
 @partial(
     with_options,
     without=("content_weight", "content_layers", "background", "regions"),
-    defaults=Options(init="noise"),
+    defaults=Options(init="pink"),
 )
 def texture_command(
     styles: Annotated[
