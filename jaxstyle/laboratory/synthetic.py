@@ -14,7 +14,7 @@ import numpy as np
 from jaxstyle.errors import ConfigError
 from jaxstyle.styles import Style
 
-_ROUNDS = 30  # of alternating projections
+_ROUNDS = 15  # of alternating projections
 Sampler = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 

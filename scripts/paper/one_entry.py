@@ -1,0 +1,172 @@
+"""One Gram entry: pictures in which a single entry of a Gram matrix is as large as can be."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxstyle
+from jaxstyle.cli.sheet import captioned
+from jaxstyle.laboratory.maximise import entry_values, maximise
+from jaxstyle.stylize import prepared
+from paper import ROOT, Lab
+
+PHOTOGRAPHS = ("harbour", "coffee", "cat")
+LAYERS = {"relu2_1": 128, "relu3_1": 256, "relu4_1": 512}  # with their channels
+PAIRS, STEPS, PIXEL_STEPS = 4, 100, 80
+KINDS = ("i,i", "i,j", "j,j")
+
+
+def make(lab: Lab) -> str:
+    network = prepared(jaxstyle.load_network())
+    found = {layer: lab.cached(layer, partial(_maximised, lab, network, layer)) for layer in LAYERS}
+    pixels = lab.cached("pixels", partial(_from_pixels, lab, network, "relu3_1", found["relu3_1"]["entries"][1::3]))
+    sheets = "\n\n".join(f"### {layer}\n\n{_sheet(lab, layer, found[layer])}" for layer in LAYERS)
+    ratios = [_ratios(layer, found[layer]) for layer in LAYERS]
+    header = ["layer", "smallest", "second smallest", "median", "largest", "wanted", "as many reach it"]
+    three = found["relu3_1"]
+    compared = lab.sheet(
+        "pixels",
+        [list(three["pictures"][1::3]), list(pixels["pictures"])],
+        rows=["waves", "pixels"],
+        columns=[_named(entry) for entry in three["entries"][1::3]],
+    )
+    compared_rows = [
+        [f"relu3_1 {_named(entry)}", float(ratio), float(other)]
+        for entry, ratio, other in zip(three["entries"][1::3], three["ratios"][1::3], pixels["ratios"], strict=True)
+    ]
+    return f"""# One entry of a Gram matrix
+
+The paper maximises a single entry of one of the matrices G_l and finds interesting results. It says no more than
+that in its abstract, so the objective and what keeps the result a picture are ours.
+
+## What was done
+
+The entry (i, j) of layer l is the mean over positions of F_i F_j: how strongly two channels answer in the same
+places. From one and the same noise, {STEPS} steps of Adam make it grow, in pictures of {lab.size} by {lab.size}
+pixels:
+
+    maximise over z:    mean over x of s(c_i(x)) s(c_j(x)),    picture = sigmoid(colours * inverse FFT(z / frequency))
+
+- z are waves, each divided by its frequency, in three decorrelated colours (lightness and two differences). That is
+  the parametrisation of Olah, Mordvintsev and Schubert, "Feature Visualization" (Distill, 2017). Nothing else keeps
+  the result a picture: there is no total variation and no penalty.
+- c are the values before the rectifier and s is a softplus, not the rectifier itself, because a channel that the
+  noise does not activate anywhere would have no gradient. All values below are of the true entry.
+- Every step rolls the picture by a random way, so that borders and the grid of the pooling are of no use. The
+  pictures repeat without a seam.
+
+The values are those of the finished pictures in 8 bits, as saved. They are compared with the largest value of the
+same entry over the three photographs in `examples/content`, at {256} pixels. The channels were drawn at random, once.
+
+## What is seen
+
+For each pair of channels the diagonal entries of both and, between them, the entry of the pair.
+
+{sheets}
+
+TEXT_SEEN
+
+## How large entries become
+
+Times the largest value over the three photographs:
+
+{lab.table(header, ratios)}
+
+{lab.plot("growth", lambda figure: _growth(figure, found))}
+
+TEXT_GROWTH
+
+## Without the waves
+
+The same entries, from uniform noise, by {PIXEL_STEPS} steps of Adam on the pixels themselves, clipped to [0, 1]:
+
+{compared}
+
+{lab.table(["entry", "waves", "pixels"], compared_rows)}
+
+TEXT_PIXELS
+
+## With your own network, layers and channels
+
+    jaxstyle gram maximize --layer relu3_1 --entry {_named(three["entries"][1])} -o entry.png
+    jaxstyle gram maximize examples/content/*.jpg --layer relu4_1 --entry 12,40 --entry 12,12 --entry 40,40 -o sheet.png
+
+Pictures that are given are what the entry is compared with. `jaxstyle gram maximize --help` tells of `--size`,
+`--steps`, `--seed`, `--network` and `--json`. In Python: `jaxstyle.laboratory.maximise.maximise`.
+"""
+
+
+def _maximised(lab: Lab, network: jaxstyle.Network, layer: str) -> dict[str, Any]:
+    pairs = np.random.default_rng(1602).choice(LAYERS[layer], (PAIRS, 2), replace=False)
+    entries = [entry for i, j in pairs.tolist() for entry in ((i, i), (i, j), (j, j))]
+    made = maximise(network, layer, entries, size=lab.size, steps=STEPS)
+    return _measured(network, layer, entries, np.asarray(made.pictures)) | {"history": np.asarray(made.history)}
+
+
+def _measured(
+    network: jaxstyle.Network, layer: str, entries: list[tuple[int, int]], pictures: np.ndarray
+) -> dict[str, Any]:
+    """Pictures in 8 bits with what they reach."""
+    levels = np.rint(pictures * 255) / np.float32(255)
+    measure = jax.jit(jaxstyle.style_targets, static_argnames="layers")
+    photographs = [jaxstyle.read_image(ROOT / f"examples/content/{name}.jpg", size=256) for name in PHOTOGRAPHS]
+    natural = np.max([measure(network.direct(), photo, layers=(layer,))[layer] for photo in photographs], 0)
+    largest = np.array([natural[entry] for entry in entries])
+    values = np.asarray(entry_values(network.direct(), levels, np.array(entries), layer=layer))
+    return {"entries": entries, "pictures": levels, "largest": largest, "ratios": values / largest}
+
+
+def _from_pixels(lab: Lab, network: jaxstyle.Network, layer: str, entries: list[tuple[int, int]]) -> dict[str, Any]:
+    adam = optax.adam(0.05)
+
+    @jax.jit
+    def step(network: jaxstyle.Network, pictures: jax.Array, memory: Any) -> tuple[jax.Array, Any]:
+        def loss(pictures: jax.Array) -> jax.Array:
+            features = network.features(pictures, (layer,))[layer]
+            values = [jnp.mean(features[n, ..., i] * features[n, ..., j]) for n, (i, j) in enumerate(entries)]
+            return -sum(map(jnp.log, values), jnp.zeros(()))
+
+        update, memory = adam.update(jax.grad(loss)(pictures), memory)
+        return jnp.clip(pictures + update, 0, 1), memory
+
+    start = np.random.default_rng(0).random((1, lab.size, lab.size, 3), np.float32)
+    pictures = jnp.repeat(start, len(entries), 0)
+    memory = adam.init(pictures)
+    for _ in range(PIXEL_STEPS):
+        pictures, memory = step(network, pictures, memory)
+    return _measured(network, layer, entries, np.asarray(pictures))
+
+
+def _sheet(lab: Lab, layer: str, found: dict[str, Any]) -> str:
+    """A column for each pair, each picture with its entry and ratio below."""
+    words = [f"{_named(entry)}: {ratio:.0f} x" for entry, ratio in zip(found["entries"], found["ratios"], strict=True)]
+    pictures = list(map(captioned, found["pictures"], words))
+    return lab.sheet(layer, [pictures[kind::3] for kind in range(3)], rows=KINDS)
+
+
+def _ratios(layer: str, found: dict[str, Any]) -> list[object]:
+    wanted = {"relu2_1": 15, "relu3_1": 60, "relu4_1": 150}[layer]
+    ratios = np.sort(found["ratios"])
+    reach = f"{int((ratios >= wanted).sum())} of {len(ratios)}"
+    return [layer, float(ratios[0]), float(ratios[1]), float(np.median(ratios)), float(ratios[-1]), wanted, reach]
+
+
+def _growth(figure: Any, found: dict[str, dict[str, Any]]) -> None:
+    axes = figure.subplots(1, len(found), sharey=True)
+    for place, (layer, each) in zip(axes, found.items(), strict=True):
+        for entry, history, largest in zip(each["entries"], each["history"], each["largest"], strict=True):
+            diagonal = entry[0] == entry[1]
+            place.semilogy(history / largest, color="tab:blue" if diagonal else "tab:orange", linewidth=1)
+        place.set(title=layer, xlabel="step", ylim=(1e-2, None))
+    axes[0].set_ylabel("times the photographs' largest")
+    axes[0].plot([], color="tab:blue", label="diagonal")
+    axes[0].plot([], color="tab:orange", label="off the diagonal")
+    axes[0].legend()
+
+
+def _named(entry: tuple[int, int]) -> str:
+    return f"{entry[0]},{entry[1]}"
