@@ -29,9 +29,9 @@ The two pretrained networks agree with each other. The sky becomes brush strokes
 edges, and VGG-16's marks are somewhat bolder. No setting was changed for it: relative losses carry over.
 
 With random weights the colours are the painting's, and the photograph keeps all of its drawing, but there is no stroke
-and no shard. What these networks find alike is colour, contrast and grain. Their textures say the same: with random
-VGGs blue and yellow in soft patches of about the right size, without a single swirl. AlexNet and GoogLeNet, whose first
-layers look at every fourth and every second pixel, leave much of the noise as it was. That random networks make
+and no shard. What these networks find alike is colour, contrast and grain. The textures, which all begin from the same
+pink noise, say it more clearly: both pretrained networks make suns, circles and lights on water of it; for a random
+one it is good as it is, once blue and yellow are in clouds of the right contrast and grain. That random networks make
 textures is known; in a few steps, with these layers, they make plain ones.
 
 Every result as VGG-19 sees it, whatever made it: |F - P| / |P| at relu4_2, the mean of |G - A| / |A| over relu1_1, ...,

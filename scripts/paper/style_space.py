@@ -45,7 +45,7 @@ red-brown, and some gloss. Of the bricks it takes their joints, which run along 
 
 ## Textures
 
-Without a content, from noise (Gatys et al., arXiv 1505.07376).
+Without a content, from pink noise (Gatys et al., arXiv 1505.07376).
 
 ```sh
 jaxstyle texture STYLE -o texture.png --size 512
@@ -55,10 +55,11 @@ jaxstyle texture STYLE -o texture.png --size 512
 
 {texture_numbers}
 
-Gravel comes out as gravel. The swirls have their suns and no lake; the embers have their bands and no shore;
-the facets are shards. The bricks are joints without courses: what is regular over a distance is lost, which is the
-subject of [chapter 7](representations.md). The launch site keeps pieces of tower over a line of lamps. At this size
-there are no smaller ones on the way, and what is left of the white noise is seen as a fine hatching.
+The swirls have their suns, circles and lights on water, the embers their bands, the facets their shards, each in a new
+order. Gravel comes out as gravel, but lighter and darker in places, where the noise was: Gram matrices do not tell how
+brightness is spread over a picture. The bricks are joints without courses: what is regular over a distance is lost,
+which is the subject of [chapter 7](representations.md). Of the launch site there are lamps below, and pieces of tower
+anywhere; a picture of few things is no texture.
 
 ## Between two styles, and beyond
 
