@@ -1,6 +1,7 @@
 """How much memory a stylisation takes, known before it runs, and how much there is."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -15,6 +16,8 @@ from jaxstyle.networks import ARCHITECTURES, Network
 # convolution needs meanwhile. Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512
 # pixels, alone and in batches of 4 and 8, with either optimizer, where it is within 15 %.
 _PEAK = 1.5
+# What else the style layers hold, relative to their activations, fitted likewise: for shifts, and for each more region.
+_SHIFTED, _REGION = 5, 1
 _SHARE = 0.8  # of a device's memory that is ours to fill
 
 
@@ -39,10 +42,15 @@ def _lane_bytes(network: Network, config: StyleConfig, height: int, width: int) 
     """Of one picture."""
     channels, shape = ARCHITECTURES[network.architecture].channels, np.array([height, width])
     below = network.up_to((*config.content_names, *config.style_names))
-    activations = 4 * sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in below)
+
+    def activations(layers: Sequence[str]) -> int:
+        return 4 * sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in layers)
+
+    shifted = config.style_representation == "shifted"
+    copies = _SHIFTED * config.regions if shifted else _REGION * (config.regions - 1)
     picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
     state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)
-    return round(_PEAK * activations + _bytes(state))
+    return round(_PEAK * activations(below) + copies * activations(config.style_names) + _bytes(state))
 
 
 def _bytes(tree: object) -> int:

@@ -25,7 +25,8 @@ def objective_of(
 ) -> Objective:
     """The objective of pictures as they are, with styles blended as the settings say."""
     contents, layers = (tuple(layer for layer, _ in layers) for layers in (config.content_layers, config.style_layers))
-    statistics = blend([measure(network, style, layers) for style in styles], config.style_blend)
+    measured = [measure(network, style, layers, config.style_representation) for style in styles]
+    statistics = blend(measured, config.style_blend)
     return make_objective(config, content_targets(network, content, contents, extent=extent), statistics, extent=extent)
 
 

@@ -20,9 +20,9 @@ def compiled_bytes(network: Network, config: StyleConfig, height: int, width: in
     return found.temp_size_in_bytes + found.output_size_in_bytes
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_prediction_is_near_the_compiler_s_account(network: Network, optimizer: str) -> None:
-    config = StyleConfig(**vars(CONFIG) | {"optimizer": optimizer})
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "adam"}, {"style_representation": "shifted"}])
+def test_prediction_is_near_the_compiler_s_account(network: Network, changes: dict[str, str]) -> None:
+    config = StyleConfig(**vars(CONFIG) | changes)
     predicted = bytes_needed(network, config, 120, 160) - bytes_needed(network, config, 16, 16)
     expected = compiled_bytes(network, config, 120, 160) - compiled_bytes(network, config, 16, 16)
     assert 0.75 * expected < predicted < 1.4 * expected
