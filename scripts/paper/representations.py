@@ -71,7 +71,7 @@ arrangement is the photograph's again.
 
 ## What keeps an arrangement
 
-Textures, from noise and without content, of a wall that was drawn for this page and of a pavement.
+Textures, from pink noise and without content, of a wall that was drawn for this page and of a pavement.
 
 ```sh
 jaxstyle texture WALL -o texture.png --style-representation shifted --steps {steps}
@@ -85,12 +85,11 @@ the root of the mean squared difference (0 for the same), and by their correlati
 
 {texture_numbers}
 
-Gram matrices make bricks of all sizes, turned into each other, in rows that begin and end anywhere; so do moments,
-shifted activations and neighbours. With `shifted` the rows run through the whole picture and are as many as the wall's;
-where a brick ends within its row is right less often. The pavement's rows run through as well, and where they narrow
-they narrow evenly. It is not as clean, though: there are coloured specks in the joints, and some bricks have a joint
-too many. The numbers say the same: the autocorrelation is nearer to the source's, and has its ups and downs where the
-source has them.
+Gram matrices make bricks of all sizes in rows that begin and end anywhere, with heaps of mortar between them; so do
+moments, shifted activations and neighbours. With `shifted` the rows run through the whole picture and are as many as
+the wall's; where a brick ends within its row is right less often. The pavement's rows run from top to bottom as well.
+It is not as clean, though: there are coloured specks in the joints, and some bricks have a joint too many. The numbers
+say the same: the autocorrelation is nearer to the source's, and has its ups and downs where the source has them.
 
 ## Sky like sky
 
