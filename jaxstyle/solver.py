@@ -26,7 +26,7 @@ _RADIUS = 40 / 255  # the farthest that a pixel moves in one step
 _SHRINK, _GROW = 0.25, 1.1  # of the step that was taken back; of the radius, after one that was not
 _TINY = 1e-30  # keeps a step of nothing from being 0 / 0
 # A loss more than this times the last one is taken back. At 1.5, losses of shallow layers climbed step by step.
-_OVERSHOOT = 1.05
+_OVERSHOOT = 1.1
 
 # Gradients of losses near 1 with respect to single pixels are tiny, and optax begins L-BFGS with a step no longer than
 # the gradient. The direction does not depend on this factor otherwise.

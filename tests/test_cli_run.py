@@ -12,7 +12,9 @@ import pytest
 from command import CONTENT, STYLE, pretend, run, succeed
 from PIL import Image
 
-from jaxstyle import cli, cli_run, cli_system, files
+from jaxstyle import files
+from jaxstyle.cli import system
+from jaxstyle.cli.run import left_running
 from jaxstyle.errors import DivergedError
 
 
@@ -25,7 +27,7 @@ def raising(error: BaseException):
 
 def stylized(tmp_path, *options, end=lambda: None):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli_run, "stylize", pretend(end))
+        patch.setattr("jaxstyle.cli.run.stylize", pretend(end))
         return run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 256, "--steps", 20, *options)
 
 
@@ -67,7 +69,7 @@ class TestInterruption:
             go_on.wait(30)
 
         def leave(code: int) -> None:
-            left.append(cli.left_running())
+            left.append(left_running())
             go_on.set()
             raise SystemExit(code)
 
@@ -103,7 +105,7 @@ class TestLostOptimisation:
         assert greys_of(out) == ((256, 196), [255])
 
     def test_leaves_nothing_before_the_first_step(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(cli_run, "stylize", lambda *_, **__: raising(DivergedError("the loss went away"))())
+        monkeypatch.setattr("jaxstyle.cli.run.stylize", lambda *_, **__: raising(DivergedError("the loss went away"))())
         ended = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
         assert (ended.code, list(tmp_path.iterdir())) == (5, [])
         assert "stopped before the first step; nothing was written" in ended.err
@@ -136,7 +138,7 @@ class TestMemory:
     ],
 )
 def test_device_names(found, name):
-    assert cli_system.device_name(found) == name
+    assert system.device_name(found) == name
 
 
 def test_record_has_no_numbers_that_json_does_not_know(tmp_path, monkeypatch):
@@ -147,7 +149,7 @@ def test_record_has_no_numbers_that_json_does_not_know(tmp_path, monkeypatch):
         result.history.total[-1] = np.inf
         return result
 
-    monkeypatch.setattr(cli_run, "stylize", stylize)
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", stylize)
     out = succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, "--json")
     record = json.loads(out, parse_constant=lambda constant: pytest.fail(f"the record has {constant}"))
     assert record["losses"]["total"] == {"first": 1.0, "last": None}

@@ -122,7 +122,7 @@ class TestLbfgs:
             tried.append(float(terms.total))
             kept.append(float(state.loss))
         assert max(after / before for before, after in pairwise(tried)) > 1.2, "nothing was to be taken back"
-        assert max(after / before for before, after in pairwise(kept)) <= 1.05
+        assert max(after / before for before, after in pairwise(kept)) <= 1.1
 
 
 def two_loops(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
