@@ -23,7 +23,7 @@ from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import ARCHITECTURES, Network, check_layers
 
-_LEARNING_RATE = 0.07  # of Adam, in units of a wave's amplitude at its frequency
+_LEARNING_RATE = 0.1  # of Adam, in units of a wave's amplitude at its frequency
 _CONTRAST, _NOISE = 2.0, 0.3  # deviation of the picture before the sigmoid, for waves near 1; of the first waves
 _SOFTNESS = 0.3  # s, in units of the root mean square
 _TOGETHER = 16  # pictures that are computed side by side
