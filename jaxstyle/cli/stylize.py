@@ -78,7 +78,7 @@ def stylize_command(
         overwrite=overwrite,
         save_every=save_every,
         about=about(content, styles, settings, network, saved=saved, device=found)
-        | {"masks": [mask.name for mask in masks]},
+        | ({"masks": [mask.name for mask in masks]} if masks else {}),
         masks=read_masks(content_mask, style_mask or []),
     )
     if sys.stderr.isatty():
