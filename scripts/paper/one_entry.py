@@ -70,13 +70,13 @@ them are ten entries drawn at random.
 {sheets}
 
 Every entry has a texture of its own, made of one motif that repeats. On relu2_1 these are strokes, scales and dots of
-one size and mostly one direction. On relu3_1 there are bricks (247,247), a mosaic of cells (233,233), parallel
-lines with beads (205,205) and spots on red bands (36,36). On relu4_1 motifs are larger and have parts: rings like eyes (469,469),
-rounded stones with a rim (373,373), ropes (207,207). No entry gives a thing that one could name with certainty.
+one size, mostly in one direction. On relu3_1 they have a shape: rounded stones with a rough skin (18,88), fans like
+palm leaves (5,38), cells (67,168), white spots on red bands (36,36). On relu4_1 they are larger and have parts. No entry
+gives a thing that one could name with certainty.
 
-Off the diagonal the picture has to please two channels in the same places, and it mixes both motifs: 247,36 has the
-bricks of 247 in the coloured bands of 36. Often one of the two is hardly seen, as in 59,412. Large fields of strong
-colour remain where the noise happened to have them: channels that look for edges do not care what colour lies between.
+Off the diagonal the picture has to please two channels in the same places, and it mixes both motifs: 188,36 has the
+spots of 36 and the flat stripes of 188. Often one of the two is hardly seen. Fields of strong colour remain where the
+noise happened to have them: channels that look for edges do not care what colour lies between.
 
 ## How large entries become
 
@@ -86,10 +86,10 @@ The ten random entries, times the largest value over the three photographs:
 
 {lab.plot("growth", lambda figure: _growth(figure, found))}
 
-These are not ten times but often a hundred times what photographs have, because no photograph is one motif at full
-contrast all over. Most of it happens in the first 25 steps. Ratios on relu4_1 go from below a hundred to thousands:
-where two channels never meet in photographs the entry they are compared with is next to nothing, so a large ratio says
-as much about the photographs as about the picture. Diagonal entries have the smaller ratios.
+Most of it happens in the first 25 steps. A photograph is never one motif at full contrast all over, hence the
+hundreds. Where two channels hardly ever meet in photographs, the entry that the picture is compared with is next to
+nothing, so that a large ratio says as much about the photographs as about the picture; it is infinite where they never
+meet, as for 123,80 of relu2_1. Entries on the diagonal have the smaller ratios.
 
 ## Without the waves
 
@@ -133,7 +133,12 @@ def _measured(
     natural = np.max([measure(network.direct(), photo, layers=(layer,))[layer] for photo in photographs], 0)
     largest = np.array([natural[entry] for entry in entries])
     values = np.asarray(entry_values(network.direct(), levels, np.array(entries), layer=layer))
-    return {"entries": entries, "pictures": levels, "largest": largest, "ratios": values / largest}
+    return {"entries": entries, "pictures": levels, "largest": largest, "ratios": _ratio(values, largest)}
+
+
+def _ratio(values: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Infinite where the photographs have nothing."""
+    return np.where(largest > 0, values / np.where(largest > 0, largest, 1), np.inf)
 
 
 def _from_pixels(lab: Lab, network: jaxstyle.Network, layer: str, entries: list[tuple[int, int]]) -> dict[str, Any]:
@@ -178,6 +183,8 @@ def _growth(figure: Any, found: dict[str, dict[str, Any]]) -> None:
     axes = figure.subplots(1, len(found), sharey=True)
     for place, (layer, each) in zip(axes, found.items(), strict=True):
         for entry, history, largest in zip(each["entries"], each["history"], each["largest"], strict=True):
+            if largest == 0:
+                continue
             diagonal = entry[0] == entry[1]
             place.semilogy(history / largest, color="tab:blue" if diagonal else "tab:orange", linewidth=1)
         place.set(title=layer, xlabel="step")
