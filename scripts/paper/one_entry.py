@@ -71,8 +71,9 @@ them are ten entries drawn at random.
 
 Every entry has a texture of its own, made of one motif that repeats. On relu2_1 these are strokes, scales and dots of
 one size, mostly in one direction. On relu3_1 they have a shape: rounded stones with a rough skin (18,88), fans like
-palm leaves (5,38), cells (67,168), white spots on red bands (36,36). On relu4_1 they are larger and have parts. No entry
-gives a thing that one could name with certainty.
+palm leaves (5,38), cells (67,168), white spots on red bands (36,36). On relu4_1 they are larger and have parts: curls
+(37,177), stones shaded in rows (490,374), flat fields full of dots (22,407), a woven grid (11,76). No entry gives a
+thing that one could name with certainty.
 
 Off the diagonal the picture has to please two channels in the same places, and it mixes both motifs: 188,36 has the
 spots of 36 and the flat stripes of 188. Often one of the two is hardly seen. Fields of strong colour remain where the
@@ -89,7 +90,7 @@ The ten random entries, times the largest value over the three photographs:
 Most of it happens in the first 25 steps. A photograph is never one motif at full contrast all over, hence the
 hundreds. Where two channels hardly ever meet in photographs, the entry that the picture is compared with is next to
 nothing, so that a large ratio says as much about the photographs as about the picture; it is infinite where they never
-meet, as for 123,80 of relu2_1. Entries on the diagonal have the smaller ratios.
+meet, as for 123,80 of relu2_1.
 
 ## Without the waves
 
@@ -100,9 +101,8 @@ The same entries, from uniform noise, by {PIXEL_STEPS} steps of Adam on the pixe
 {lab.table(["entry", "waves", "pixels"], compared_rows)}
 
 Without waves the entries become larger, as nothing is in their way. The motifs are the same, so they are the entry's
-and not the parametrisation's. But pixels that no motif took remain the noise of the start, edges are hard, and the
-colours are those of a screen at its limits. The waves give up part of the value for a calmer picture that also repeats
-without a seam.
+and not the parametrisation's. But they are smaller and more crowded, and their colours fewer and at the limits of the
+screen. The waves give up part of the value for a calmer picture that also repeats without a seam.
 
 ## With your own network, layers and channels
 
@@ -169,7 +169,7 @@ def _sheet(lab: Lab, layer: str, found: dict[str, Any]) -> str:
     pairs, random = pictures[: 3 * PAIRS], pictures[3 * PAIRS :]
     rows = [pairs[at : at + 3] for at in range(0, len(pairs), 3)]
     rows += [random[at : at + RANDOM // 2] for at in (0, RANDOM // 2)]
-    return lab.sheet(layer, rows, rows=["i,i  i,j  j,j"] * PAIRS + ["random"] * 2)
+    return lab.sheet(layer, rows, rows=["pair"] * PAIRS + ["random"] * 2)
 
 
 def _ratios(layer: str, found: dict[str, Any]) -> list[object]:
