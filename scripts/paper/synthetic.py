@@ -14,7 +14,7 @@ from paper import Lab
 
 PAINTING, OTHERS = "swirls", ("facets", "embers", "harbour", "coffee", "cat")
 STRENGTHS = (0.2, 1.0)
-STEPS, LONG = 60, 180
+STEPS, LONG = 60, 300
 SHOWN = "relu3_1"
 
 PAGE = """# Synthetic Gram matrices
