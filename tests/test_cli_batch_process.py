@@ -38,7 +38,7 @@ def wait_for(pattern: str, folder: Path, process: subprocess.Popen) -> None:
 def test_a_stopped_job_goes_on_from_its_checkpoint(tmp_path, stop):
     """Not from the start, as its record tells."""
     pairs, out = manifest(tmp_path, 1), tmp_path / "out"
-    steps = 800
+    steps = 400
     process = start(out, pairs, "--steps", steps, "--checkpoint-every", 0.2)
     wait_for(".jaxstyle/checkpoints/*/*[0-9]", out, process)
     began = time.monotonic()
