@@ -1,7 +1,8 @@
 """What is wanted of a result: pictures, masks and settings, checked, and at each size statistics and an objective."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -13,6 +14,12 @@ from jaxstyle.objective import Objective, content_targets, make_objective
 from jaxstyle.pyramid import at_scale, check_picture, check_scale, style_sizes
 from jaxstyle.regions import Masks, as_masks, find_masks, regions_at, with_missing
 from jaxstyle.styles import Style, StyleStatistics, blend, check_fits, measure
+
+Result = TypeVar("Result")
+
+
+def _anew(*_: object, make: Callable[[], Result]) -> Result:
+    return make()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +40,45 @@ def aim_at(
     styles: Sequence[np.ndarray | Style],
     masks: Masks | None,
     size: int,
+    *,
+    frame: tuple[int, int] | None = None,
+    remember: Callable[..., Any] = _anew,
 ) -> Aim:
-    """What is wanted of a result with this longest side, of checked pictures."""
-    target = at_scale(content, size)
-    statistics = statistics_at(network, config, styles, size, masks)
+    """What is wanted of a result with this longest side, of checked pictures.
+
+    Args:
+        network, config, content, styles, masks, size: of which result.
+        frame: the height and width that the content is padded to, if it is.
+        remember: called with pictures, with all else that something depends on, and with `make=`, which makes it.
+    """
+    target, layers = at_scale(content, size), config.content_names
+    statistics = remember(
+        (content, *styles) if masks else tuple(styles),
+        "style",
+        size,
+        *(config.style_scale, config.style_layers, config.style_blend, config.style_representation, config.regions),
+        make=lambda: statistics_at(network, config, styles, size, masks),
+    )
+    extent = None if frame is None else np.array(target.shape[:2])
+    contents = remember(
+        (content,),
+        "content",
+        target.shape,
+        frame,
+        layers,
+        make=lambda: content_targets(network.direct(), padded(target, frame), layers, extent=extent),
+    )
     mask = masks.content if masks else None
-    regions = None if mask is None else regions_at(network, mask, config.style_names, target.shape)
-    contents = content_targets(network.direct(), target, config.content_names)
-    return Aim(target, mask, statistics, make_objective(config, contents, statistics, regions=regions))
+    regions = None if mask is None else regions_at(network, mask, config.style_names, target.shape, frame)
+    return Aim(target, mask, statistics, make_objective(config, contents, statistics, extent=extent, regions=regions))
+
+
+def padded(picture: np.ndarray, frame: tuple[int, int] | None) -> np.ndarray:
+    """A picture in the upper left of a frame, if there is one."""
+    if frame is None:
+        return picture
+    around = [(0, whole - side) for whole, side in zip(frame, picture.shape[:2], strict=True)]
+    return np.pad(picture, (*around, (0, 0)))
 
 
 def statistics_at(

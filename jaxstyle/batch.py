@@ -15,14 +15,14 @@ from functools import partial
 import jax
 import numpy as np
 
-from jaxstyle.aims import Aim, as_styles
+from jaxstyle.aims import Aim, as_styles, padded
 from jaxstyle.buckets import Group, plan
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, DivergedError
 from jaxstyle.lanes import Lanes
 from jaxstyle.memory import lanes_that_fit
 from jaxstyle.networks import Network, with_layers
-from jaxstyle.pairs import Pair, Shared, aim, check_pair, first_picture, padded
+from jaxstyle.pairs import Pair, Shared, aim, check_pair, first_picture
 from jaxstyle.pyramid import at_scale, enlarge, schedule, shape_at
 from jaxstyle.styles import Style
 from jaxstyle.stylize import DEFAULTS, Progress, Stylized, begin, diverged, is_lost, optimise, prepared
@@ -184,7 +184,7 @@ def _optimise_group(
             aims = [aim(network, pair, size, frame, shared) for pair in pairs]
             if progress is None or progress.level < level:
                 pictures = _enlarged(progress, pairs, aims) if progress else list(map(first_picture, pairs, aims))
-                state = lanes.init([padded(picture, frame) for picture in pictures], optimizer=optimizer)
+                state = lanes.init([padded(picture, frame.padding) for picture in pictures], optimizer=optimizer)
                 progress = begin(levels, level, state, progress.history if progress else None)
             objectives = lanes.stack([each.objective for each in aims])
             advance = partial(lanes.run, everywhere, objectives, optimizer=optimizer)

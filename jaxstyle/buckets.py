@@ -29,6 +29,11 @@ class Frame:
     width: int
     is_padded: bool
 
+    @property
+    def padding(self) -> Shape | None:
+        """The height and width to pad pictures to; None if none is padded."""
+        return (self.height, self.width) if self.is_padded else None
+
 
 @dataclass(frozen=True)
 class Group:

@@ -57,7 +57,7 @@ class Prepared:
 
 
 # In the place of a transformed kernel: leave the convolution to the compiler. On CPU it is then slower to compute, but
-# takes a twentieth of the time to compile, which is more where it is computed once.
+# far quicker to compile, which counts for more where it is computed once.
 DIRECT = Prepared(forward=(), backward=())
 
 

@@ -3,17 +3,16 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from jaxstyle.aims import Aim, check_content, check_style, masks_of, statistics_at
+from jaxstyle.aims import Aim, aim_at, check_content, check_style, masks_of
 from jaxstyle.buckets import Frame
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.objective import content_targets, make_objective
-from jaxstyle.pyramid import at_scale, check_picture
-from jaxstyle.regions import regions_at
+from jaxstyle.pyramid import check_picture
 from jaxstyle.starts import starting_picture
 from jaxstyle.styles import Style
 from jaxstyle.stylize import DEFAULTS
@@ -66,29 +65,12 @@ class Shared:
 
 def aim(network: Network, pair: Pair, size: int, frame: Frame, shared: Shared) -> Aim:
     """What is wanted of a pair at a size, where it is computed in a frame."""
-    config, content = pair.config, at_scale(pair.content, size)
-    extent = np.array(content.shape[:2]) if frame.is_padded else None
-    both = pair.content, *pair.styles
-    masks = shared.of(both, "masks", config.regions, make=lambda: masks_of(network, config, pair.content, pair.styles))
-    statistics = shared.of(
-        both if masks else pair.styles,
-        "style",
-        size,
-        *(config.style_scale, config.style_layers, config.style_blend, config.style_representation, config.regions),
-        make=lambda: statistics_at(network, config, pair.styles, size, masks),
-    )
-    layers = config.content_names
-    contents = shared.of(
-        (pair.content,),
-        "content",
-        content.shape,
-        frame,
-        layers,
-        make=lambda: content_targets(network.direct(), padded(content, frame), layers, extent=extent),
-    )
-    mask, shapes = masks.content if masks else None, (content.shape, (frame.height, frame.width))
-    regions = None if mask is None else regions_at(network, mask, config.style_names, *shapes)
-    return Aim(content, mask, statistics, make_objective(config, contents, statistics, extent=extent, regions=regions))
+    config, content, styles = pair.config, pair.content, pair.styles
+    masks = None
+    if config.regions > 1:
+        make = partial(masks_of, network, config, content, styles)
+        masks = shared.of((content, *styles), "masks", config.regions, make=make)
+    return aim_at(network, config, content, styles, masks, size, frame=frame.padding, remember=shared.of)
 
 
 def first_picture(pair: Pair, at: Aim) -> np.ndarray:
@@ -102,9 +84,3 @@ def first_picture(pair: Pair, at: Aim) -> np.ndarray:
         seed=pair.seed,
         mask=at.mask,
     )
-
-
-def padded(picture: np.ndarray, frame: Frame) -> np.ndarray:
-    """A picture in the upper left of its frame."""
-    height, width, _ = picture.shape
-    return np.pad(picture, ((0, frame.height - height), (0, frame.width - width), (0, 0)))

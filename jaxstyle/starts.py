@@ -13,7 +13,7 @@ from jaxstyle.config import Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import resize
 from jaxstyle.regions import resample
-from jaxstyle.styles import Style, StyleStatistics
+from jaxstyle.styles import Style, StyleStatistics, colour_mean
 
 # Of white noise, uniform in [0, 1], and of pink noise too.
 _MEAN, _SPREAD = 1 / 2, 1 / 12**0.5
@@ -106,12 +106,10 @@ def match_colours(picture: Array, style: StyleStatistics, weights: Any = None) -
     colours = picture.reshape(-1, 3)
     if isinstance(picture, np.ndarray):
         colours = colours.astype(np.float64)  # NumPy adds up a column one by one
-    shares = None if weights is None else (weights / weights.sum()).reshape(-1, 1)
-    mean = colours.mean(0) if shares is None else (shares * colours).sum(0)
+    mean, _ = colour_mean(colours, weights)
     # Of centred colours, because a grey photograph's covariance is too small to be left over by a difference.
     centred = colours - mean[None]
-    squares = centred.T @ centred / centred.shape[0] if shares is None else centred.T @ (shares * centred)
-    covariance = _with_floor(squares)
+    covariance = _with_floor(colour_mean(centred, weights)[1])
     wanted: Any = style.mean
     map_: Any = _transport(covariance, _with_floor(style.second - style.mean[:, None] * style.mean[None]))
     if isinstance(picture, np.ndarray):

@@ -66,6 +66,11 @@ class Style:
         """The layers that were measured."""
         return tuple(self.statistics[0].measured)
 
+    @property
+    def has_grams(self) -> bool:
+        """Whether one Gram matrix was measured in each layer."""
+        return self.representation == "gram" and all(part.ndim == 2 for part in self.statistics[0].measured.values())
+
     def at(self, longest: float) -> StyleStatistics:
         """The statistics at the measured size that is nearest to this longest side in pixels.
 

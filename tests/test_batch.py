@@ -14,8 +14,8 @@ import pytest
 from quick import QUICK, random_picture, run
 
 from jaxstyle import ConfigError, Network, PictureError, Progress, Stylized, measure_style, stylize_batch
+from jaxstyle import aims as aims_module
 from jaxstyle import batch as batch_module
-from jaxstyle import pairs as pairs_module
 from jaxstyle.batch import stylize_group
 from jaxstyle.buckets import Frame, Group, plan
 from jaxstyle.images import resize
@@ -89,13 +89,13 @@ class TestOneAfterAnother:
     ) -> None:
         calls = {"statistics_at": 0, "content_targets": 0}
         for name in calls:
-            real = getattr(pairs_module, name)
+            real = getattr(aims_module, name)
 
             def counted(*args, name=name, real=real, **options):
                 calls[name] += 1
                 return real(*args, **options)
 
-            monkeypatch.setattr(pairs_module, name, counted)
+            monkeypatch.setattr(aims_module, name, counted)
         monkeypatch.setattr(batch_module, "workers", lambda *_: 1)
         stylize_batch([contents[0]] * 3 + [contents[1]], [painting] * 4, network=first, config=TWO_SIZES)
         assert calls == {"statistics_at": 2, "content_targets": 4}

@@ -13,17 +13,9 @@ import typer
 from rich.console import Console
 
 import jaxstyle
-from jaxstyle import weights
-from jaxstyle.cli.inputs import (
-    DEFAULT_NETWORK,
-    NETWORKS,
-    check_replaces_none,
-    is_saved,
-    network_record,
-    read_network,
-    read_opaque,
-)
-from jaxstyle.cli.run import in_background, sigterm_like_ctrl_c
+from jaxstyle.cli.inputs import check_replaces_none, is_saved, network_record, read_network, read_opaque
+from jaxstyle.cli.run import Overwrite, in_background, sigterm_like_ctrl_c
+from jaxstyle.cli.settings import NetworkName, Pooling, WeightsFile
 from jaxstyle.cli.sheet import titled
 from jaxstyle.cli.system import device, device_name, versions
 from jaxstyle.config import StyleConfig
@@ -32,7 +24,7 @@ from jaxstyle.images import check_writable, write_image
 from jaxstyle.laboratory.describe import by_energy, curve, describe, heat_map, intensities, spectrum
 from jaxstyle.laboratory.maximise import Maximised, check_entries, entry_values, maximise
 from jaxstyle.laboratory.synthetic import SAMPLERS, sample_style
-from jaxstyle.networks import ARCHITECTURES, POOLINGS, Network
+from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.style_files import check_writable as check_style_writable
 from jaxstyle.style_files import read_style_file, save_style
 from jaxstyle.styles import Style, style_targets
@@ -45,30 +37,7 @@ gram_app = typer.Typer(
 _NATURAL = 256  # pixels: longest side of the pictures that an entry is compared with
 _CELL, _ROW = 192, 6  # pixels: of a drawing; pictures in a row of a sheet
 
-_Network = Annotated[
-    str | None,
-    typer.Option(
-        "--network",
-        metavar="NAME",
-        help=f"{NETWORKS}.",
-        show_default=DEFAULT_NETWORK,
-        autocompletion=lambda: list(weights.NAMES),
-    ),
-]
-_Weights = Annotated[
-    Path | None, typer.Option("--weights", help="Your own network, made by `jaxstyle weights convert`.")
-]
-_Pooling = Annotated[
-    str,
-    typer.Option(
-        "--pooling",
-        metavar="|".join(POOLINGS),
-        help="Average pooling is smoother.",
-        autocompletion=lambda: list(POOLINGS),
-    ),
-]
 _Output = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The result, such as OUT.png.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 _measure = jax.jit(style_targets, static_argnames="layers")
 
@@ -89,10 +58,10 @@ def maximize_command(
     size: Annotated[int, typer.Option(help="Sides of each picture in pixels.")] = 128,
     steps: Annotated[int, typer.Option(help="Steps of Adam.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the noise to start from.", min=0)] = 0,
-    network: _Network = None,
-    weights_file: _Weights = None,
-    pooling: _Pooling = "max",
-    overwrite: _Overwrite = False,
+    network: NetworkName = None,
+    weights_file: WeightsFile = None,
+    pooling: Pooling = "max",
+    overwrite: Overwrite = False,
     as_json: _Json = False,
 ) -> None:
     """Make the picture in which one entry of a layer's Gram matrix is as large as can be."""
@@ -147,10 +116,10 @@ def show_command(
         list[str] | None, typer.Option(help="A layer; again for more.", show_default="style layers")
     ] = None,
     size: Annotated[int, typer.Option(help="Longest side of PICTURE in pixels.")] = _NATURAL,
-    network: _Network = None,
-    weights_file: _Weights = None,
-    pooling: _Pooling = "max",
-    overwrite: _Overwrite = False,
+    network: NetworkName = None,
+    weights_file: WeightsFile = None,
+    pooling: Pooling = "max",
+    overwrite: Overwrite = False,
     as_json: _Json = False,
 ) -> None:
     """Say and draw what a picture's Gram matrices are like."""
@@ -190,10 +159,10 @@ def sample_command(
     size: Annotated[int, typer.Option(help="Longest side of the results to come, if STYLE is a picture.")] = (
         DEFAULTS.size
     ),
-    network: _Network = None,
-    weights_file: _Weights = None,
-    pooling: _Pooling = "max",
-    overwrite: _Overwrite = False,
+    network: NetworkName = None,
+    weights_file: WeightsFile = None,
+    pooling: Pooling = "max",
+    overwrite: Overwrite = False,
 ) -> None:
     """Sample Gram matrices after those of STYLE, and save them as a style of its colours, for texture and stylize."""
     check_replaces_none(output, [style])
@@ -275,5 +244,5 @@ def _table(numbers: dict[str, dict[str, float]]) -> str:
 
 
 def _check_grams(style: Style, file: Path) -> None:
-    if style.representation != "gram" or any(part.ndim != 2 for part in style.statistics[0].measured.values()):
+    if not style.has_grams:
         raise ConfigError(f"{file} has other statistics than one Gram matrix a layer; save it as gram")

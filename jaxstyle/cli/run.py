@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,12 +10,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
 
 from jaxstyle.cli.progress import Levels, Look, progress_bar, seconds_by_size, seconds_left, snapshot_steps, steps_taken
+from jaxstyle.cli.system import device_name
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import Picture, check_writable, resize, write_image
@@ -26,6 +28,14 @@ from jaxstyle.styles import Style
 from jaxstyle.stylize import Progress, Stylized, stylize
 
 _THREAD = "stylize"
+# What commands that run one stylisation have in common.
+ResultFile = Annotated[
+    Path, typer.Option("-o", "--output", metavar="OUT", help="The result: .png, .jpg, .webp, .tiff or .bmp.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print a record of the run: settings, versions, device, losses, seconds.")
+]
 T = TypeVar("T")
 
 
@@ -128,6 +138,15 @@ def run(job: Job, began: float) -> dict[str, Any]:
             "total": ended - began,
         },
     }
+
+
+def run_and_tell(job: Job, what: str, began: float, *, as_json: bool) -> None:
+    """`run`, with what it is about said first on a terminal, and its record or its output at the end."""
+    if sys.stderr.isatty():
+        height, width = job.content.rgb.shape[:2]
+        typer.echo(f"{what}{width} x {height} pixels, on {device_name(job.about['device'])}", err=True)
+    record = run(job, began)
+    typer.echo(json.dumps(record, indent=2) if as_json else job.output)
 
 
 def _stylize(job: Job, watch: _Watch) -> Stylized:

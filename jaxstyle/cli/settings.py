@@ -31,6 +31,24 @@ def _option(flag: str, panel: str | None, help_text: str, choices: Sequence[str]
     return typer.Option(flag, help=help_text, rich_help_panel=panel, **more)
 
 
+def _name(panel: str | None) -> Any:
+    return _option("--network", panel, f"{NETWORKS}.", NAMES, metavar="NAME", show_default=DEFAULT_NETWORK)
+
+
+def _file(panel: str | None) -> Any:
+    return _option("--weights", panel, "Your own network, made by `jaxstyle weights convert`.")
+
+
+def _pooling(panel: str | None) -> Any:
+    return _option("--pooling", panel, "Average pooling is smoother.", POOLINGS)
+
+
+# Which network, for commands that have no groups in their --help.
+NetworkName = Annotated[str | None, _name(None)]
+WeightsFile = Annotated[Path | None, _file(None)]
+Pooling = Annotated[str, _pooling(None)]
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to stylise: what `stylize` is told, the network, and where the pictures come from that settings name."""
@@ -117,14 +135,9 @@ class Options:
     ] = DEFAULTS.steps
     optimizer: Annotated[str, _option("--optimizer", _SEARCH, "How to step.", OPTIMIZERS)] = DEFAULTS.optimizer
     seed: Annotated[int, _option("--seed", _SEARCH, "Seed of the noise.", min=0)] = 0
-    network: Annotated[
-        str | None,
-        _option("--network", _NETWORK, f"{NETWORKS}.", NAMES, metavar="NAME", show_default=DEFAULT_NETWORK),
-    ] = None
-    weights: Annotated[
-        Path | None, _option("--weights", _NETWORK, "Your own network, made by `jaxstyle weights convert`.")
-    ] = None
-    pooling: Annotated[str, _option("--pooling", _NETWORK, "Average pooling is smoother.", POOLINGS)] = "max"
+    network: Annotated[str | None, _name(_NETWORK)] = None
+    weights: Annotated[Path | None, _file(_NETWORK)] = None
+    pooling: Annotated[str, _pooling(_NETWORK)] = "max"
 
     def settings(self, *, folder: Path = Path()) -> Settings:
         """What the options mean, a starting picture being looked for in the folder.

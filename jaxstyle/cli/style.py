@@ -9,20 +9,14 @@ import typer
 
 import jaxstyle
 from jaxstyle import weights
-from jaxstyle.cli.inputs import (
-    DEFAULT_NETWORK,
-    NETWORKS,
-    check_replaces_none,
-    network_record,
-    read_network,
-    read_styles,
-)
+from jaxstyle.cli.inputs import check_replaces_none, network_record, read_network, read_styles
 from jaxstyle.cli.options import layers, numbers
+from jaxstyle.cli.settings import NetworkName, Pooling, WeightsFile
 from jaxstyle.cli.system import device
 from jaxstyle.config import PARTITIONS, REPRESENTATIONS, StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import printable
-from jaxstyle.networks import POOLINGS, Network, with_layers
+from jaxstyle.networks import Network, with_layers
 from jaxstyle.pyramid import style_sizes
 from jaxstyle.style_files import check_writable, read_style_file, save_style
 from jaxstyle.styles import Style
@@ -61,24 +55,9 @@ def save(
         str | None,
         typer.Option(metavar="COLOUR", help="Lay transparent pictures on this colour.", show_default="white"),
     ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"{NETWORKS}.",
-            show_default=DEFAULT_NETWORK,
-            autocompletion=lambda: list(weights.NAMES),
-        ),
-    ] = None,
-    weights_file: Annotated[
-        Path | None, typer.Option("--weights", help="Your own network, made by `jaxstyle weights convert`.")
-    ] = None,
-    pooling: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(POOLINGS), help="Average pooling is smoother.", autocompletion=lambda: list(POOLINGS)
-        ),
-    ] = "max",
+    network: NetworkName = None,
+    weights_file: WeightsFile = None,
+    pooling: Pooling = "max",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NAME if it exists.")] = False,
 ) -> None:
     """Measure PICTURE, or a blend of several, for use in place of a STYLE with the same network."""

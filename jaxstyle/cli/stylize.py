@@ -1,7 +1,5 @@
 """`jaxstyle stylize`: options and files in, everything checked, one job out."""
 
-import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +7,9 @@ from typing import Annotated
 import typer
 
 from jaxstyle.cli.inputs import check_replaces_none, read_masks, read_network, read_opaque, read_styles
-from jaxstyle.cli.run import Job, run
+from jaxstyle.cli.run import AsJson, Job, Overwrite, ResultFile, run_and_tell
 from jaxstyle.cli.settings import STYLES, Options, about, with_options
-from jaxstyle.cli.system import device, device_name
+from jaxstyle.cli.system import device
 from jaxstyle.images import Picture, read_picture
 
 
@@ -24,9 +22,7 @@ def stylize_command(
             metavar="STYLE", help="The pictures, or saved styles (.safetensors), in whose manner to paint it."
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="The result: .png, .jpg, .webp, .tiff or .bmp.")
-    ],
+    output: ResultFile,
     options: Options,
     content_mask: Annotated[
         Path | None,
@@ -41,7 +37,7 @@ def stylize_command(
         list[Path] | None,
         typer.Option(metavar="MASK", rich_help_panel=STYLES, help="The same for STYLE; once for each of several."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    overwrite: Overwrite = False,
     save_every: Annotated[
         int | None,
         typer.Option(
@@ -51,9 +47,7 @@ def stylize_command(
             "after every 10th step of a size, and a snapshot that is due waits for that.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a record of the run: settings, versions, device, losses, seconds.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes the picture as it stands."""
     began = time.perf_counter()
@@ -81,8 +75,4 @@ def stylize_command(
         | ({"masks": [mask.name for mask in masks]} if masks else {}),
         masks=read_masks(content_mask, style_mask or []),
     )
-    if sys.stderr.isatty():
-        height, width = job.content.rgb.shape[:2]
-        typer.echo(f"{content.name} at {width} x {height} pixels, on {device_name(found)}", err=True)
-    record = run(job, began)
-    typer.echo(json.dumps(record, indent=2) if as_json else output)
+    run_and_tell(job, f"{content.name} at ", began, as_json=as_json)

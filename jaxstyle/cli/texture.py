@@ -1,7 +1,5 @@
 """`jaxstyle texture`: styles in, a texture out, by the same job as a stylisation."""
 
-import json
-import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -11,9 +9,9 @@ from typing import Annotated
 import typer
 
 from jaxstyle.cli.inputs import check_replaces_none, read_network, read_opaque, read_styles
-from jaxstyle.cli.run import Job, run
+from jaxstyle.cli.run import AsJson, Job, Overwrite, ResultFile, run_and_tell
 from jaxstyle.cli.settings import Options, about, with_options
-from jaxstyle.cli.system import device, device_name
+from jaxstyle.cli.system import device
 from jaxstyle.images import Picture
 from jaxstyle.texture import as_stylisation
 
@@ -28,20 +26,16 @@ def texture_command(
         list[Path],
         typer.Argument(metavar="STYLE", help="The pictures, or saved styles (.safetensors), to make a texture of."),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="The result: .png, .jpg, .webp, .tiff or .bmp.")
-    ],
+    output: ResultFile,
     options: Options,
     width: Annotated[int | None, typer.Option("--width", help="Of the result.", show_default="as --size")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Of the result.", show_default="as --size")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    overwrite: Overwrite = False,
     save_every: Annotated[
         int | None,
         typer.Option(min=1, metavar="STEPS", help="Save OUT-0040.png and so on along the way, as stylize does."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a record of the run: settings, versions, device, losses, seconds.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a texture of STYLE, from noise and without any content. Ctrl-C writes the picture as it stands."""
     began = time.perf_counter()
@@ -65,7 +59,4 @@ def texture_command(
         save_every=save_every,
         about=about(None, styles, settings, network, saved=saved, device=found),
     )
-    if sys.stderr.isatty():
-        typer.echo(f"{width} x {height} pixels, on {device_name(found)}", err=True)
-    record = run(job, began)
-    typer.echo(json.dumps(record, indent=2) if as_json else output)
+    run_and_tell(job, "", began, as_json=as_json)

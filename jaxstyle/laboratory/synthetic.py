@@ -91,7 +91,7 @@ def sample_style(style: Style, sampler: str, *, seed: int = 0, strength: float =
         raise ConfigError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
     if not 0 <= strength <= 1:
         raise ConfigError(f"strength is {strength}; expected a number from 0 to 1")
-    if style.representation != "gram" or any(gram.ndim != 2 for gram in style.statistics[0].measured.values()):
+    if not style.has_grams:
         raise ConfigError(
             "the style has other statistics than one Gram matrix a layer; measure it as gram, without regions"
         )
