@@ -47,6 +47,12 @@ MIN_TILES = 256
 # With fewer channels than this on either side (the picture's own three) the transforms cost more than they save.
 MIN_CHANNELS = 16
 
+# For the compilation of programs that convolve. Small products of matrices, which Winograd is made of, take up to twice
+# as long in the library that jaxlib gives them to by default from 0.9 on (YNNPACK) as in the one before it (Eigen).
+COMPILER_OPTIONS: dict[str, bool | str] = (
+    {"xla_cpu_experimental_ynn_fusion_type": ""} if jax.__version_info__ >= (0, 9) else {}
+)
+
 
 @flax.struct.dataclass
 class Prepared:
@@ -185,9 +191,10 @@ def _convolve_stack(inputs: jax.Array, transformed: Transformed, bias: jax.Array
         finished = _finish(convolved, bias, rectify).astype(inputs.dtype)
         return lax.dynamic_update_slice(result, finished, (picture, line, 0, 0))
 
-    result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], *bias.shape))
-    for array in (*transformed, bias):  # under shard_map it varies, from the start, wherever one of these does
-        result += jnp.zeros_like(array, inputs.dtype, shape=(1, 1, 1, 1))
+    # All of it is overwritten. It starts from this layer's weights because the compiler would share zeros among layers
+    # and copy them for each, and because under shard_map it varies, from the start, wherever one of these does.
+    unset = sum((rows[0, 0] for rows in transformed), bias).astype(inputs.dtype)
+    result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], *bias.shape)) + unset.reshape(1, 1, 1, -1)
     return lax.fori_loop(0, across * down, strip, result)[:, :height]
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxstyle.conv import COMPILER_OPTIONS
 from jaxstyle.networks import Network
 from jaxstyle.objective import Objective, Terms
 
@@ -136,7 +137,7 @@ def advance(
     return jax.lax.fori_loop(0, steps, body, (state, history))
 
 
-run = jax.jit(advance, static_argnames="optimizer", donate_argnames="state")
+run = jax.jit(advance, static_argnames="optimizer", donate_argnames="state", compiler_options=COMPILER_OPTIONS)
 
 
 def descend(network: Network, objective: Objective, picture: jax.Array, steps: int, *, optimizer: str) -> jax.Array:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxstyle.conv import COMPILER_OPTIONS
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import ARCHITECTURES, Network, check_layers
@@ -92,7 +93,7 @@ def entry_values(network: Network, pictures: jax.Array, entries: jax.Array, *, l
     return jax.lax.map(value, (pictures, entries), batch_size=_TOGETHER)
 
 
-@partial(jax.jit, static_argnames=("layer", "size", "steps"))
+@partial(jax.jit, static_argnames=("layer", "size", "steps"), compiler_options=COMPILER_OPTIONS)
 def _maximise(network: Network, entries: jax.Array, key: jax.Array, *, layer: str, size: int, steps: int) -> Maximised:
     source, is_rectified = _before_rectifier(network.architecture, layer)
     noise, rolls = jax.random.split(key)
