@@ -14,7 +14,7 @@ from jaxstyle.laboratory.maximise import entry_values, maximise
 from jaxstyle.stylize import prepared
 from paper import ROOT, Lab
 
-PHOTOGRAPHS = ("harbour", "coffee", "cat")
+PHOTOGRAPHS = ("content/harbour", "content/coffee", "content/cat", "more/rocket")
 LAYERS = {"relu2_1": 128, "relu3_1": 256, "relu4_1": 512}  # with their channels
 PAIRS, RANDOM = 2, 10
 STEPS, PIXEL_STEPS = 100, 80
@@ -60,7 +60,8 @@ pixels:
   pictures repeat without a seam.
 
 The values are those of the finished pictures in 8 bits, as saved. They are compared with the largest value of the
-same entry over the three photographs in `examples/content`, at {256} pixels. The channels were drawn at random, once.
+same entry over four photographs, {", ".join(PHOTOGRAPHS)} of `examples/`, at 256 pixels. The channels were drawn at
+random, once.
 
 ## What is seen
 
@@ -81,7 +82,7 @@ noise happened to have them: channels that look for edges do not care what colou
 
 ## How large entries become
 
-The ten random entries, times the largest value over the three photographs:
+The ten random entries, times the largest value over the four photographs:
 
 {lab.table(header, ratios)}
 
@@ -90,7 +91,7 @@ The ten random entries, times the largest value over the three photographs:
 Most of it happens in the first 25 steps. A photograph is never one motif at full contrast all over, hence the
 hundreds. Where two channels hardly ever meet in photographs, the entry that the picture is compared with is next to
 nothing, so that a large ratio says as much about the photographs as about the picture; it is infinite where they never
-meet, as for 123,80 of relu2_1.
+meet.
 
 ## Without the waves
 
@@ -107,7 +108,7 @@ screen. The waves give up part of the value for a calmer picture that also repea
 ## With your own network, layers and channels
 
     jaxstyle gram maximize --layer relu3_1 --entry {_named(three["entries"][1])} -o entry.png
-    jaxstyle gram maximize examples/content/*.jpg --layer relu4_1 --entry 12,40 --entry 12,12 --entry 40,40 -o sheet.png
+    jaxstyle gram maximize examples/content/*.jpg examples/more/rocket.jpg --layer relu4_1 --entry 12,40 --entry 12,12 --entry 40,40 -o sheet.png
 
 Pictures that are given are what the entry is compared with. `jaxstyle gram maximize --help` tells of `--size`,
 `--steps`, `--seed`, `--network` and `--json`. In Python: `jaxstyle.laboratory.maximise.maximise`.
@@ -129,7 +130,7 @@ def _measured(
     """Pictures in 8 bits with what they reach."""
     levels = np.rint(pictures * 255) / np.float32(255)
     measure = jax.jit(jaxstyle.style_targets, static_argnames="layers")
-    photographs = [jaxstyle.read_image(ROOT / f"examples/content/{name}.jpg", size=256) for name in PHOTOGRAPHS]
+    photographs = [jaxstyle.read_image(ROOT / f"examples/{name}.jpg", size=256) for name in PHOTOGRAPHS]
     natural = np.max([measure(network.direct(), photo, layers=(layer,))[layer] for photo in photographs], 0)
     largest = np.array([natural[entry] for entry in entries])
     values = np.asarray(entry_values(network.direct(), levels, np.array(entries), layer=layer))
