@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxstyle import conv
 from jaxstyle.images import read_image
 from jaxstyle.networks import Network
 from jaxstyle.weights import load_network
@@ -45,6 +46,12 @@ def programs_of_a_module() -> Iterator[None]:
 
 def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+@pytest.fixture
+def quick_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler's own 3x3 convolutions, because Winograd's take ten times as long to compile; these have tests."""
+    monkeypatch.setattr(conv, "MIN_CHANNELS", 10_000)
 
 
 @pytest.fixture(scope="session")

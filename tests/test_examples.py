@@ -12,6 +12,7 @@ from types import ModuleType
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from conftest import EXAMPLES
 from quick import QUICK, random_picture
 
@@ -29,6 +30,7 @@ def program(name: str) -> ModuleType:
     return module
 
 
+@pytest.mark.usefixtures("quick_to_compile")
 class TestFeedForward:
     def test_a_painter_learns(self, tmp_path: Path) -> None:
         """On one batch again and again, so that the loss can be compared with that of the same painter untrained.

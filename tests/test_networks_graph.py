@@ -20,10 +20,7 @@ from jaxstyle.styles import Style, check_fits, measure
 NAMES = ("alexnet", "googlenet", "googlenet-caffe")
 
 
-@pytest.fixture(autouse=True)
-def quick_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiler's 3x3 convolutions, because twenty of Winograd's take a minute to compile; these have tests."""
-    monkeypatch.setattr(conv, "MIN_CHANNELS", 10_000)
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.usefixtures("quick_to_compile")
 def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All blocks as one program, as a reader would type it, at a size that takes seconds."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")

@@ -60,8 +60,8 @@ pixels:
   pictures repeat without a seam.
 
 The values are those of the finished pictures in 8 bits, as saved. They are compared with the largest value of the
-same entry over four photographs, {", ".join(PHOTOGRAPHS)} of `examples/`, at 256 pixels. The channels were drawn at
-random, once.
+same entry over four photographs at 256 pixels: {", ".join(PHOTOGRAPHS)} of `examples/`.
+The channels were drawn at random, once.
 
 ## What is seen
 
@@ -108,7 +108,8 @@ screen. The waves give up part of the value for a calmer picture that also repea
 ## With your own network, layers and channels
 
     jaxstyle gram maximize --layer relu3_1 --entry {_named(three["entries"][1])} -o entry.png
-    jaxstyle gram maximize examples/content/*.jpg examples/more/rocket.jpg --layer relu4_1 --entry 12,40 --entry 12,12 --entry 40,40 -o sheet.png
+    jaxstyle gram maximize examples/content/*.jpg examples/more/rocket.jpg \\
+        --layer relu4_1 --entry 12,40 --entry 12,12 --entry 40,40 -o sheet.png
 
 Pictures that are given are what the entry is compared with. `jaxstyle gram maximize --help` tells of `--size`,
 `--steps`, `--seed`, `--network` and `--json`. In Python: `jaxstyle.laboratory.maximise.maximise`.
