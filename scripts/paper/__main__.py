@@ -2,9 +2,10 @@
 
 import argparse
 import importlib
-import os
 import time
 from collections.abc import Sequence
+
+import jax
 
 from jaxstyle.cli.system import configure_jax
 from paper import CHAPTERS, Lab, made_by
@@ -17,7 +18,7 @@ def main() -> None:
     parser.add_argument("--device", help="cpu, cuda, rocm or tpu; by default what JAX finds")
     arguments = parser.parse_args()
     if arguments.device:
-        os.environ["JAX_PLATFORMS"] = arguments.device
+        jax.config.update("jax_platforms", arguments.device)
     configure_jax()
     make_all(arguments.only, arguments.size)
 
@@ -38,6 +39,7 @@ def make_all(chapters: Sequence[str], size: int | None) -> None:
         lab.docs.mkdir(parents=True, exist_ok=True)
         (lab.docs / f"{chapter}.md").write_text(page, encoding="utf-8")
         print(f"{chapter:<16} {time.perf_counter() - started:6.0f} s", flush=True)
+        jax.clear_caches()  # the compiled programs of all chapters take gigabytes
     written = sum(file.stat().st_size for file in lab.docs.iterdir())
     print(f"{'all':<16} {time.perf_counter() - began:6.0f} s; {lab.docs} has {written / 2**20:.1f} MB")
 
