@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -162,6 +164,18 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         archive.writestr("a/data.pkl", pickled({}))
     with pytest.raises(WeightsError, match="compressed"):
         read_torch(tmp_path / "w.pth")
+
+
+def test_a_number_that_a_file_remembers_by_takes_no_memory(tmp_path: Path) -> None:
+    """Pickle's LONG_BINPUT with a damaged number: the unpickler in C would make a table of 268 MB for it."""
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}r" + struct.pack("<I", 2**24) + b".")
+    tracemalloc.start()
+    try:
+        assert read_torch(tmp_path / "w.pth") == {}
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_without_permission_or_existence(tmp_path: Path) -> None:

@@ -51,8 +51,12 @@ class _Tensor:
         )
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows how tensors are described, and nothing else."""
+class _Unpickler(pickle._Unpickler):
+    """Knows how tensors are described, and nothing else.
+
+    Written in Python, because the one in C makes a table as long as the largest number by which a file remembers
+    anything: a damaged one can so take all memory there is.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
