@@ -121,7 +121,21 @@ def _finished_direct(
 
 def _finish(convolved: jax.Array, bias: jax.Array, rectify: bool) -> jax.Array:
     convolved = convolved + bias.reshape((1,) * (convolved.ndim - 1) + bias.shape)
-    return jax.nn.relu(convolved) if rectify else convolved
+    return _rectified(convolved) if rectify else convolved
+
+
+@jax.custom_vjp
+def _rectified(x: jax.Array) -> jax.Array:
+    """The rectifier, whose gradient asks the result: that of `jax.nn.relu` keeps what is not rectified besides."""
+    return jnp.maximum(x, 0)
+
+
+def _rectified_forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    result = _rectified(x)
+    return result, result
+
+
+_rectified.defvjp(_rectified_forward, lambda result, cotangent: (jnp.where(result > 0, cotangent, 0),))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -11,6 +11,7 @@ import numpy as np
 from jaxstyle import solver
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import ARCHITECTURES, Network
+from jaxstyle.networks.precision import dtype_of
 
 # What a step holds at its peak, relative to the activations of all layers: those, their gradients, and what a
 # convolution needs meanwhile. Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512
@@ -44,7 +45,8 @@ def _lane_bytes(network: Network, config: StyleConfig, height: int, width: int) 
     below = network.up_to((*config.content_names, *config.style_names))
 
     def activations(layers: Sequence[str]) -> int:
-        return 4 * sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in layers)
+        values = sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in layers)
+        return dtype_of(network.precision).itemsize * values
 
     shifted = config.style_representation == "shifted"
     copies = _SHIFTED * config.regions if shifted else _REGION * (config.regions - 1)

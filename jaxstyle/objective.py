@@ -149,7 +149,7 @@ def content_loss(
         if normalisation == "relative":
             return _relative(value, target)
         positions = value.shape[0] * value.shape[1] * (filled[layer] if filled else 1)
-        return jnp.sum((value - target) ** 2) / (2 * positions)
+        return _square_distance(value, target) / (2 * positions)
 
     return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
 
@@ -179,7 +179,7 @@ def style_loss(
     def residual(value: jax.Array, target: jax.Array) -> jax.Array:
         if normalisation == "relative":
             return _relative(value, target)
-        return jnp.sum((value - target) ** 2) / (4 * value.size)
+        return _square_distance(value, target) / (4 * value.size)
 
     def layer_loss(layer: str) -> jax.Array:
         value, target = measured[layer], targets[layer]
@@ -248,7 +248,11 @@ def _filled(features: jax.Array, extent: jax.Array) -> jax.Array:
 
 
 def _relative(value: jax.Array, target: jax.Array) -> jax.Array:
-    return jnp.sum((value - target) ** 2) / (jnp.sum(target**2) + _TINY)
+    return _square_distance(value, target) / (jnp.sum(target.astype(jnp.float32) ** 2) + _TINY)
+
+
+def _square_distance(value: jax.Array, other: jax.Array) -> jax.Array:
+    return jnp.sum((value.astype(jnp.float32) - other.astype(jnp.float32)) ** 2)
 
 
 def _weighted_mean(values: Layers, weights: Mapping[str, jax.Array | float] | None) -> jax.Array:

@@ -32,13 +32,14 @@ def measure(representation: str, features: Features, positions: Positions = None
         features, positions: as for all of these; positions may be of more layers.
     """
     function = REPRESENTATIONS[representation]
-    if positions is None:
-        return function(features)
-    own = {layer: positions[layer] for layer in features}
-    if any(weights.ndim == 3 for weights in own.values()):
-        # Not over the features too: a dictionary that has passed through a transformation is in alphabetical order.
-        return jax.vmap(partial(function, features))(own)
-    return function(features, own)
+    with jax.default_matmul_precision("highest"):
+        if positions is None:
+            return function(features)
+        own = {layer: positions[layer] for layer in features}
+        if any(weights.ndim == 3 for weights in own.values()):
+            # Not over the features too: a dictionary that has passed through a transformation is in alphabetical order.
+            return jax.vmap(partial(function, features))(own)
+        return function(features, own)
 
 
 def gram(features: Features, positions: Positions = None) -> Measured:

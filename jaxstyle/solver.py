@@ -112,7 +112,8 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     memory = choose(state.optimizer, solver.init(picture))
     moved = jnp.fmin(jnp.abs(state.trial - state.picture).max(), state.radius)
     radius = jnp.where(good, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * moved)
-    update, memory = solver.update(_GRADIENT_SCALE * gradient, memory, picture)
+    with jax.default_matmul_precision("highest"):  # they cost nothing here, and L-BFGS divides by them
+        update, memory = solver.update(_GRADIENT_SCALE * gradient, memory, picture)
     farthest = jnp.abs(update).max()
     trial = picture + update * (radius / (jnp.maximum(farthest, radius) + _TINY))
     failures = jnp.where(good, 0, state.failures + 1)

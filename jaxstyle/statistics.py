@@ -9,6 +9,7 @@ from itertools import product
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 
 def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
@@ -41,14 +42,16 @@ def _square(flat: jax.Array) -> jax.Array:
 
 def _square_backward(flat: jax.Array, cotangent: jax.Array) -> tuple[jax.Array]:
     symmetric = (cotangent + cotangent.mT).astype(flat.dtype)
-    return (jnp.matmul(flat, symmetric, preferred_element_type=jnp.float32).astype(flat.dtype),)
+    return (jnp.matmul(flat, symmetric, precision=lax.Precision.HIGHEST, preferred_element_type=flat.dtype),)
 
 
 _square.defvjp(lambda flat: (_square(flat), flat), _square_backward)
 
 
 def _product(left: jax.Array, right: jax.Array) -> jax.Array:
-    return jnp.einsum("...mi,...mj->...ij", left, right, preferred_element_type=jnp.float32)
+    return jnp.einsum(
+        "...mi,...mj->...ij", left, right, precision=lax.Precision.HIGHEST, preferred_element_type=jnp.float32
+    )
 
 
 # Directions of the colour cube: its edges, face diagonals and space diagonals, one of each opposite pair.
@@ -80,13 +83,13 @@ def colour_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> j
         shares = weights.reshape(*weights.shape[:-2], -1).astype(jnp.float32)
         total = shares.sum(-1, keepdims=True)
         shares = shares / jnp.where(total > 0, total, 1)
-    along = jnp.einsum("ac,...mc->...am", _AXES, colours)
+    along = jnp.einsum("ac,...mc->...am", _AXES, colours, precision=lax.Precision.HIGHEST)
     places = (along - _broadcast(_LOWEST[:, None], along)) / _broadcast((_HIGHEST - _LOWEST)[:, None], along)
     # Chebyshev's recurrence, cos(k x) = 2 cos(x) cos((k - 1) x) - cos((k - 2) x), spares all cosines but the first.
     first = _cosine(places)
     before, now, moments = jnp.ones_like(first), first, []
     for _ in range(_HARMONICS):
-        moments.append(jnp.einsum("...am,...m->...a", now, shares))
+        moments.append(jnp.einsum("...am,...m->...a", now, shares, precision=lax.Precision.HIGHEST))
         before, now = now, 2 * first * now - before
     return jnp.stack(moments, -1)
 

@@ -133,10 +133,11 @@ def colour_mean(picture: Any, weights: Any = None) -> tuple[Any, Any]:
     With weights `[H, W]`, not all 0, they are weighted means.
     """
     colours = picture.reshape(-1, 3)
-    if weights is None:
-        return colours.mean(0), colours.T @ colours / colours.shape[0]
-    shares = (weights / weights.sum()).reshape(-1, 1)
-    return (shares * colours).sum(0), colours.T @ (shares * colours)
+    with jax.default_matmul_precision("highest"):
+        if weights is None:
+            return colours.mean(0), colours.T @ colours / colours.shape[0]
+        shares = (weights / weights.sum()).reshape(-1, 1)
+        return (shares * colours).sum(0), colours.T @ (shares * colours)
 
 
 def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -> StyleStatistics:

@@ -40,8 +40,8 @@ class TestRecord:
 
     def test_tells_what_it_was_made_of(self, record):
         assert record["content"] == "harbour.jpg" and record["styles"] == ["swirls.jpg"] and record["start"] is None
-        network = {"name": "vgg19", "architecture": "vgg19", "pooling": "max", "sha256": EMBEDDED["vgg19"]}
-        assert record["network"] == network
+        how = {"architecture": "vgg19", "pooling": "max", "precision": "float32"}
+        assert record["network"] == {"name": "vgg19", "sha256": EMBEDDED["vgg19"]} | how
         assert record["versions"]["jaxstyle"] == jaxstyle.__version__
         assert {"python", "jax", "jaxlib", "flax", "optax", "numpy", "pillow"} < set(record["versions"])
         assert record["device"]["platform"] and record["device"]["kind"]

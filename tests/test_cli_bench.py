@@ -22,7 +22,7 @@ def test_operations_of_vgg19_are_those_of_its_table(network: Network) -> None:
 
 
 def test_a_matrix_product_takes_time() -> None:
-    assert 1e8 < matrix_product_rate() < 1e16
+    assert 1e8 < matrix_product_rate("float32") < 1e16
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -35,7 +35,7 @@ def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.Monkey
         return row | {"operations": 10**9 * lanes, "bytes": 10**9}
 
     monkeypatch.setattr("jaxstyle.cli.bench.time_steps", pretend)
-    monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda: 1e10)
+    monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda precision: 1e10)
     out = succeed("bench", "--sizes", "64,128", "--batch-sizes", "1,4", "--rounds", 2, *["--json"] * as_json)
     assert calls == [(48, 64, 1, 2), (48, 64, 4, 2), (96, 128, 1, 2), (96, 128, 4, 2)]
     if as_json:
@@ -48,7 +48,7 @@ def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("quick_to_compile")
 def test_the_real_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda: 1e11)
+    monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda precision: 1e11)
     record = json.loads(succeed("bench", "--sizes", "64", "--rounds", 1, "--json"))
     (row,) = record["rows"]
     assert 0 < row["step"] < 60 and row["ready"] > 0 and np.isfinite(row["share"])

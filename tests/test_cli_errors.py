@@ -116,6 +116,7 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         (f"{PAIR} --normalisation none", USAGE, "normalisation is 'none'; expected one of relative, gatys"),
         (f"{PAIR} --optimizer sgd", USAGE, "optimizer is 'sgd'; expected one of lbfgs, adam"),
         (f"{PAIR} --pooling min", USAGE, "unknown pooling 'min'; expected one of max, avg"),
+        (f"{PAIR} --precision half", USAGE, "unknown precision 'half'; expected one of auto, float32"),
         (f"{PAIR} --background reddish", USAGE, "no colour is called 'reddish'; expected one like white"),
         (f"{PAIR} --background ", USAGE, "no colour is called ''"),
         # Networks

@@ -4,6 +4,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import typer
 
 from jaxstyle.cli.inputs import DEFAULT_NETWORK, network_record, read_network
+from jaxstyle.cli.settings import Precision
 from jaxstyle.cli.system import device, device_name, versions
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
@@ -20,6 +22,7 @@ from jaxstyle.images import MIN_SIDE
 from jaxstyle.lanes import Lanes
 from jaxstyle.memory import bytes_needed
 from jaxstyle.networks import Network, with_layers
+from jaxstyle.networks.precision import dtype_of, products
 from jaxstyle.objective import content_targets, make_objective
 from jaxstyle.styles import measure
 from jaxstyle.stylize import prepared
@@ -35,16 +38,17 @@ def bench_command(
         str | None, typer.Option(help="Name of the network.", show_default=DEFAULT_NETWORK, metavar="NAME")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Your own network instead.")] = None,
+    precision: Precision = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print a record instead of a table.")] = False,
 ) -> None:
     """Time a step of the optimisation on this machine, with the default settings."""
-    loaded = read_network(network, weights, "max")
+    loaded = read_network(network, weights, "max", precision)
     config = with_layers(StyleConfig(), loaded.architecture)
     shapes = [(round(size * 3 / 4), size) for size in _counts("--sizes", sizes, least=2 * MIN_SIDE)]
     lanes = _counts("--batch-sizes", batch_sizes, least=1)
-    found, peak = device(), matrix_product_rate()
+    found, peak = device(), matrix_product_rate(loaded.precision)
     if not as_json:
-        typer.echo(f"{device_name(found)}, {peak / 1e9:.0f} GFLOP/s in float32 matrix products")
+        typer.echo(f"{device_name(found)}, {peak / 1e9:.0f} GFLOP/s in {loaded.precision} matrix products")
         typer.echo("   pixels  batch  ready (s)  step (ms)  pictures/s  of peak  memory (GB)")
     rows = []
     for height, width in shapes:
@@ -104,11 +108,11 @@ def operations(network: Network, layers: Sequence[str], height: int, width: int)
     return sum(4 * network.parameters[layer]["kernel"].size * positions[layer] for layer in below)
 
 
-def matrix_product_rate() -> float:
-    """Operations a second of a large float32 matrix product, as the backend computes it by default; the best of ten."""
+def matrix_product_rate(precision: str) -> float:
+    """Operations a second of a large matrix product in this precision; the best of ten."""
     side = _PEAK_SIDE.get(jax.local_devices()[0].platform, 8192)
-    matrix = jnp.ones((side, side), jnp.float32)
-    product = jax.jit(jnp.matmul)
+    matrix = jax.random.normal(jax.random.key(0), (side, side), dtype_of(precision))
+    product = jax.jit(partial(jnp.matmul, precision=products(precision)))
 
     def timed(run: Callable[[], jax.Array]) -> float:
         began = time.perf_counter()

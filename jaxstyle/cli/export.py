@@ -54,7 +54,7 @@ def export_command(
     with naming(output, "written", JaxStyleError) as file:
         target = find_target(file, JaxStyleError, overwrite=overwrite)
     device()
-    network = read_network(settings.network, settings.weights, settings.pooling)
+    network = read_network(*settings.choice)
     settings = settings.of(network)
     stylizer = make_stylizer(network, replace(settings.config, style_blend=()), height=height, width=width)
     read, _ = read_styles(styles, network, settings.config, settings.background)

@@ -17,18 +17,19 @@ from jaxstyle.regions import Masks, masks_of_colours
 from jaxstyle.style_files import SUFFIX, read_style_file
 from jaxstyle.styles import Style
 
+Choice = tuple[str | None, Path | None, str, str]  # of a network: a name or a file, the pooling, and the precision
 DEFAULT_NETWORK = "vgg19"
 NETWORKS = f"{', '.join(weights.NAMES)}, or {weights.RANDOM}ARCHITECTURE for random weights"
 
 
-def read_network(name: str | None, file: Path | None, pooling: str) -> Network:
+def read_network(name: str | None, file: Path | None, pooling: str, precision: str = "auto") -> Network:
     """The network that `--network` or `--weights` asks for."""
     if name and file:
         raise ConfigError("--network and --weights exclude each other; give one of them")
     if name and name not in weights.NAMES and not name.startswith(weights.RANDOM):
         known = f"{', '.join(weights.NAMES)}, {weights.RANDOM}ARCHITECTURE"
         raise ConfigError(f"--network is {name!r}; expected one of {known}, or --weights FILE")
-    return weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling)
+    return weights.load_network(file or name or DEFAULT_NETWORK, pooling=pooling, precision=precision)
 
 
 def network_record(network: Network, name: str | None, file: Path | None) -> dict[str, str]:
@@ -37,6 +38,7 @@ def network_record(network: Network, name: str | None, file: Path | None) -> dic
         "name": file.name if file else name or DEFAULT_NETWORK,
         "architecture": network.architecture,
         "pooling": network.pooling,
+        "precision": network.precision,
         "sha256": network.digest,
     }
 

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Self
 
 import typer
 
-from jaxstyle.cli.inputs import DEFAULT_NETWORK, NETWORKS, network_record
+from jaxstyle.cli.inputs import DEFAULT_NETWORK, NETWORKS, Choice, network_record
 from jaxstyle.cli.options import NAMED_STARTS, layers, numbers, starts, written
 from jaxstyle.cli.system import versions
 from jaxstyle.config import NORMALISATIONS, OPTIMIZERS, PARTITIONS, REPRESENTATIONS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import POOLINGS, Network, with_layers
+from jaxstyle.networks.precision import PRECISIONS
 from jaxstyle.stylize import DEFAULTS
 from jaxstyle.weights import NAMES
 
@@ -43,10 +44,15 @@ def _pooling(panel: str | None) -> Any:
     return _option("--pooling", panel, "Average pooling is smoother.", POOLINGS)
 
 
+def _precision(panel: str | None) -> Any:
+    return _option("--precision", panel, "Of features; auto is bfloat16 on GPUs and TPUs, float32 on CPUs.", PRECISIONS)
+
+
 # Which network, for commands that have no groups in their --help.
 NetworkName = Annotated[str | None, _name(None)]
 WeightsFile = Annotated[Path | None, _file(None)]
 Pooling = Annotated[str, _pooling(None)]
+Precision = Annotated[str, _precision(None)]
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,12 @@ class Settings:
     network: str | None
     weights: Path | None
     pooling: str
+    precision: str
+
+    @property
+    def choice(self) -> Choice:
+        """What `read_network` is asked for."""
+        return self.network, self.weights, self.pooling, self.precision
 
     def of(self, network: Network) -> Self:
         """The settings with this network's layers; ConfigError for one that it does not have."""
@@ -138,6 +150,7 @@ class Options:
     network: Annotated[str | None, _name(_NETWORK)] = None
     weights: Annotated[Path | None, _file(_NETWORK)] = None
     pooling: Annotated[str, _pooling(_NETWORK)] = "max"
+    precision: Annotated[str, _precision(_NETWORK)] = "auto"
 
     def settings(self, *, folder: Path = Path()) -> Settings:
         """What the options mean, a starting picture being looked for in the folder.
@@ -165,7 +178,8 @@ class Options:
             optimizer=self.optimizer,
             steps=self.steps,
         )
-        return Settings(config, self.seed, start, self.background, self.network, self.weights, self.pooling)
+        network = (self.network, self.weights, self.pooling, self.precision)
+        return Settings(config, self.seed, start, self.background, *network)
 
 
 def about(

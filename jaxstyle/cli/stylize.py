@@ -56,7 +56,7 @@ def stylize_command(
     masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
     check_replaces_none(output, [content, *styles, *([start] if start else []), *masks])
     found = device()
-    network = read_network(settings.network, settings.weights, settings.pooling)
+    network = read_network(*settings.choice)
     settings = settings.of(network)
     config = settings.config
     picture = read_picture(content, size=config.size)

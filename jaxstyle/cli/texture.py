@@ -44,7 +44,7 @@ def texture_command(
     canvas, config = as_stylisation(height, width, settings.config)
     check_replaces_none(output, [*styles, *([settings.start] if settings.start else [])])
     found = device()
-    network = read_network(settings.network, settings.weights, settings.pooling)
+    network = read_network(*settings.choice)
     settings = replace(settings, config=config).of(network)
     read, saved = read_styles(styles, network, settings.config, settings.background)
     job = Job(

@@ -63,7 +63,7 @@ def verify(name: str | os.PathLike[str]) -> Weights:
     return weights
 
 
-def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max") -> Network:
+def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max", precision: str = "auto") -> Network:
     """Load a recognition network, with float32 parameters.
 
     Args:
@@ -71,13 +71,14 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
             fetched; "random:" and an architecture, such as "random:vgg19", for weights that have learned nothing; or a
             weights file.
         pooling: "max", as the networks were trained, or "avg", which is smoother.
+        precision: of features, as `Network` tells; "auto" is "bfloat16" on GPUs and TPUs, and "float32" on CPUs.
 
     Raises:
         WeightsError: if there is no such name or file, or it is damaged, or it does not fit its architecture.
-        ConfigError: for an unknown pooling, or an unknown architecture with random weights.
+        ConfigError: for an unknown pooling or precision, or an unknown architecture with random weights.
     """
     if str(name).startswith(RANDOM):
-        return random_network(str(name).removeprefix(RANDOM), pooling=pooling)
+        return random_network(str(name).removeprefix(RANDOM), pooling=pooling, precision=precision)
     weights = load_weights(name)
     convention = weights.convention
     return make_network(
@@ -88,4 +89,5 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
         pooling=pooling,
         digest=weights.digest,
         reverse_channels=convention.channels == "BGR",
+        precision=precision,
     )

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from jaxstyle.cli.inputs import read_network, read_opaque, read_styles
+from jaxstyle.cli.inputs import Choice, read_network, read_opaque, read_styles
 from jaxstyle.cli.job.manifest import Task
 from jaxstyle.cli.run import Job
 from jaxstyle.cli.settings import Settings, about
@@ -25,7 +25,6 @@ from jaxstyle.stylize import prepared
 
 _REMEMBERED = 64  # pictures of each kind
 Value = TypeVar("Value")
-Choice = tuple[str | None, Path | None, str]  # a name, or a file, and the pooling
 
 
 class Memo(Generic[Value]):
@@ -52,11 +51,6 @@ class Memo(Generic[Value]):
         return future.result()
 
 
-def choice_of(settings: Settings) -> Choice:
-    """Which network the settings ask for."""
-    return settings.network, settings.weights, settings.pooling
-
-
 class Networks:
     """The networks that pairs ask for, each loaded and prepared once."""
 
@@ -65,10 +59,9 @@ class Networks:
 
     def __call__(self, settings: Settings) -> Network:
         """The network, ready for use."""
-        choice = choice_of(settings)
-        if choice not in self._known:
-            self._known[choice] = prepared(read_network(*choice))
-        return self._known[choice]
+        if settings.choice not in self._known:
+            self._known[settings.choice] = prepared(read_network(*settings.choice))
+        return self._known[settings.choice]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import typer
 
 from jaxstyle.batch import workers
 from jaxstyle.buckets import Group
-from jaxstyle.cli.job.inputs import Networks, Reader, choice_of
+from jaxstyle.cli.job.inputs import Networks, Reader
 from jaxstyle.cli.job.manifest import Task
 from jaxstyle.cli.job.plan import Plan, make_plan, pace_of, standing
 from jaxstyle.cli.job.progress import Watch, reason
@@ -108,7 +108,7 @@ class BatchJob:
         programs: dict[Any, dict[str, Any]] = {}
         for group in plan.groups:
             if own := todo & set(group.pairs):
-                kind = group.frames, group.lanes, choice_of(plan.tasks[group.pairs[0]].settings)
+                kind = group.frames, group.lanes, plan.tasks[group.pairs[0]].settings.choice
                 told = programs.setdefault(kind, {}) or programs[kind] | self._tell_group(plan, group)
                 programs[kind] = told | {"groups": told["groups"] + 1, "pairs": told["pairs"] + len(own)}
         return {

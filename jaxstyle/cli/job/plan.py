@@ -12,7 +12,6 @@ import jax
 from jaxstyle.batch import default_batch_size
 from jaxstyle.buckets import Group, Shape, plan
 from jaxstyle.cli.inputs import network_record
-from jaxstyle.cli.job.inputs import choice_of
 from jaxstyle.cli.job.manifest import Task
 from jaxstyle.cli.job.records import Share, digests, pair_key
 from jaxstyle.cli.settings import Settings
@@ -173,7 +172,7 @@ def _groups(
 ) -> list[Group]:
     of_network: dict[Any, list[int]] = {}
     for pair in shapes:
-        of_network.setdefault(choice_of(tasks[pair].settings), []).append(pair)
+        of_network.setdefault(tasks[pair].settings.choice, []).append(pair)
     groups = []
     for pairs in of_network.values():
         network, configs = networks(tasks[pairs[0]].settings), [tasks[pair].settings.config for pair in pairs]
