@@ -9,7 +9,7 @@ Conventions: pictures `[N, H, W, C]`, kernels `[3, 3, I, O]`, stride 1, zero pad
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any
 
 import flax.struct
@@ -237,23 +237,41 @@ def _convolve_strip(strip: jax.Array, transformed: Transformed) -> jax.Array:
 
     A row of the transforms, from the strip through the products and nearly to the result, stays in a core's own cache,
     and the six rows depend on nothing but the strip: cores take them in parallel.
+
+    It is written in `lax`, because tracing took most of a warm start in `jnp`.
     """
     count, down, across, channels = strip.shape[0], strip.shape[1] // TILE, strip.shape[2] // TILE, strip.shape[3]
-    lines = [strip[:, i : i + TILE * down - 3 : TILE] for i in range(WINDOW)]
+    lines = _every_tile(strip, down, axis=1)
     parts = []
     for factors, kernel in zip(BT, transformed, strict=True):
         (row,) = _combine(factors[None], lines)  # [n, r, 4 t + 2, I]
-        tiles = jnp.stack(_combine(BT, [row[:, :, j : j + TILE * across - 3 : TILE] for j in range(WINDOW)]))
-        products = tiles.reshape(WINDOW, count * down * across, channels) @ kernel
-        products = products.reshape(WINDOW, count, down, across, -1)
-        parts.append(jnp.stack(_combine(AT, list(products)), axis=3))  # [n, r, t, TILE, O]
-    return jnp.stack(_combine(AT, parts), axis=2).reshape(count, down * TILE, across * TILE, -1)
+        tiles = _stack(_combine(BT, _every_tile(row, across, axis=2)), axis=0)
+        tiles = lax.reshape(tiles, (WINDOW, count * down * across, channels))
+        products = lax.dot_general(tiles, kernel, (((2,), (1,)), ((0,), (0,))))
+        products = lax.reshape(products, (WINDOW, count, down, across, kernel.shape[-1]))
+        columns = [lax.index_in_dim(products, j, keepdims=False) for j in range(WINDOW)]
+        parts.append(_stack(_combine(AT, columns), axis=3))  # [n, r, t, TILE, O]
+    result = _stack(_combine(AT, parts), axis=2)
+    return lax.reshape(result, (count, down * TILE, across * TILE, result.shape[-1]))
+
+
+def _every_tile(x: jax.Array, tiles: int, axis: int) -> list[jax.Array]:
+    """For each of the positions in a window along an axis, what lies there in every tile."""
+    return [lax.slice_in_dim(x, i, i + TILE * tiles - 3, TILE, axis) for i in range(WINDOW)]
+
+
+def _stack(parts: Sequence[jax.Array], axis: int) -> jax.Array:
+    return lax.concatenate([lax.expand_dims(part, (axis,)) for part in parts], axis)
 
 
 def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
     """The product of a small constant matrix with a vector of arrays, as sums: most entries are 0 or 1."""
     sums = []
     for row in matrix.tolist():
-        terms = [part if factor == 1 else factor * part for factor, part in zip(row, parts, strict=True) if factor]
-        sums.append(sum(terms[1:], terms[0]))
+        terms = [
+            part if factor == 1 else lax.mul(part, np.float32(factor))
+            for factor, part in zip(row, parts, strict=True)
+            if factor
+        ]
+        sums.append(reduce(lax.add, terms))
     return sums

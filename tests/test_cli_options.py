@@ -101,6 +101,7 @@ def test_every_option_arrives(asked, tmp_path):
         "--seed": 11,
         "--network": "vgg16",
         "--pooling": "avg",
+        "--precision": "bfloat16",
     }
     words = [word for pair in options.items() for word in pair]
     succeed("stylize", CONTENT, STYLE, CONTENT, "-o", tmp_path / "out.png", *words)
@@ -120,7 +121,8 @@ def test_every_option_arrives(asked, tmp_path):
         optimizer="adam",
     )
     assert asked["seed"] == 11
-    assert (asked["network"].architecture, asked["network"].pooling) == ("vgg16", "avg")
+    network = asked["network"]
+    assert (network.architecture, network.pooling, network.precision) == ("vgg16", "avg", "bfloat16")
     assert [style.shape for style in asked["styles"]] == [(32, 40, 3), (31, 40, 3)]
     assert (asked["start"] == read_image(STYLE, size=80)).all()
 

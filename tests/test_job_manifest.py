@@ -94,6 +94,7 @@ COLUMNS = {
     "network": "vgg16",
     "weights": "own.safetensors",
     "pooling": "avg",
+    "precision": "bfloat16",
 }
 
 
@@ -121,7 +122,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
     settings = task.settings
     assert settings.config == expected and settings.seed == 11 and settings.background == "red"
     assert settings.start == tmp_path / "start.png" and settings.weights == tmp_path / "own.safetensors"
-    assert (settings.network, settings.pooling) == ("vgg16", "avg")
+    assert settings.choice == ("vgg16", settings.weights, "avg", "bfloat16")
 
 
 def test_columns_are_all_options():
