@@ -332,6 +332,7 @@ class TestArchitectures:
         assert ARCHITECTURES["vgg19"].layers[-3:] == ("conv5_4", "relu5_4", "pool5")
 
 
+@pytest.mark.usefixtures("quick_to_compile")
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 def test_a_padded_picture_is_seen_as_if_alone(network: Network, photo: np.ndarray, pooling: str):
     """Whatever fills the padding; 73 rows leave half a window over at every pool."""

@@ -18,6 +18,8 @@ from jaxstyle.objective import Objective, Terms
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 NORMALISATIONS = ("relative", "gatys")
 
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
+
 # Two layers, of different weight, on both sides of a pool: all that the objective does, compiled in a second.
 SHALLOW = StyleConfig(
     content_layers=(("relu2_1", 2.0), ("conv1_2", 1.0)),
