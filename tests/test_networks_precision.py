@@ -36,12 +36,12 @@ def test_features_are_float32s_to_8_bits(network: Network, coarse: Network, phot
         assert 1e-4 < distance(rounded[layer], exact[layer]) < np.sqrt(13) / 256, layer
 
 
-@pytest.mark.usefixtures("quick_to_compile")
-@pytest.mark.parametrize("is_prepared", [True, False])
+@pytest.mark.parametrize("is_winograds", [True, False])
 def test_losses_are_float32_and_near(
-    network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray, is_prepared: bool
+    network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray, is_winograds: bool
 ) -> None:
-    networks = [prepared(each) if is_prepared else each for each in (network, coarse)]
+    """With either convolution."""
+    networks = [prepared(each) if is_winograds else each.direct() for each in (network, coarse)]
     start = photo[::-1].copy()
 
     def loss(picture: jax.Array, network: Network, objective: Any) -> jax.Array:
