@@ -205,9 +205,10 @@ def _convolve_stack(inputs: jax.Array, transformed: Transformed, bias: jax.Array
         finished = _finish(convolved, bias, rectify).astype(inputs.dtype)
         return lax.dynamic_update_slice(result, finished, (picture, line, 0, 0))
 
-    # All of it is overwritten. It starts from this layer's weights because the compiler would share zeros among layers
-    # and copy them for each, and because under shard_map it varies, from the start, wherever one of these does.
-    unset = sum((rows[0, 0] for rows in transformed), bias).astype(inputs.dtype)
+    # All of it is overwritten. It starts from this layer's inputs and weights because the compiler would share zeros
+    # among layers and copy them for each, and hold the results of all layers from the beginning; and because under
+    # shard_map it varies, from the start, wherever one of these does.
+    unset = sum((rows[0, 0] for rows in transformed), bias).astype(inputs.dtype) + inputs[0, 0, 0, 0]
     result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], *bias.shape)) + unset.reshape(1, 1, 1, -1)
     return lax.fori_loop(0, across * down, strip, result)[:, :height]
 
