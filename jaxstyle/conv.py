@@ -101,11 +101,40 @@ def conv3x3(
     return lax.platform_dependent(inputs, kernel, bias, prepared, cpu=winograd, default=compilers)
 
 
-def direct(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The compiler's own convolution; arguments and result as `conv3x3`."""
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def direct(inputs: jax.Array, kernel: jax.Array, stride: int = 1, padding: int = 1) -> jax.Array:
+    """The compiler's own convolution: `[N, H, W, I]` with a kernel `[h, w, I, O]` gives `[N, H', W', O]`."""
+    return _correlate(inputs, kernel, stride, padding)
+
+
+def _correlate(
+    inputs: jax.Array, kernel: jax.Array, stride: int = 1, padding: int = 1, order: str = "HWIO"
+) -> jax.Array:
+    around = [(padding, padding)] * 2
     return lax.conv_general_dilated(
-        inputs, kernel.astype(inputs.dtype), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        inputs, kernel.astype(inputs.dtype), (stride, stride), around, dimension_numbers=("NHWC", order, "NHWC")
     )
+
+
+def _direct_forward(inputs: jax.Array, kernel: jax.Array, stride: int, padding: int) -> tuple[jax.Array, Any]:
+    return direct(inputs, kernel, stride, padding), (inputs, kernel)
+
+
+def _direct_backward(stride: int, padding: int, residuals: Any, cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The gradients, that of the inputs with a kernel whose channels are swapped in memory too.
+
+    Left to itself the compiler reads a kernel the other way round inside of loops, where it then does without its fast
+    routine on CPU; the barrier keeps it from that.
+    """
+    inputs, kernel = residuals
+    swapped = kernel.swapaxes(2, 3)
+    swapped = lax.platform_dependent(swapped, cpu=lax.optimization_barrier, default=lambda kernel: kernel)
+    of_inputs = jax.linear_transpose(lambda inputs: _correlate(inputs, swapped, stride, padding, "HWOI"), inputs)
+    of_kernel = jax.linear_transpose(lambda kernel: _correlate(inputs, kernel, stride, padding), kernel)
+    return *of_inputs(cotangent), *of_kernel(cotangent)
+
+
+direct.defvjp(_direct_forward, _direct_backward)
 
 
 def _transposed(kernel: jax.Array) -> jax.Array:
@@ -158,7 +187,7 @@ def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> A
     turned = Prepared(prepared.backward, prepared.forward) if prepared else None
     none = jnp.zeros(kernel.shape[2], cotangent.dtype)
     # Weights are frozen nearly always: the compiler drops their gradients when nobody asks for them.
-    weights = jax.linear_transpose(lambda kernel, bias: _finish(direct(inputs, kernel), bias, False), kernel, bias)
+    weights = jax.linear_transpose(lambda kernel, bias: _finish(_correlate(inputs, kernel), bias, False), kernel, bias)
     gradient = _winograd(False, cotangent, _transposed(kernel), none, turned)
     return gradient, *weights(cotangent), jax.tree.map(jnp.zeros_like, prepared)
 

@@ -38,15 +38,11 @@ class Convolution:
         """`[N, H, W, I]` with `[size, size, I, width]` and `[width]` gives `[N, h, w, width]`; see `conv.conv3x3`."""
         if (self.size, self.stride, self.padding) == (3, 1, 1):
             return conv.conv3x3(inputs, kernel, prepared, bias=bias, rectify=rectify)
-        kernel, bias = kernel.astype(inputs.dtype), bias.astype(inputs.dtype)
         if self.size == self.stride == 1:
-            found = inputs @ kernel[0, 0]
+            found = inputs @ kernel[0, 0].astype(inputs.dtype)
         else:
-            around = [(self.padding, self.padding)] * 2
-            found = lax.conv_general_dilated(
-                inputs, kernel, (self.stride, self.stride), around, dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
-        found = found + bias.reshape(1, 1, 1, -1)
+            found = conv.direct(inputs, kernel, self.stride, self.padding)
+        found = found + bias.astype(inputs.dtype).reshape(1, 1, 1, -1)
         return jax.nn.relu(found) if rectify else found
 
 
