@@ -101,26 +101,37 @@ def conv3x3(
     return lax.platform_dependent(inputs, kernel, bias, prepared, cpu=winograd, default=compilers)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def direct(inputs: jax.Array, kernel: jax.Array, stride: int = 1, padding: int = 1) -> jax.Array:
     """The compiler's own convolution: `[N, H, W, I]` with a kernel `[h, w, I, O]` gives `[N, H', W', O]`."""
-    return _correlate(inputs, kernel, stride, padding)
+    # Read here, because it may be another when the gradient is traced.
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    correlate = partial(_correlate, stride=stride, padding=padding, precision=precision)
+    return _direct(correlate, inputs, kernel.astype(inputs.dtype))
 
 
 def _correlate(
-    inputs: jax.Array, kernel: jax.Array, stride: int = 1, padding: int = 1, order: str = "HWIO"
+    inputs: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: int = 1,
+    padding: int = 1,
+    precision: str | None = None,
+    order: str = "HWIO",
 ) -> jax.Array:
-    around = [(padding, padding)] * 2
+    around, axes = [(padding, padding)] * 2, ("NHWC", order, "NHWC")
     return lax.conv_general_dilated(
-        inputs, kernel.astype(inputs.dtype), (stride, stride), around, dimension_numbers=("NHWC", order, "NHWC")
+        inputs, kernel, (stride, stride), around, dimension_numbers=axes, precision=precision
     )
 
 
-def _direct_forward(inputs: jax.Array, kernel: jax.Array, stride: int, padding: int) -> tuple[jax.Array, Any]:
-    return direct(inputs, kernel, stride, padding), (inputs, kernel)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _direct(correlate: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    return correlate(inputs, kernel)
 
 
-def _direct_backward(stride: int, padding: int, residuals: Any, cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _direct_backward(
+    correlate: Callable[..., jax.Array], residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """The gradients, that of the inputs with a kernel whose channels are swapped in memory too.
 
     Left to itself the compiler reads a kernel the other way round inside of loops, where it then does without its fast
@@ -129,12 +140,12 @@ def _direct_backward(stride: int, padding: int, residuals: Any, cotangent: jax.A
     inputs, kernel = residuals
     swapped = kernel.swapaxes(2, 3)
     swapped = lax.platform_dependent(swapped, cpu=lax.optimization_barrier, default=lambda kernel: kernel)
-    of_inputs = jax.linear_transpose(lambda inputs: _correlate(inputs, swapped, stride, padding, "HWOI"), inputs)
-    of_kernel = jax.linear_transpose(lambda kernel: _correlate(inputs, kernel, stride, padding), kernel)
+    of_inputs = jax.linear_transpose(lambda inputs: correlate(inputs, swapped, order="HWOI"), inputs)
+    of_kernel = jax.linear_transpose(lambda kernel: correlate(inputs, kernel), kernel)
     return *of_inputs(cotangent), *of_kernel(cotangent)
 
 
-direct.defvjp(_direct_forward, _direct_backward)
+_direct.defvjp(lambda correlate, inputs, kernel: (correlate(inputs, kernel), (inputs, kernel)), _direct_backward)
 
 
 def _transposed(kernel: jax.Array) -> jax.Array:
@@ -187,7 +198,9 @@ def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> A
     turned = Prepared(prepared.backward, prepared.forward) if prepared else None
     none = jnp.zeros(kernel.shape[2], cotangent.dtype)
     # Weights are frozen nearly always: the compiler drops their gradients when nobody asks for them.
-    weights = jax.linear_transpose(lambda kernel, bias: _finish(_correlate(inputs, kernel), bias, False), kernel, bias)
+    weights = jax.linear_transpose(
+        lambda kernel, bias: _finish(_correlate(inputs, kernel.astype(inputs.dtype)), bias, False), kernel, bias
+    )
     gradient = _winograd(False, cotangent, _transposed(kernel), none, turned)
     return gradient, *weights(cotangent), jax.tree.map(jnp.zeros_like, prepared)
 
