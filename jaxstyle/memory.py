@@ -13,10 +13,10 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.networks.precision import dtype_of
 
-# What a step holds at its peak, relative to the activations of all layers: those, their gradients, and what a
-# convolution needs meanwhile. Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512
-# pixels, alone and in batches of 4 and 8, with either optimizer, where it is within 15 %.
-_PEAK = 1.5
+# What a step holds at its peak, relative to the activations of all layers, of which a convolution and its rectifier
+# share one: those, and what a convolution needs meanwhile. Fitted to the compiler's own account of `solver.run` on CPU,
+# from 96 x 128 to 384 x 512 pixels, alone and in a batch of 4, with either optimizer, where it is within 15 %.
+_PEAK = 0.75
 # What else the style layers hold, relative to their activations, fitted likewise: for shifts, and for each more region.
 _SHIFTED, _REGION = 5, 1
 _SHARE = 0.8  # of a device's memory that is ours to fill
