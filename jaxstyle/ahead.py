@@ -20,7 +20,7 @@ def ahead(
         for each maker the future of what it makes, and the one that is done when that is warm. On leaving, what has not
         begun never will.
     """
-    threads = ThreadPoolExecutor(2)
+    threads = ThreadPoolExecutor(1)
 
     def warm(made: Future[Made]) -> None:
         warm_up(made.result())  # which has begun, because it was submitted before

@@ -9,7 +9,7 @@ Conventions: pictures `[N, H, W, C]`, kernels `[3, 3, I, O]`, stride 1, zero pad
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial, reduce
+from functools import cache, partial
 from typing import Any
 
 import flax.struct
@@ -20,21 +20,11 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 
 # Winograd's F(4, 3) on the points 0, 1, -1, 2, -2 and infinity, in the notation of Lavin and Gray:
-# result = AT [(G kernel) * (BT tile)].
+# result = AT [(G kernel) * (BT window)]. BT and AT are functions below, because most of their entries are 0 or 1, and
+# what the points of a pair need is computed once.
 TILE = 4
 WINDOW = TILE + 2
-BT = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
 # The rows of a transformed kernel, each an array of its own: the compiler would copy the parts of a larger one.
 Transformed = tuple[jax.Array, ...]
@@ -281,40 +271,54 @@ def _convolve_strip(strip: jax.Array, transformed: Transformed) -> jax.Array:
     A row of the transforms, from the strip through the products and nearly to the result, stays in a core's own cache,
     and the six rows depend on nothing but the strip: cores take them in parallel.
 
-    It is written in `lax`, because tracing took most of a warm start in `jnp`.
+    It is written in `lax`, because tracing took most of a warm start in `jnp`, and without a change of shape more than
+    it needs, because a compilation takes as long as it has operations.
     """
     count, down, across, channels = strip.shape[0], strip.shape[1] // TILE, strip.shape[2] // TILE, strip.shape[3]
-    lines = _every_tile(strip, down, axis=1)
     parts = []
-    for factors, kernel in zip(BT, transformed, strict=True):
-        (row,) = _combine(factors[None], lines)  # [n, r, 4 t + 2, I]
-        tiles = _stack(_combine(BT, _every_tile(row, across, axis=2)), axis=0)
-        tiles = lax.reshape(tiles, (WINDOW, count * down * across, channels))
+    for row, kernel in zip(_transform_window(_positions(strip, axis=1)), transformed, strict=True):
+        tiles = [lax.expand_dims(x, (0,)) for x in _transform_window(_positions(row, axis=2))]
+        tiles = lax.reshape(lax.concatenate(tiles, 0), (WINDOW, count * down * across, channels))
         products = lax.dot_general(tiles, kernel, (((2,), (1,)), ((0,), (0,))))
-        products = lax.reshape(products, (WINDOW, count, down, across, kernel.shape[-1]))
-        columns = [lax.index_in_dim(products, j, keepdims=False) for j in range(WINDOW)]
-        parts.append(_stack(_combine(AT, columns), axis=3))  # [n, r, t, TILE, O]
-    result = _stack(_combine(AT, parts), axis=2)
+        products = lax.reshape(products, (WINDOW, count, down, 1, across, 1, kernel.shape[-1]))
+        columns = [lax.slice_in_dim(products, i, i + 1) for i in range(WINDOW)]
+        parts.append(lax.concatenate(_transform_products(columns), 5))  # [1, n, r, 1, t, TILE, O]
+    result = lax.concatenate(_transform_products(parts), 3)
     return lax.reshape(result, (count, down * TILE, across * TILE, result.shape[-1]))
 
 
-def _every_tile(x: jax.Array, tiles: int, axis: int) -> list[jax.Array]:
+def _positions(x: jax.Array, axis: int) -> list[jax.Array]:
     """For each of the positions in a window along an axis, what lies there in every tile."""
+    tiles = x.shape[axis] // TILE
     return [lax.slice_in_dim(x, i, i + TILE * tiles - 3, TILE, axis) for i in range(WINDOW)]
 
 
-def _stack(parts: Sequence[jax.Array], axis: int) -> jax.Array:
-    return lax.concatenate([lax.expand_dims(part, (axis,)) for part in parts], axis)
+def _transform_window(x: Sequence[jax.Array]) -> list[jax.Array]:
+    """BT of what lies at the six positions of a window."""
+    ones, minus_ones = _sum_and_difference(_plus(x[4], -4, x[2]), _plus(x[3], -4, x[1]))
+    twos, minus_twos = _sum_and_difference(lax.sub(x[4], x[2]), _times(2, lax.sub(x[3], x[1])))
+    zeros, infinities = (lax.add(_plus(_times(4, x[i]), -5, x[i + 2]), x[i + 4]) for i in (0, 1))
+    return [zeros, ones, minus_ones, twos, minus_twos, infinities]
 
 
-def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
-    """The product of a small constant matrix with a vector of arrays, as sums: most entries are 0 or 1."""
-    sums = []
-    for row in matrix.tolist():
-        terms = [
-            part if factor == 1 else lax.mul(part, np.float32(factor))
-            for factor, part in zip(row, parts, strict=True)
-            if factor
-        ]
-        sums.append(reduce(lax.add, terms))
-    return sums
+def _transform_products(x: Sequence[jax.Array]) -> list[jax.Array]:
+    """AT of the products at the six points."""
+    (even, odd), (even_twos, odd_twos) = _sum_and_difference(x[1], x[2]), _sum_and_difference(x[3], x[4])
+    return [
+        lax.add(x[0], lax.add(even, even_twos)),
+        _plus(odd, 2, odd_twos),
+        _plus(even, 4, even_twos),
+        lax.add(_plus(odd, 8, odd_twos), x[5]),
+    ]
+
+
+def _sum_and_difference(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return lax.add(x, y), lax.sub(x, y)
+
+
+def _plus(x: jax.Array, factor: float, y: jax.Array) -> jax.Array:
+    return lax.add(x, _times(factor, y))
+
+
+def _times(factor: float, x: jax.Array) -> jax.Array:
+    return lax.mul(x, np.float32(factor))

@@ -34,6 +34,7 @@ from jax.typing import ArrayLike
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
+from jaxstyle.programs import kept
 from jaxstyle.regions import Regions
 from jaxstyle.representations import measure
 from jaxstyle.statistics import colour_distance, colour_moments
@@ -118,7 +119,7 @@ class Objective:
         return jnp.dot(self.regions.shares, colour_distance(moments, self.colour) / self.colour_unit)
 
 
-@partial(jax.jit, static_argnames="layers")
+@kept(static_argnames=("layers",))
 def content_targets(
     network: Network, picture: jax.Array, layers: Sequence[str] = ("relu4_2",), *, extent: jax.Array | None = None
 ) -> Layers:
@@ -220,12 +221,11 @@ def make_objective(
     With an extent `[2]`, the content and all pictures to come are padded beyond that height and width.
     """
     weights = {name: getattr(config, f"{name}_weight") for name in ("content", "style", "colour", "tv")}
-    flat = colour_moments(style.mean[..., None, None, :])
     return Objective(
         content=content,
         style={layer: style.measured[layer] for layer in config.style_names},
         colour=style.colour,
-        colour_unit=colour_distance(style.colour, flat) + _TINY,
+        colour_unit=_colour_unit(style.colour, style.mean),
         content_layers=_arrays(_shares(config.weights_of("content_layers"))),
         style_layers=_arrays(_shares(config.weights_of("style_layers"))),
         weights=_arrays(weights),
@@ -234,6 +234,12 @@ def make_objective(
         normalisation=config.normalisation,
         representation=config.style_representation,
     )
+
+
+@jax.jit
+def _colour_unit(colour: jax.Array, mean: jax.Array) -> jax.Array:
+    """The distance of colours from their own mean."""
+    return colour_distance(colour, colour_moments(mean[..., None, None, :])) + _TINY
 
 
 def _inside(shape: Sequence[int], extent: jax.Array) -> jax.Array:

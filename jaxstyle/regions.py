@@ -16,6 +16,7 @@ import numpy as np
 from jaxstyle.config import MOST_REGIONS
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.networks import ARCHITECTURES, Network
+from jaxstyle.programs import Kept
 from jaxstyle.pyramid import at_scale
 
 _SIZE = 256  # longest side at which regions are looked for
@@ -26,7 +27,7 @@ _BLUR = 3  # positions over which features are averaged
 _ROUNDS = 30  # of k-means, which settles sooner
 _TINY = 1e-12
 
-_features = jax.jit(Network.features, static_argnames="layers")
+_features = Kept(Network.features, static_argnames=("layers",))
 
 
 @flax.struct.dataclass

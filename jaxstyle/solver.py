@@ -18,6 +18,7 @@ import optax
 from jaxstyle.conv import COMPILER_OPTIONS
 from jaxstyle.networks import Network
 from jaxstyle.objective import Objective, Terms
+from jaxstyle.programs import Kept, kept
 
 CHUNK = 10  # the most steps between two looks from outside
 
@@ -79,7 +80,7 @@ class State:
 
 
 # Compiled, so that no two parts share a buffer and `run` may take them all.
-@partial(jax.jit, static_argnames="optimizer")
+@kept(static_argnames=("optimizer",))
 def init(picture: jax.Array, *, optimizer: str) -> State:
     """The state before the first step from a picture `[H, W, 3]`, with an optimizer of `OPTIMIZERS`."""
     picture = jnp.asarray(picture, jnp.float32)
@@ -138,7 +139,7 @@ def advance(
     return jax.lax.fori_loop(0, steps, body, (state, history))
 
 
-run = jax.jit(advance, static_argnames="optimizer", donate_argnames="state", compiler_options=COMPILER_OPTIONS)
+run = Kept(advance, static_argnames=("optimizer",), donate_argnames=("state",), compiler_options=COMPILER_OPTIONS)
 
 
 def descend(network: Network, objective: Objective, picture: jax.Array, steps: int, *, optimizer: str) -> jax.Array:

@@ -104,30 +104,34 @@ def match_colours(picture: Array, style: StyleStatistics, weights: Any = None) -
     not all 0, those are the mean and covariance of that part of the picture.
     """
     colours = picture.reshape(-1, 3)
+    wanted: Any = style.mean, style.second
     if isinstance(picture, np.ndarray):
-        colours = colours.astype(np.float64)  # NumPy adds up a column one by one
+        colours, wanted = jax.tree.map(np.float64, (colours, wanted))  # NumPy adds up a column one by one
     mean, _ = colour_mean(colours, weights)
     # Of centred colours, because a grey photograph's covariance is too small to be left over by a difference.
     centred = colours - mean[None]
     covariance = _with_floor(colour_mean(centred, weights)[1])
-    wanted: Any = style.mean
-    map_: Any = _transport(covariance, _with_floor(style.second - style.mean[:, None] * style.mean[None]))
-    if isinstance(picture, np.ndarray):
-        wanted, map_ = np.asarray(wanted), np.asarray(map_)
-    return (centred @ map_ + wanted[None]).clip(0, 1).reshape(picture.shape).astype(picture.dtype)
+    map_ = _transport(covariance, _with_floor(wanted[1] - wanted[0][:, None] * wanted[0][None]))
+    return (centred @ map_ + wanted[0][None]).clip(0, 1).reshape(picture.shape).astype(picture.dtype)
 
 
-def _with_floor(covariance: jax.Array) -> jax.Array:
-    return covariance + _FLOOR * jnp.eye(3)
+def _with_floor(covariance: Array) -> Array:
+    return covariance + _FLOOR * np.eye(3, dtype=covariance.dtype)
 
 
-@jax.jit
-def _transport(covariance: jax.Array, wanted: jax.Array) -> jax.Array:
+def _transport(covariance: Array, wanted: Array) -> Array:
     """The symmetric `[3, 3]` T with T C T = W, by C^-1/2 (C^1/2 W C^1/2)^1/2 C^-1/2."""
+    in_numpy = isinstance(covariance, np.ndarray)
+    root_of: Any = _root_in_numpy if in_numpy else _root
     with jax.default_matmul_precision("highest"):
-        root = _root(covariance)
-        inverse = jnp.linalg.inv(root)
-        return inverse @ _root(root @ wanted @ root) @ inverse
+        root = root_of(covariance)
+        inverse: Any = (np if in_numpy else jnp).linalg.inv(root)
+        return inverse @ root_of(root @ wanted @ root) @ inverse
+
+
+def _root_in_numpy(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
 @jax.custom_jvp

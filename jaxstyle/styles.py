@@ -8,7 +8,6 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import flax.struct
@@ -16,6 +15,7 @@ import jax
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import ARCHITECTURES, Network
+from jaxstyle.programs import kept
 from jaxstyle.regions import Regions
 from jaxstyle.representations import measure as measure_features
 from jaxstyle.statistics import colour_moments
@@ -108,7 +108,7 @@ def style_targets(
     return measure_features(representation, features, None if regions is None else regions.layers)
 
 
-@partial(jax.jit, static_argnames=("layers", "representation"))
+@kept(static_argnames=("layers", "representation"))
 def measure(
     network: Network,
     picture: jax.Array,
@@ -156,6 +156,8 @@ def blend(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -
     shares = [share / sum(shares) for share in shares]
     layers = [layer for layer in statistics[0].measured if all(layer in part.measured for part in statistics)]
     alike = [in_layers(part, layers) for part in statistics]
+    if len(alike) == 1:
+        return alike[0]
     return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *alike)
 
 

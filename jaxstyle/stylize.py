@@ -16,6 +16,7 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError
 from jaxstyle.networks import Network, with_layers
 from jaxstyle.objective import Objective, Terms
+from jaxstyle.programs import Kept
 from jaxstyle.pyramid import at_scale, check_picture, enlarge, schedule, style_sizes
 from jaxstyle.starts import starting_picture
 from jaxstyle.styles import Style, in_layers, make_style
@@ -25,7 +26,7 @@ from jaxstyle.weights import load_network
 _MAX_FAILURES = 8
 
 DEFAULTS = StyleConfig()
-_prepare = jax.jit(Network.prepare)
+_prepare = Kept(Network.prepare)
 
 
 @dataclass(frozen=True, eq=False)

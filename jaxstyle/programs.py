@@ -1,0 +1,138 @@
+"""Programs that are kept as they are after tracing, for the next process.
+
+The compiler's cache spares that process the compilation. But Python traces and lowers a step for seconds before it can
+so much as ask for it, and that was most of a warm start; what is kept here is the outcome, as StableHLO (`jax.export`).
+"""
+
+import hashlib
+import inspect
+import logging
+import pickle
+import zlib
+from collections.abc import Callable, Sequence
+from functools import cache, update_wrapper
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import jax
+import jax.export
+
+from jaxstyle.files import write_whole
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What decides what is traced, beside this package.
+_LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+_folder: Path | None = None
+
+
+def keep_in(folder: Path | None) -> None:
+    """Keep programs in this folder from now on, or nowhere, as at first; for a process that nobody else configures."""
+    global _folder
+    _folder = folder
+
+
+class Kept(Generic[P, R]):
+    """A function with the options of `jax.jit`, of which it is one; and it is kept, where `keep_in` said so.
+
+    Not inside another program, of which it becomes a part.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        static_argnames: Sequence[str] = (),
+        donate_argnames: Sequence[str] = (),
+        compiler_options: dict[str, bool | str] | None = None,
+    ) -> None:
+        self.jitted = jax.jit(
+            function,
+            static_argnames=static_argnames,
+            donate_argnames=donate_argnames,
+            compiler_options=compiler_options,
+        )
+        self._signature = inspect.signature(function)
+        self._static, self._donated, self._options = static_argnames, donate_argnames, compiler_options
+        self._programs: dict[str, Callable[..., R]] = {}
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function, as one compiled program."""
+        if _folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+            return self.jitted(*args, **kwargs)
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        static = {name: value for name, value in bound.arguments.items() if name in self._static}
+        arrays = {name: value for name, value in bound.arguments.items() if name not in self._static}
+        leaves, structure = jax.tree.flatten(arrays)
+        key = self._key(static, structure, leaves)
+        if key not in self._programs:
+            self._programs[key] = self._load(_folder / key, static, arrays)
+        return self._programs[key](leaves)
+
+    def _key(self, static: dict[str, Any], structure: Any, leaves: Sequence[Any]) -> str:
+        """What a program is kept under: all that its tracing depends on."""
+        inputs = [jax.typeof(leaf) for leaf in leaves]
+        what = (_origin(), jax.config.values, jax.default_backend(), static, structure, inputs)
+        return f"{self.__wrapped__.__name__}-{hashlib.sha256(repr(what).encode()).hexdigest()}"
+
+    def _load(self, path: Path, static: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., R]:
+        """The program of these arguments, read, or else traced and written."""
+        try:
+            program, structure = _read(path)
+        except Exception as error:  # a damaged file, like a missing one, costs time and nothing else
+            logging.getLogger(__name__).debug("traced anew: %s", error)
+            program, structure = self._trace(static, arrays)
+            _write(path, program, structure)
+        # In the order of the leaves.
+        donated = [name in self._donated for name, value in sorted(arrays.items()) for _ in jax.tree.leaves(value)]
+        call = jax.jit(
+            program.call,
+            donate_argnums=[index for index, given in enumerate(donated) if given],
+            compiler_options=self._options,
+        )
+        return lambda leaves: jax.tree.unflatten(structure, call(*leaves))
+
+    def _trace(self, static: dict[str, Any], arrays: dict[str, Any]) -> tuple[jax.export.Exported, Any]:
+        leaves, inputs = jax.tree.flatten(arrays)
+        outputs = None
+
+        def flat(*leaves: jax.Array) -> list[jax.Array]:
+            nonlocal outputs
+            results, outputs = jax.tree.flatten(self.__wrapped__(**jax.tree.unflatten(inputs, leaves), **static))
+            return results
+
+        return jax.export.export(jax.jit(flat))(*leaves), outputs
+
+
+def kept(**options: Any) -> Callable[[Callable[P, R]], Kept[P, R]]:
+    """`Kept` as a decorator."""
+    return lambda function: Kept(function, **options)
+
+
+def _read(path: Path) -> tuple[jax.export.Exported, Any]:
+    # Python's own format holds the kinds of trees. Whoever may write here may also write programs for the compiler's
+    # cache, which are run as they are.
+    program, structure = pickle.loads(zlib.decompress(path.read_bytes()))
+    return jax.export.deserialize(bytearray(program)), structure
+
+
+def _write(path: Path, program: jax.export.Exported, structure: Any) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, zlib.compress(pickle.dumps((bytes(program.serialize()), structure))))
+    except OSError as error:
+        logging.getLogger(__name__).debug("not kept: %s", error)
+
+
+@cache
+def _origin() -> tuple[str, ...]:
+    """The versions of the libraries, and a digest of this package's own sources."""
+    sources = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        sources.update(path.read_bytes())
+    return *map(metadata.version, _LIBRARIES), sources.hexdigest()
