@@ -12,24 +12,25 @@ Made = TypeVar("Made")
 def ahead(
     makers: Sequence[Callable[[], Made]], warm_up: Callable[[Made], None]
 ) -> Iterator[list[tuple[Future[Made], Future[None]]]]:
-    """Run the makers in order, in two threads, each followed by the warming up of what it made.
+    """Run the makers in order, in a thread beside, each followed by the warming up of what it made.
 
-    Two, because that much of the work is one compilation beside another, which takes one core and no more.
+    One thread, because a compilation keeps more than one core busy by itself: a second one beside it ends no sooner
+    than it would after it, and the first, for which somebody waits, later.
 
     Yields:
         for each maker the future of what it makes, and the one that is done when that is warm. On leaving, what has not
         begun never will.
     """
-    threads = ThreadPoolExecutor(1)
+    thread = ThreadPoolExecutor(1)
 
     def warm(made: Future[Made]) -> None:
-        warm_up(made.result())  # which has begun, because it was submitted before
+        warm_up(made.result())  # which was submitted before
 
     def submit(maker: Callable[[], Made]) -> tuple[Future[Made], Future[None]]:
-        made = threads.submit(maker)
-        return made, threads.submit(warm, made)
+        made = thread.submit(maker)
+        return made, thread.submit(warm, made)
 
     try:
         yield [submit(maker) for maker in makers]
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        thread.shutdown(wait=False, cancel_futures=True)

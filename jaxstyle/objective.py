@@ -23,7 +23,6 @@ All functions are pure, and take one picture; `vmap` makes them take many.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import flax.struct

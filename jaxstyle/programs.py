@@ -1,7 +1,7 @@
 """Programs that are kept as they are after tracing, for the next process.
 
-The compiler's cache spares that process the compilation. But Python traces and lowers a step for seconds before it can
-so much as ask for it, and that was most of a warm start; what is kept here is the outcome, as StableHLO (`jax.export`).
+The compiler's cache spares that process the compilation, but Python traces and lowers a step for seconds before it can
+so much as ask there; that was most of a warm start. What is kept is the outcome, as StableHLO by `jax.export`.
 """
 
 import hashlib
@@ -13,15 +13,14 @@ from collections.abc import Callable, Sequence
 from functools import cache, update_wrapper
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
 import jax.export
 
 from jaxstyle.files import write_whole
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Result = TypeVar("Result")
 
 # What decides what is traced, beside this package.
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
@@ -35,15 +34,18 @@ def keep_in(folder: Path | None) -> None:
     _folder = folder
 
 
-class Kept(Generic[P, R]):
-    """A function with the options of `jax.jit`, of which it is one; and it is kept, where `keep_in` said so.
+class Kept(Generic[Result]):
+    """A compiled function, with options as of `jax.jit`, that is kept once `keep_in` has said where.
 
-    Not inside another program, of which it becomes a part.
+    Inside another program it is a part of that one, as any compiled function is.
+
+    Attributes:
+        jitted: the function by `jax.jit` alone.
     """
 
     def __init__(
         self,
-        function: Callable[P, R],
+        function: Callable[..., Result],
         *,
         static_argnames: Sequence[str] = (),
         donate_argnames: Sequence[str] = (),
@@ -55,12 +57,12 @@ class Kept(Generic[P, R]):
             donate_argnames=donate_argnames,
             compiler_options=compiler_options,
         )
-        self._signature = inspect.signature(function)
+        self._function, self._signature = function, inspect.signature(function)
         self._static, self._donated, self._options = static_argnames, donate_argnames, compiler_options
-        self._programs: dict[str, Callable[..., R]] = {}
+        self._programs: dict[str, Callable[..., Result]] = {}
         update_wrapper(self, function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: Any, **kwargs: Any) -> Result:
         """Call the function, as one compiled program."""
         if _folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
             return self.jitted(*args, **kwargs)
@@ -78,9 +80,9 @@ class Kept(Generic[P, R]):
         """What a program is kept under: all that its tracing depends on."""
         inputs = [jax.typeof(leaf) for leaf in leaves]
         what = (_origin(), jax.config.values, jax.default_backend(), static, structure, inputs)
-        return f"{self.__wrapped__.__name__}-{hashlib.sha256(repr(what).encode()).hexdigest()}"
+        return f"{self._function.__name__}-{hashlib.sha256(repr(what).encode()).hexdigest()}"
 
-    def _load(self, path: Path, static: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., R]:
+    def _load(self, path: Path, static: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., Result]:
         """The program of these arguments, read, or else traced and written."""
         try:
             program, structure = _read(path)
@@ -91,11 +93,20 @@ class Kept(Generic[P, R]):
         # In the order of the leaves.
         donated = [name in self._donated for name, value in sorted(arrays.items()) for _ in jax.tree.leaves(value)]
         call = jax.jit(
-            program.call,
+            self._named(program.call),
             donate_argnums=[index for index, given in enumerate(donated) if given],
             compiler_options=self._options,
         )
         return lambda leaves: jax.tree.unflatten(structure, call(*leaves))
+
+    def _named(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Under the function's name, which is that of the program in the compiler's cache and in profiles."""
+
+        def named(*leaves: jax.Array) -> Any:
+            return call(*leaves)
+
+        named.__name__ = self._function.__name__
+        return named
 
     def _trace(self, static: dict[str, Any], arrays: dict[str, Any]) -> tuple[jax.export.Exported, Any]:
         leaves, inputs = jax.tree.flatten(arrays)
@@ -103,13 +114,13 @@ class Kept(Generic[P, R]):
 
         def flat(*leaves: jax.Array) -> list[jax.Array]:
             nonlocal outputs
-            results, outputs = jax.tree.flatten(self.__wrapped__(**jax.tree.unflatten(inputs, leaves), **static))
+            results, outputs = jax.tree.flatten(self._function(**jax.tree.unflatten(inputs, leaves), **static))
             return results
 
-        return jax.export.export(jax.jit(flat))(*leaves), outputs
+        return jax.export.export(jax.jit(self._named(flat)))(*leaves), outputs
 
 
-def kept(**options: Any) -> Callable[[Callable[P, R]], Kept[P, R]]:
+def kept(**options: Any) -> Callable[[Callable[..., Result]], Kept[Result]]:
     """`Kept` as a decorator."""
     return lambda function: Kept(function, **options)
 

@@ -3,7 +3,7 @@ calls alike.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -76,7 +76,7 @@ def _with_memory(network: Network, objective: Objective, picture: jax.Array, bef
         diff_updates_memory=changes,
         weights_memory=jnp.where(products > 0, 1 / products, 0),
     )
-    return state.replace(optimizer=(memory, *rest))
+    return replace(state, optimizer=(memory, *rest))
 
 
 def with_memory() -> Solver:

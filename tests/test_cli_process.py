@@ -37,15 +37,19 @@ def ended(process: subprocess.Popen) -> tuple[int, str, str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is elsewhere")
-def test_second_run_is_the_same_and_compiles_nothing(environment, tmp_path):
+def test_second_run_is_the_same_and_neither_compiles_nor_traces(environment, tmp_path):
     cache = Path(environment["XDG_CACHE_HOME"]) / "jaxstyle" / "compiled"
     compiled = []
     for name in ("a.png", "b.png"):
         process = start(environment, "stylize", CONTENT, STYLE, "-o", tmp_path / name, *QUICK)
         assert ended(process) == (0, f"{tmp_path / name}\n", "")
-        compiled.append({path.name for path in cache.iterdir() if path.name.endswith("-cache")})
+        compiled.append({path.name for path in cache.rglob("*-*") if not path.name.endswith("-atime")})
+        for path in cache.glob("traced/*"):
+            os.utime(path, (0, 0))
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert compiled[0] == compiled[1] and any(name.startswith("jit_advance") for name in compiled[0])
+    kept = list(cache.glob("traced/advance-*"))
+    assert kept and all(path.stat().st_mtime == 0 for path in cache.glob("traced/*")), "something was kept again"
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -15,7 +15,7 @@ CONFIG = StyleConfig(content_layers=(("relu2_2", 1.0),), style_layers=(("relu1_1
 def compiled_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
     objective = objective_of(network, config, random_picture(height, width), [random_picture(height, width, 1)])
     state = solver.init(random_picture(height, width), optimizer=config.optimizer)
-    compiled = solver.run.lower(network, objective, state, jnp.int32(1), optimizer=config.optimizer).compile()
+    compiled = solver.run.jitted.lower(network, objective, state, jnp.int32(1), optimizer=config.optimizer).compile()
     found = compiled.memory_analysis()
     return found.temp_size_in_bytes + found.output_size_in_bytes
 

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     ("errors",),
     ("ahead", "files"),
-    ("config", "conv", "images"),
+    ("config", "conv", "images", "programs"),
     ("networks",),
     ("weights", "statistics", "pyramid"),
     ("representations", "regions"),

@@ -260,14 +260,14 @@ class TestCompilation:
     def test_once_for_all_numbers_of_steps_targets_and_weights(self, network: Network) -> None:
         picture, style = (np.random.default_rng(seed).random((8, 9, 3), np.float32) for seed in (0, 1))
         config = StyleConfig(content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),))
-        before = solver.run._cache_size()
+        before = solver.run.jitted._cache_size()
         for steps, content_weight in ((1, 0.1), (7, 0.1), (10, 3.0)):
             other = StyleConfig(**vars(config) | {"content_weight": content_weight})
             objective = objective_of(network, other, picture + 0.01 * steps, [style])
             state = solver.init(picture, optimizer="lbfgs")
             for _ in range(2):
                 state, _ = solver.run(network, objective, state, steps, optimizer="lbfgs")
-        assert solver.run._cache_size() == before + 1
+        assert solver.run.jitted._cache_size() == before + 1
 
 
 class TestVmap:

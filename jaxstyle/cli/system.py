@@ -29,7 +29,8 @@ def configure_jax() -> None:
         jax.config.update("jax_logging_level", "ERROR")
     if _cache_of_jax() is None and _can_hold_files(compiled_folder()):
         jax.config.update("jax_compilation_cache_dir", str(compiled_folder()))
-    keep_in(compiled_folder() / "traced")
+    if "://" not in str(jax.config.values["jax_compilation_cache_dir"]):  # JAX can keep its own in a bucket
+        keep_in(compiled_folder() / "traced")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     if not sys.warnoptions:
