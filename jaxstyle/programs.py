@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import logging
 import pickle
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache, update_wrapper
@@ -60,6 +61,7 @@ class Kept(Generic[Result]):
         self._function, self._signature = function, inspect.signature(function)
         self._static, self._donated, self._options = static_argnames, donate_argnames, compiler_options
         self._programs: dict[str, Callable[..., Result]] = {}
+        self._one_at_a_time = threading.Lock()
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Result:
@@ -72,8 +74,9 @@ class Kept(Generic[Result]):
         arrays = {name: value for name, value in bound.arguments.items() if name not in self._static}
         leaves, structure = jax.tree.flatten(arrays)
         key = self._key(static, structure, leaves)
-        if key not in self._programs:
-            self._programs[key] = self._load(_folder / key, static, arrays)
+        with self._one_at_a_time:  # or several threads would compile one program
+            if key not in self._programs:
+                self._programs[key] = self._load(_folder / key, static, arrays)
         return self._programs[key](leaves)
 
     def _key(self, static: dict[str, Any], structure: Any, leaves: Sequence[Any]) -> str:

@@ -1,6 +1,7 @@
 """Kept programs do what the function does, in this process and in the next, whatever became of the file."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,6 +121,14 @@ def test_inside_of_another_program(folder: Path):
     stacked = jax.vmap(lambda x: kept(Pair(x, {}), 3.0).first)(jnp.ones((2, 3)))
     np.testing.assert_array_equal(stacked, np.full((2, 3), 4))
     assert not folder.exists()
+
+
+def test_threads_that_call_at_once_trace_once(folder: Path):
+    traced = Traced()
+    with ThreadPoolExecutor(4) as threads:
+        for found in threads.map(traced.kept, [PAIR] * 8):
+            check(found)
+    assert traced.times == 1
 
 
 def test_donated_arrays_are_taken_and_others_are_not(folder: Path):
