@@ -69,9 +69,10 @@ def stylize_batch(
             computed then.
     """
     count = len(contents)
-    network = prepared(network or load_network())
+    network = network or load_network()
     configs = [config] * count if isinstance(config, StyleConfig) else list(config)
     configs = [with_layers(each, network.architecture) for each in configs]
+    network = prepared(network, *configs)
     given = {"styles": styles, "configs": configs, "seeds": seeds or [0] * count, "starts": starts or [None] * count}
     for name, values in given.items():
         if len(values) != count:

@@ -199,9 +199,11 @@ _winograd.defvjp(_winograd_forward, _winograd_backward)
 
 
 def _transform_kernel(kernel: jax.Array) -> Transformed:
-    matrix = np.kron(G, G).astype(np.float32)
-    transformed = jnp.matmul(matrix, kernel.astype(jnp.float32).reshape(9, -1), precision=lax.Precision.HIGHEST)
-    return tuple(transformed.reshape(WINDOW, WINDOW, *kernel.shape[2:]))
+    # Row by row: one product for all would be held beside the rows that it is taken apart into.
+    rows = np.kron(G, G).astype(np.float32).reshape(WINDOW, WINDOW, 9)
+    flat = kernel.astype(jnp.float32).reshape(9, -1)
+    products = (jnp.matmul(row, flat, precision=lax.Precision.HIGHEST) for row in rows)
+    return tuple(product.reshape(WINDOW, *kernel.shape[2:]) for product in products)
 
 
 @cache

@@ -26,7 +26,7 @@ from jaxstyle.weights import load_network
 _MAX_FAILURES = 8
 
 DEFAULTS = StyleConfig()
-_prepare = Kept(Network.prepare)
+_prepare = Kept(Network.prepare, static_argnames=("layers",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +106,9 @@ def stylize(
             one mask without the other, or regions of a measured style.
         DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
     """
-    network = prepared(network or load_network())
+    network = network or load_network()
     config = with_layers(config, network.architecture)
+    network = prepared(network, config)
     content = check_content(content, config)
     styles = [check_style(style, network, config) for style in as_styles(style)]
     start = start if start is None else check_picture(start)
@@ -200,9 +201,12 @@ def diverged(progress: Progress, lane: int = 0) -> DivergedError:
     )
 
 
-def prepared(network: Network) -> Network:
-    """The network with its kernels transformed, on CPU, where that is of use."""
-    return network if network.prepared or jax.default_backend() != "cpu" else _prepare(network)
+def prepared(network: Network, *configs: StyleConfig) -> Network:
+    """The network with its kernels transformed, on CPU, where that is of use: for these settings, or without any."""
+    if network.prepared or jax.default_backend() != "cpu":
+        return network
+    layers = {layer for config in configs for layer in (*config.content_names, *config.style_names)}
+    return _prepare(network, network.up_to(layers)[-1:] if layers else None)
 
 
 def measure_style(
@@ -220,7 +224,7 @@ def measure_style(
         ConfigError: if the settings do not fit the network, a style measured before, or the number of styles, or ask
             for regions, which are those of a content too.
     """
-    network = prepared(network or load_network())
+    network = network or load_network()
     config = with_layers(config, network.architecture)
     check_whole(config)
     styles = [check_style(each, network, config) for each in as_styles(style)]

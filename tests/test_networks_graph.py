@@ -244,7 +244,8 @@ class TestPromises:
         network, picture = random_network("alexnet"), noise(40, 47, 3)
         network = network.replace(parameters={name: network.parameters[name] for name in ("conv1", "conv2", "conv3")})
         prepared = network.prepare()
-        assert set(prepared.prepared) == {"conv3"}
+        assert set(prepared.prepared) == {"conv3"} == set(network.prepare(["conv3", "conv1"]).prepared)
+        assert not network.prepare(["conv2"]).prepared
         expected, found = (jax.jit(lambda n, x: n.features(x, ("conv3",)))(n, picture) for n in (network, prepared))
         scale = np.abs(expected["conv3"]).max()
         np.testing.assert_allclose(found["conv3"], expected["conv3"], atol=1e-5 * scale)
