@@ -205,7 +205,7 @@ def prepared(network: Network, *configs: StyleConfig) -> Network:
     """The network with its kernels transformed, on CPU, where that is of use: for these settings, or without any."""
     if network.prepared or jax.default_backend() != "cpu":
         return network
-    layers = {layer for config in configs for layer in (*config.content_names, *config.style_names)}
+    layers = [layer for config in configs for layer in (*config.content_names, *config.style_names)]
     return _prepare(network, network.up_to(layers)[-1:] if layers else None)
 
 
