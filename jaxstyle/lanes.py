@@ -19,7 +19,7 @@ from jaxstyle import solver
 from jaxstyle.conv import COMPILER_OPTIONS
 from jaxstyle.networks import Network
 from jaxstyle.objective import Objective, Terms
-from jaxstyle.programs import kept
+from jaxstyle.programs import Kept
 from jaxstyle.solver import State
 
 Tree = TypeVar("Tree")
@@ -72,7 +72,7 @@ def _stack(*trees: Tree) -> Tree:
     return jax.tree.map(lambda *parts: jnp.stack(parts), *trees)
 
 
-@kept(static_argnames=("optimizer", "mesh"), donate_argnames=("state",), compiler_options=COMPILER_OPTIONS)
+@partial(Kept, static_argnames=("optimizer", "mesh"), donate_argnames=("state",), compiler_options=COMPILER_OPTIONS)
 def _run(
     network: Network, objective: Objective, state: State, steps: jax.Array, *, optimizer: str, mesh: Mesh
 ) -> tuple[State, Terms]:

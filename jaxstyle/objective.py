@@ -23,6 +23,7 @@ All functions are pure, and take one picture; `vmap` makes them take many.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import flax.struct
@@ -33,7 +34,7 @@ from jax.typing import ArrayLike
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.programs import kept
+from jaxstyle.programs import Kept
 from jaxstyle.regions import Regions
 from jaxstyle.representations import measure
 from jaxstyle.statistics import colour_distance, colour_moments
@@ -118,7 +119,7 @@ class Objective:
         return jnp.dot(self.regions.shares, colour_distance(moments, self.colour) / self.colour_unit)
 
 
-@kept(static_argnames=("layers",))
+@partial(Kept, static_argnames=("layers",))
 def content_targets(
     network: Network, picture: jax.Array, layers: Sequence[str] = ("relu4_2",), *, extent: jax.Array | None = None
 ) -> Layers:

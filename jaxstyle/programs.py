@@ -60,29 +60,30 @@ class Kept(Generic[Result]):
         )
         self._function, self._signature = function, inspect.signature(function)
         self._static, self._donated, self._options = static_argnames, donate_argnames, compiler_options
-        self._programs: dict[str, Callable[..., Result]] = {}
+        self._programs: dict[tuple[Any, ...], Callable[..., Result]] = {}
         self._one_at_a_time = threading.Lock()
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Result:
         """Call the function, as one compiled program."""
-        if _folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+        if _folder is None:
             return self.jitted(*args, **kwargs)
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         static = {name: value for name, value in bound.arguments.items() if name in self._static}
         arrays = {name: value for name, value in bound.arguments.items() if name not in self._static}
         leaves, structure = jax.tree.flatten(arrays)
-        key = self._key(static, structure, leaves)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return self.jitted(*args, **kwargs)
+        key = (*static.items(), structure, *map(jax.typeof, leaves), repr(jax.config.values))
         with self._one_at_a_time:  # or several threads would compile one program
             if key not in self._programs:
-                self._programs[key] = self._load(_folder / key, static, arrays)
+                self._programs[key] = self._load(_folder / self._file_name(key), static, arrays)
         return self._programs[key](leaves)
 
-    def _key(self, static: dict[str, Any], structure: Any, leaves: Sequence[Any]) -> str:
-        """What a program is kept under: all that its tracing depends on."""
-        inputs = [jax.typeof(leaf) for leaf in leaves]
-        what = (_origin(), jax.config.values, jax.default_backend(), static, structure, inputs)
+    def _file_name(self, key: tuple[Any, ...]) -> str:
+        """For all that tracing depends on: what may change between calls, and between processes."""
+        what = (_origin(), jax.default_backend(), *key)
         return f"{self._function.__name__}-{hashlib.sha256(repr(what).encode()).hexdigest()}"
 
     def _load(self, path: Path, static: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., Result]:
@@ -93,11 +94,10 @@ class Kept(Generic[Result]):
             logging.getLogger(__name__).debug("traced anew: %s", error)
             program, structure = self._trace(static, arrays)
             _write(path, program, structure)
-        # In the order of the leaves.
-        donated = [name in self._donated for name, value in sorted(arrays.items()) for _ in jax.tree.leaves(value)]
+        donated = {name: jax.tree.map(lambda _, name=name: name in self._donated, arrays[name]) for name in arrays}
         call = jax.jit(
             self._named(program.call),
-            donate_argnums=[index for index, given in enumerate(donated) if given],
+            donate_argnums=[index for index, given in enumerate(jax.tree.leaves(donated)) if given],
             compiler_options=self._options,
         )
         return lambda leaves: jax.tree.unflatten(structure, call(*leaves))
@@ -121,11 +121,6 @@ class Kept(Generic[Result]):
             return results
 
         return jax.export.export(jax.jit(self._named(flat)))(*leaves), outputs
-
-
-def kept(**options: Any) -> Callable[[Callable[..., Result]], Kept[Result]]:
-    """`Kept` as a decorator."""
-    return lambda function: Kept(function, **options)
 
 
 def _read(path: Path) -> tuple[jax.export.Exported, Any]:

@@ -18,7 +18,7 @@ import optax
 from jaxstyle.conv import COMPILER_OPTIONS
 from jaxstyle.networks import Network
 from jaxstyle.objective import Objective, Terms
-from jaxstyle.programs import Kept, kept
+from jaxstyle.programs import Kept
 
 CHUNK = 10  # the most steps between two looks from outside
 
@@ -80,7 +80,7 @@ class State:
 
 
 # Compiled, so that no two parts share a buffer and `run` may take them all.
-@kept(static_argnames=("optimizer",))
+@partial(Kept, static_argnames=("optimizer",))
 def init(picture: jax.Array, *, optimizer: str) -> State:
     """The state before the first step from a picture `[H, W, 3]`, with an optimizer of `OPTIMIZERS`."""
     picture = jnp.asarray(picture, jnp.float32)

@@ -73,7 +73,7 @@ def pink_noise(white: Array) -> Array:
     It is made of white noise of the same shape, and has the mean and the standard deviation of uniform noise in [0, 1],
     but for what is clipped to that range. Of a JAX array this is a pure function.
     """
-    fft: Any = np.fft if isinstance(white, np.ndarray) else jnp.fft
+    fft = _numpy_of(white).fft
     height, width = white.shape[:2]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     amplitude = np.divide(1, frequency, out=np.zeros_like(frequency), where=frequency > 0).astype(white.dtype)
@@ -115,30 +115,33 @@ def match_colours(picture: Array, style: StyleStatistics, weights: Any = None) -
     return (centred @ map_ + wanted[0][None]).clip(0, 1).reshape(picture.shape).astype(picture.dtype)
 
 
+def _numpy_of(array: np.ndarray | jax.Array) -> Any:
+    """NumPy for its own arrays, and JAX's for JAX's."""
+    return np if isinstance(array, np.ndarray) else jnp
+
+
 def _with_floor(covariance: Array) -> Array:
-    return covariance + _FLOOR * np.eye(3, dtype=covariance.dtype)
+    return covariance + _FLOOR * _numpy_of(covariance).eye(3)
 
 
 def _transport(covariance: Array, wanted: Array) -> Array:
     """The symmetric `[3, 3]` T with T C T = W, by C^-1/2 (C^1/2 W C^1/2)^1/2 C^-1/2."""
-    in_numpy = isinstance(covariance, np.ndarray)
-    root_of: Any = _root_in_numpy if in_numpy else _root
+    numpy = _numpy_of(covariance)
+    root_of: Any = _root_without_derivative if numpy is np else _root
     with jax.default_matmul_precision("highest"):
         root = root_of(covariance)
-        inverse: Any = (np if in_numpy else jnp).linalg.inv(root)
+        inverse = numpy.linalg.inv(root)
         return inverse @ root_of(root @ wanted @ root) @ inverse
 
 
-def _root_in_numpy(matrix: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-
-
-@jax.custom_jvp
-def _root(matrix: jax.Array) -> jax.Array:
+def _root_without_derivative(matrix: Array) -> Array:
     """The square root of a symmetric positive semidefinite matrix."""
-    values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
+    numpy = _numpy_of(matrix)
+    values, vectors = numpy.linalg.eigh(matrix)
+    return (vectors * numpy.sqrt(numpy.maximum(values, 0))[None]) @ vectors.T
+
+
+_root = jax.custom_jvp(_root_without_derivative)
 
 
 @_root.defjvp

@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import flax.struct
@@ -15,7 +16,7 @@ import jax
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import ARCHITECTURES, Network
-from jaxstyle.programs import kept
+from jaxstyle.programs import Kept
 from jaxstyle.regions import Regions
 from jaxstyle.representations import measure as measure_features
 from jaxstyle.statistics import colour_moments
@@ -108,7 +109,7 @@ def style_targets(
     return measure_features(representation, features, None if regions is None else regions.layers)
 
 
-@kept(static_argnames=("layers", "representation"))
+@partial(Kept, static_argnames=("layers", "representation"))
 def measure(
     network: Network,
     picture: jax.Array,

@@ -206,7 +206,8 @@ def prepared(network: Network, *configs: StyleConfig) -> Network:
     if network.prepared or jax.default_backend() != "cpu":
         return network
     layers = [layer for config in configs for layer in (*config.content_names, *config.style_names)]
-    return _prepare(network, network.up_to(layers)[-1:] if layers else None)
+    deepest = network.up_to(layers)[-1:] if layers else None  # by itself, so that fewer settings need a program
+    return _prepare(network, deepest)
 
 
 def measure_style(

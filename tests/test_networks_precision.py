@@ -40,9 +40,7 @@ def test_features_are_float32s_to_8_bits(network: Network, coarse: Network, phot
 def test_losses_are_float32_and_near(
     network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray, is_winograds: bool
 ) -> None:
-    """With either convolution; Winograd's has fewer layers here, because each takes seconds to compile."""
-    layers = ("relu1_1", "relu2_1") if is_winograds else STYLE_LAYERS
-    some = StyleConfig(content_layers=((layers[-1], 1.0),), style_layers=tuple((layer, 1.0) for layer in layers))
+    """With either convolution."""
     networks = [prepared(each) if is_winograds else each.direct() for each in (network, coarse)]
     start = photo[::-1].copy()
 
@@ -50,7 +48,8 @@ def test_losses_are_float32_and_near(
         return objective.terms(network, picture).total
 
     (exact, exactly), (rounded, roughly) = (
-        jax.jit(jax.value_and_grad(loss))(start, each, objective_of(each, some, photo, [painting])) for each in networks
+        jax.jit(jax.value_and_grad(loss))(start, each, objective_of(each, CONFIG, photo, [painting]))
+        for each in networks
     )
     assert rounded.dtype == roughly.dtype == jnp.float32
     assert float(rounded) == pytest.approx(float(exact), rel=0.01)
