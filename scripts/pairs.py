@@ -2,6 +2,7 @@
 
 import os
 import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,12 @@ def read_pair(pair: tuple[str, str], size: int) -> tuple[np.ndarray, np.ndarray]
     return resize(content[top : top + rows, left : left + columns], *shape), resize(style, round(0.8 * size), size)
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
+def machine(*packages: str) -> dict[str, Any]:
+    """What the numbers were measured on, with the versions of further packages."""
     return {
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
         "device": jax.devices()[0].device_kind,
         "python": platform.python_version(),
         **{module.__name__: module.__version__ for module in (jax, np, jaxstyle)},
+        **{package: metadata.version(package) for package in packages},
     }
