@@ -31,7 +31,7 @@ Transformed = tuple[jax.Array, ...]
 
 # A strip's transforms hold STRIP floats or so, which stay near a core, but it has no fewer than MIN_TILES tiles: the
 # reading of the kernel would take longer than the products.
-STRIP = 600_000
+STRIP = 900_000
 MIN_TILES = 256
 
 # With fewer channels than this on either side (the picture's own three) the transforms cost more than they save.
