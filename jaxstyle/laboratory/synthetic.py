@@ -51,8 +51,8 @@ def spectral(grams: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
     The first eigenvector, which has no negative parts, is permuted; the others are random directions at right angles
     to it (uniform ones, of a normal matrix's QR). The first eigenvalue stays, the others are drawn with replacement
-    from those of G, with the same draws at all sizes, and scaled to the same sum. Negative entries are then projected
-    away, which changes the spectrum somewhat.
+    from those of G, with the same draws at all sizes, and scaled to the same sum, unless all drawn are 0. Negative
+    entries are then projected away, which changes the spectrum somewhat.
     """
     channels = grams.shape[-1]
     order, draws = random.permutation(channels), np.sort(random.integers(1, channels, channels - 1))[::-1]
@@ -62,7 +62,8 @@ def spectral(grams: np.ndarray, random: np.random.Generator) -> np.ndarray:
         values, vectors = np.linalg.eigh(gram)
         values, first = np.maximum(values, 0), np.abs(vectors[order, -1])
         others = values[:-1][draws - 1]
-        others *= values[:-1].sum() / max(others.sum(), np.finfo(float).tiny)
+        if others.sum() > np.finfo(float).eps * values[-1]:  # or there is nothing to scale
+            others *= values[:-1].sum() / others.sum()
         basis, _ = np.linalg.qr(np.column_stack([first, directions[:, 1:]]))
         found = (basis * np.append(values[-1], others[::-1])) @ basis.T
         for _ in range(_ROUNDS):
