@@ -1,8 +1,5 @@
 """Four pairs of the example pictures, and a judge of what is painted of them, for scripts that compare settings."""
 
-import os
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +60,3 @@ def read_pair(pair: tuple[str, str], size: int) -> tuple[np.ndarray, np.ndarray]
     rows, columns = min(height, width * 3 // 4), min(width, height * 4 // 3)
     top, left = (height - rows) // 2, (width - columns) // 2
     return resize(content[top : top + rows, left : left + columns], *shape), resize(style, round(0.8 * size), size)
-
-
-def machine(*packages: str) -> dict[str, Any]:
-    """What the numbers were measured on, with the versions of further packages."""
-    return {
-        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
-        "device": jax.devices()[0].device_kind,
-        "python": platform.python_version(),
-        **{module.__name__: module.__version__ for module in (jax, np, jaxstyle)},
-        **{package: metadata.version(package) for package in packages},
-    }
