@@ -1,4 +1,4 @@
-"""Settings of a stylisation: frozen, hashable, and checked when they are made."""
+"""Settings of a stylization: frozen, hashable, and checked when they are made."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 
 from jaxstyle.errors import ConfigError
 
-NORMALISATIONS = ("relative", "gatys")
+NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
-REPRESENTATIONS = ("gram", "moments", "shifted", "activation-shift", "neighbours")
-STARTS = ("content", "noise", "pink", "style", "picture")
+REPRESENTATIONS = ("gram", "moments", "shifted", "activation-shift", "neighbors")
+INITS = ("content", "noise", "pink", "style", "picture")
 
-MOST_REGIONS = 16  # each takes as much memory as the style layers
+MAX_REGIONS = 16  # each takes as much memory as the style layers
 
 # Ways to split the layers of any network between content and style.
 PARTITIONS = ("default", "all", "shallow", "deep", "rising", "falling")
@@ -24,7 +24,7 @@ Weighted = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """What to compare, how much each part matters, and how to optimise.
+    """What to compare, how much each part matters, and how to optimize.
 
     The defaults were chosen with VGG-19 and carry over between networks, poolings, layers and sizes, because every
     term is relative to its own target. Chosen by looking at pictures; `docs/defaults.md` tells why.
@@ -37,7 +37,7 @@ class StyleConfig:
             from one to the next (Novak and Nikulin, arXiv 1605.04603).
         content_weight: alpha, the weight of the content loss.
         style_weight: beta, the weight of the style loss.
-        colour_weight: weight of the distance between the colour distributions of picture and style.
+        color_weight: weight of the distance between the color distributions of picture and style.
         tv_weight: weight of the total variation.
         style_blend: share of each style picture, of which only the ratios matter; empty for equal shares. Negative
             ones take a style away: (1.5, -0.5) goes beyond the first style, from the side of the second.
@@ -46,8 +46,8 @@ class StyleConfig:
             `REPRESENTATIONS`, which the module of that name defines.
         regions: into how many groups the positions of content and style are put by their deep features, so that each
             takes the style of its like; 1 for the style as a whole.
-        normalisation: "relative", or "gatys" for the losses as the paper scales them.
-        init: `((start, share), ...)` of "content" (in the style's colours), "noise" (white), "pink" noise, "style"
+        normalization: "relative", or "gatys" for the losses as the paper scales them.
+        init: `((start, share), ...)` of "content" (in the style's colors), "noise" (white), "pink" noise, "style"
             and "picture" (the one given to `stylize` as `start`); only the ratios of the shares matter.
         optimizer: "lbfgs" or "adam".
         steps: steps at full size; each smaller size on the way there takes half as many more.
@@ -58,13 +58,13 @@ class StyleConfig:
     style_layers: Weighted | str = "default"
     content_weight: float = 0.1
     style_weight: float = 1.0
-    colour_weight: float = 1.0
+    color_weight: float = 1.0
     tv_weight: float = 0.3
     style_blend: tuple[float, ...] = ()
     style_scale: float = 1.0
     style_representation: str = "gram"
     regions: int = 1
-    normalisation: str = "relative"
+    normalization: str = "relative"
     init: Weighted = (("content", 1.0),)
     optimizer: str = "lbfgs"
     steps: int = 40
@@ -89,17 +89,17 @@ class StyleConfig:
     def __post_init__(self) -> None:
         """Raise ConfigError, naming the setting, for a value that cannot be meant."""
         _check_choice("style_representation", self.style_representation, REPRESENTATIONS)
-        _check_choice("normalisation", self.normalisation, NORMALISATIONS)
+        _check_choice("normalization", self.normalization, NORMALIZATIONS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for start, _ in self.init:
-            _check_choice("init", start, STARTS)
-        for name in ("content_weight", "style_weight", "colour_weight", "tv_weight"):
+            _check_choice("init", start, INITS)
+        for name in ("content_weight", "style_weight", "color_weight", "tv_weight"):
             _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
-        most = f"a whole number from 1 to {MOST_REGIONS}"
-        _check("regions", self.regions, most, lambda value: _is_count(value) and value <= MOST_REGIONS)
+        most = f"a whole number from 1 to {MAX_REGIONS}"
+        _check("regions", self.regions, most, lambda value: _is_count(value) and value <= MAX_REGIONS)
         _check_shares("init", [share for _, share in self.init])
         for name in ("content_layers", "style_layers"):
             layers = getattr(self, name)
@@ -136,3 +136,6 @@ def _is_count(value: Any) -> bool:
 def _check_shares(name: str, shares: Sequence[float]) -> None:
     if any(not math.isfinite(share) or share < 0 for share in shares) or sum(shares) <= 0:
         raise ConfigError(f"{name} has the weights {list(shares)}; expected numbers from 0 up, not all 0")
+
+
+DEFAULTS = StyleConfig()

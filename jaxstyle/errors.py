@@ -8,7 +8,7 @@ that line and exits with the kind's `exit_code`; nothing below it ever needs a t
     ├── WeightsError     a weights file is missing, damaged, or does not fit its network
     ├── StyleError       a saved style cannot be read, is damaged, or cannot be written
     ├── ConfigError      a setting is unknown, out of range, or contradicts another
-    └── DivergedError    the optimisation left the finite numbers and could not be brought back
+    └── DivergedError    the optimization left the finite numbers and could not be brought back
 """
 
 
@@ -43,6 +43,6 @@ class ConfigError(JaxStyleError, ValueError):
 
 
 class DivergedError(JaxStyleError):
-    """The optimisation left the finite numbers and could not be brought back."""
+    """The optimization left the finite numbers and could not be brought back."""
 
     exit_code = 5

@@ -1,68 +1,52 @@
-"""One picture in the style of another: the main path, from arrays to an array, coarse to fine."""
+"""Stylize one picture: the main path, from arrays to an array, coarse to fine."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import jax
 import numpy as np
 
-from jaxstyle import solver
-from jaxstyle.ahead import ahead
-from jaxstyle.aims import Aim, aim_at, as_styles, check_content, check_style, check_whole, masks_of, statistics_at
-from jaxstyle.config import StyleConfig
+from jaxstyle.compilation.background import compile_in_background
+from jaxstyle.compilation.cached import CachedFunction
+from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import DivergedError
-from jaxstyle.networks import Network, with_layers
-from jaxstyle.objective import Objective, Terms
-from jaxstyle.programs import Kept
-from jaxstyle.pyramid import at_scale, check_picture, enlarge, schedule, style_sizes
-from jaxstyle.starts import starting_picture
-from jaxstyle.styles import Style, in_layers, make_style
-from jaxstyle.weights import load_network
+from jaxstyle.images.resizing import check_picture, resize_longest
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization import solver
+from jaxstyle.optimization.initial import make_initial_picture
+from jaxstyle.optimization.objective import Objective, Terms
+from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
+from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
+from jaxstyle.optimization.solver import State
+from jaxstyle.optimization.targets import (
+    Targets,
+    as_style_list,
+    check_content,
+    check_no_regions,
+    check_style,
+    make_masks,
+    make_targets,
+    style_statistics,
+)
+from jaxstyle.styles.measured import Style, make_style, select_layers
+from jaxstyle.weights.store import load_network
 
-# Steps in a row that were taken back before the optimisation counts as lost: the radius is then below 1e-5.
-_MAX_FAILURES = 8
-
-DEFAULTS = StyleConfig()
-_prepare = Kept(Network.prepare, static_argnames=("layers",))
-
-
-@dataclass(frozen=True, eq=False)
-class Progress:
-    """Where a stylisation stands, as its callback sees it.
-
-    Attributes:
-        size: the present longest side; `level` counts these from 0, and there are `levels`.
-        step: steps taken at this size, of `steps`; at 0 the size's program may have yet to be compiled.
-        terms: the loss and its parts at the last step, or None at step 0.
-        picture: `[h, w, 3]` in [0, 1], as it stands.
-        history: the terms of every step so far, as in `Stylized`.
-        state: all that the solver remembers. The solver takes it back with the next step: copy it to keep it.
-    """
-
-    size: int
-    level: int
-    levels: int
-    step: int
-    steps: int
-    terms: Terms | None
-    picture: np.ndarray
-    history: Terms
-    state: solver.State
+_prepare = CachedFunction(Network.prepare, static_argnames=("layers",))
 
 
 @dataclass(frozen=True, eq=False)
 class Stylized:
-    """A finished stylisation.
+    """The result of a stylization.
 
     Attributes:
         image: `[H, W, 3]` float32 in [0, 1].
-        history: the terms of every step, in order through all sizes, as NumPy arrays `[steps]`.
-        sizes: the longest side at each of those steps, `[steps]`.
-        config: the settings that made it.
-        error: why the image is only the last good one; None if it is finished, as those of `stylize` always are.
+        history: the loss and its terms at every step, in order through all sizes, as NumPy arrays `[steps]`.
+        sizes: the longest side in pixels at each of those steps, `[steps]`.
+        config: the settings that were used.
+        error: why the optimization ended early with the last good image; None for every result of `stylize`.
     """
 
     image: np.ndarray
@@ -79,134 +63,101 @@ def stylize(
     network: Network | None = None,
     config: StyleConfig = DEFAULTS,
     seed: int = 0,
-    start: np.ndarray | None = None,
+    initial_picture: np.ndarray | None = None,
     content_mask: np.ndarray | None = None,
     style_mask: np.ndarray | Sequence[np.ndarray] | None = None,
     callback: Callable[[Progress], None] | None = None,
     resume: Progress | None = None,
 ) -> Stylized:
-    """Paint the content in the manner of the style (Gatys et al., arXiv 1508.06576).
+    """Stylize a content picture with a style picture (Gatys et al., arXiv 1508.06576).
 
     Args:
-        content: `[H, W, 3]` RGB in [0, 1]; the result keeps its proportions.
+        content: `[H, W, 3]` RGB in [0, 1]; the result has its aspect ratio.
         style: one picture `[h, w, 3]` or measured `Style`, or several, which are blended.
-        network: the recognition network; the embedded VGG-19 if there is none.
-        config: what to compare and how to optimise.
-        seed: of the noise, for starting points that have some.
-        start: a picture `[h, w, 3]` to start from, where `config.init` has "picture".
-        content_mask, style_mask: which part of the content takes the style of which part of the style: `[H, W]` from 0
-            to 1 for one region and the rest, or `[K, H, W]` for K regions, of any height and width; of several styles
-            a list of masks, one for each. A region that a style does not have takes the style of the whole.
-        callback: called at the start of each size and after every few steps; whatever it raises ends the run.
-        resume: where to go on: what the callback of a run with the same arguments saw. The result is the same.
+        network: the recognition network; the embedded VGG-19 by default.
+        config: what to compare and how to optimize.
+        seed: of the noise, if `config.init` has any.
+        initial_picture: a picture `[h, w, 3]` to start from, if `config.init` has "picture".
+        content_mask, style_mask: which regions of the content take their style from which regions of the style. A mask
+            is `[H, W]` in [0, 1] for one region and the rest, or `[K, H, W]` for K regions, of any height and width;
+            for several styles, a list with a mask for each. A region that a style lacks takes the whole style.
+        callback: called with a `Progress` at the start of each size and after every few steps; an exception from it
+            ends the run.
+        resume: a `Progress` that the callback got in a run with the same arguments, to continue from. The result is
+            the same as that of an uninterrupted run.
 
     Raises:
-        PictureError: if a picture or mask has the wrong shape, numbers out of range, or is too small.
-        ConfigError: if the settings do not fit the network, a measured style, or the number of styles; or if there is
-            one mask without the other, or regions of a measured style.
-        DivergedError: if the loss went out of bounds for good; the callback has seen the pictures before.
+        PictureError: if a picture or mask has the wrong shape, values out of range, or is too small.
+        ConfigError: if the settings do not fit the network, a measured style, or the number of styles; for one mask
+            without the other; for regions of a measured style.
+        DivergedError: if the optimization diverges; the callback has seen the pictures before.
     """
     network = network or load_network()
-    config = with_layers(config, network.architecture)
-    network = prepared(network, config)
+    config = resolve_layers(config, network.architecture)
+    network = prepare_network(network, config)
     content = check_content(content, config)
-    styles = [check_style(style, network, config) for style in as_styles(style)]
-    start = start if start is None else check_picture(start)
-    masks = masks_of(network, config, content, styles, content_mask, style_mask)
+    styles = [check_style(style, network, config) for style in as_style_list(style)]
+    initial_picture = None if initial_picture is None else check_picture(initial_picture)
+    masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
-    def look(progress: Progress) -> None:
-        if is_lost(progress):
-            raise diverged(progress)
+    def on_progress(progress: Progress) -> None:
+        if has_diverged(progress):
+            raise divergence_error(progress)
         if callback:
             callback(progress)
 
     levels, progress = schedule(config, *content.shape[:2]), None
-    if resume:  # with a copy, because the solver takes its state
-        progress = replace(resume, state=jax.tree.map(lambda part: jax.device_put(np.array(part)), resume.state))
+    if resume:  # with a copy of the state, which the solver donates
+        progress = replace(resume, state=jax.tree.map(lambda leaf: jax.device_put(np.array(leaf)), resume.state))
     first = resume.level if resume else 0
-    makers = [partial(aim_at, network, config, content, styles, masks, size) for size, _ in levels[first:]]
-    with ahead(makers, partial(_compile, network, config)) as sizes:
-        for level, (made, compiled) in enumerate(sizes, first):
-            aim = made.result()
+    makers = [partial(make_targets, network, config, content, styles, masks, size) for size, _ in levels[first:]]
+    # Larger sizes are measured and compiled while smaller ones are optimized.
+    with compile_in_background(makers, partial(_compile, network, config)) as futures:
+        for level, (targets_future, compiled) in enumerate(futures, first):
+            targets = targets_future.result()
             if progress is None:
-                picture = starting_picture(
-                    config.init, aim.content, aim.statistics, style=styles[0], picture=start, seed=seed, mask=aim.mask
+                picture = make_initial_picture(
+                    config.init,
+                    targets.content,
+                    targets.statistics,
+                    style=styles[0],
+                    picture=initial_picture,
+                    seed=seed,
+                    mask=targets.mask,
                 )
-                progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer))
+                progress = start_level(levels, level, solver.init(picture, optimizer=config.optimizer))
             elif progress.level < level:
-                picture = enlarge(progress.picture, at_scale(content, progress.size), aim.content)
-                progress = begin(levels, level, solver.init(picture, optimizer=config.optimizer), progress.history)
-            progress = optimise(progress, partial(_steps, compiled, network, aim.objective, config), look)
+                picture = enlarge(progress.picture, resize_longest(content, progress.size), targets.content)
+                state = solver.init(picture, optimizer=config.optimizer)
+                progress = start_level(levels, level, state, progress.history)
+            run = partial(_run, compiled, network, targets.objective, config)
+            progress = optimize_level(progress, run, on_progress)
     assert progress is not None
     return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
 
 
-def _compile(network: Network, config: StyleConfig, aim: Aim) -> None:
-    """Have the steps of a size compiled, by taking none."""
-    state = solver.init(aim.content, optimizer=config.optimizer)
-    solver.run(network, aim.objective, state, 0, optimizer=config.optimizer)
+def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:
+    """Compile the step program of a size, by running it for no step."""
+    state = solver.init(targets.content, optimizer=config.optimizer)
+    solver.run(network, targets.objective, state, 0, optimizer=config.optimizer)
 
 
-def _steps(
-    compiled: Future[None], network: Network, objective: Objective, config: StyleConfig, state: solver.State, count: int
-) -> tuple[solver.State, Terms]:
+def _run(
+    compiled: Future[None], network: Network, objective: Objective, config: StyleConfig, state: State, steps: int
+) -> tuple[State, Terms]:
     compiled.result()
-    return solver.run(network, objective, state, count, optimizer=config.optimizer)
+    return solver.run(network, objective, state, steps, optimizer=config.optimizer)
 
 
-def begin(levels: Sequence[tuple[int, int]], level: int, state: solver.State, history: Terms | None = None) -> Progress:
-    """The moment before the first step of a level, with what happened at the levels before."""
-    size, steps = levels[level]
-    if history is None:
-        nothing: Any = np.zeros((*state.loss.shape, 0), np.float32)
-        history = Terms(*[nothing] * 5)
-    return Progress(size, level, len(levels), 0, steps, None, np.clip(state.picture, 0, 1), history, state)
+def prepare_network(network: Network, *configs: StyleConfig) -> Network:
+    """Transform the network's kernels in advance on CPU, where that saves time.
 
-
-def optimise(
-    progress: Progress,
-    advance: Callable[[solver.State, int], tuple[solver.State, Terms]],
-    look: Callable[[Progress], None],
-) -> Progress:
-    """Take the steps that are left at the present size, and `look` before, between and after their chunks."""
-    look(progress)
-    while progress.step < progress.steps:
-        count = min(solver.CHUNK, progress.steps - progress.step)
-        state, terms = advance(progress.state, count)
-        chunk = jax.tree.map(lambda values, count=count: np.asarray(values)[..., :count], terms)
-        progress = replace(
-            progress,
-            step=progress.step + count,
-            terms=jax.tree.map(lambda values: values[..., -1], chunk),
-            picture=np.clip(state.picture, 0, 1),
-            history=jax.tree.map(lambda *parts: np.concatenate(parts, -1), progress.history, chunk),
-            state=state,
-        )
-        look(progress)
-    return progress
-
-
-def is_lost(progress: Progress) -> np.ndarray:
-    """Whether the last steps were all taken back, or never was there a number."""
-    failures = np.asarray(progress.state.failures) >= min(_MAX_FAILURES, max(1, progress.steps - 1))
-    return (failures | ~np.isfinite(progress.state.loss)) & (progress.step > 0)
-
-
-def diverged(progress: Progress, lane: int = 0) -> DivergedError:
-    """The error of an optimisation that `is_lost`."""
-    loss = np.atleast_1d(progress.state.loss)[lane]
-    return DivergedError(
-        f"the loss went out of bounds at {progress.size} px after {progress.step} steps and did not come back "
-        f"(last good: {loss:.4g}); lower the weights, or try another optimizer"
-    )
-
-
-def prepared(network: Network, *configs: StyleConfig) -> Network:
-    """The network with its kernels transformed, on CPU, where that is of use: for these settings, or without any."""
+    With settings, only the kernels that they need are transformed; without any, all of them.
+    """
     if network.prepared or jax.default_backend() != "cpu":
         return network
     layers = [layer for config in configs for layer in (*config.content_names, *config.style_names)]
-    deepest = network.up_to(layers)[-1:] if layers else None  # by itself, so that fewer settings need a program
+    deepest = network.up_to(layers)[-1:] if layers else None  # one layer, so that similar settings share a program
     return _prepare(network, deepest)
 
 
@@ -216,19 +167,19 @@ def measure_style(
     network: Network | None = None,
     config: StyleConfig = DEFAULTS,
 ) -> Style:
-    """Measure a style picture `[H, W, 3]`, or a blend of several, once, for use in its place in any number of runs.
+    """Measure a style picture `[H, W, 3]`, or a blend of several, to use in its place in any number of runs.
 
-    It is measured at every size that a run with these settings goes through, whatever the content's proportions.
+    It is measured at every size that a run with these settings may go through, whatever the content's aspect ratio.
 
     Raises:
         PictureError: if it is no picture, or too small.
         ConfigError: if the settings do not fit the network, a style measured before, or the number of styles, or ask
-            for regions, which are those of a content too.
+            for regions, which depend on a content.
     """
     network = network or load_network()
-    config = with_layers(config, network.architecture)
-    check_whole(config)
-    styles = [check_style(each, network, config) for each in as_styles(style)]
-    blends = [statistics_at(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
-    own = [in_layers(part, config.style_names) for part in blends]
-    return make_style(network, style_sizes(config), own, config.style_representation)
+    config = resolve_layers(config, network.architecture)
+    check_no_regions(config)
+    styles = [check_style(style, network, config) for style in as_style_list(style)]
+    blends = [style_statistics(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
+    selected = [select_layers(statistics, config.style_names) for statistics in blends]
+    return make_style(network, style_sizes(config), selected, config.style_representation)

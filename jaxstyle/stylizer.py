@@ -1,6 +1,6 @@
-"""The whole stylisation as one pure function of arrays, for other people's programs: jit, vmap, shard or export it.
+"""The whole stylization as one pure function of arrays, to jit, vmap, shard or export in other programs.
 
-It is `stylize` without what looks in from outside: shapes are fixed beforehand, and pictures are resized by JAX.
+It is `stylize` without callbacks and files: shapes are fixed in advance, and pictures are resized by JAX.
 """
 
 from collections.abc import Callable
@@ -12,29 +12,30 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxstyle.aims import check_style, check_whole
-from jaxstyle.config import StyleConfig
+from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.networks import Network, with_layers
-from jaxstyle.objective import content_targets, make_objective
-from jaxstyle.pyramid import check_scale, enlarge, schedule, shape_at, style_sizes
-from jaxstyle.solver import descend
-from jaxstyle.starts import match_colours, mix, pink_noise
-from jaxstyle.styles import Style, StyleStatistics, blend, make_style, measure
-from jaxstyle.stylize import DEFAULTS
+from jaxstyle.images.resizing import check_scaled_shape, scaled_shape
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.initial import match_colors, pink_noise, weighted_mean
+from jaxstyle.optimization.objective import content_targets, make_objective
+from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
+from jaxstyle.optimization.solver import descend
+from jaxstyle.optimization.targets import check_no_regions, check_style
+from jaxstyle.styles.measured import Style, StyleStatistics, blend_statistics, make_style, measure_statistics
 
 
 @flax.struct.dataclass
 class Stylizer:
-    """A stylisation of contents of one shape, made by `make_stylizer`: a pytree whose leaves are the network's.
+    """A stylization of contents of one shape, made by `make_stylizer`: a pytree whose leaves are the network's.
 
     Pass it through `jit` as an argument; closed over, the network's weights become constants of the compiled program.
     Both of its functions are pure: they can be jitted, vmapped, mapped, sharded, exported and differentiated.
 
     Attributes:
         network: the recognition network.
-        config: what to compare and how to optimise.
-        height, width: of the contents.
+        config: what to compare and how to optimize.
+        height, width: the shape of the contents in pixels.
     """
 
     network: Network
@@ -48,26 +49,31 @@ class Stylizer:
         return schedule(self.config, self.height, self.width)
 
     def __call__(
-        self, content: ArrayLike, style: Style, *, start: ArrayLike | None = None, key: jax.Array | None = None
+        self,
+        content: ArrayLike,
+        style: Style,
+        *,
+        initial_picture: ArrayLike | None = None,
+        key: jax.Array | None = None,
     ) -> jax.Array:
-        """Paint the content in the manner of the style.
+        """Stylize a content picture.
 
-        The result is that of `stylize` to float tolerance, but for noise, which comes from the key. An optimisation
-        that is lost ends with its last good picture. Values of arrays are not looked at, only their shapes and types.
+        The result is that of `stylize` to float tolerance, except that noise comes from the key. An optimization that
+        diverges ends with its last good picture. Only shapes and types of arrays are checked, not their values.
 
         Args:
             content: `[height, width, 3]` in [0, 1].
-            style: from `measure`, `measure_style` or `load_style`. It is a pytree, and so are a blend of several
-                (their weighted mean) and a stack of several, to `vmap` over.
-            start: a picture `[h, w, 3]` in [0, 1] to start from, where `config.init` has "picture".
-            key: of the noise, where `config.init` has "noise" or "pink".
+            style: from `measure`, `measure_style` or `load_style`. It is a pytree: a blend of several is their weighted
+                mean, and a stack of several can be vmapped over.
+            initial_picture: a picture `[h, w, 3]` in [0, 1] to start from, if `config.init` has "picture".
+            key: random key of the noise, if `config.init` has "noise" or "pink".
 
         Returns:
-            `[H, W, 3]` float32 in [0, 1]: the content's proportions, with `config.size` on the longest side.
+            `[H, W, 3]` float32 in [0, 1], with the content's aspect ratio and `config.size` as its longest side.
 
         Raises:
             PictureError: if a picture has the wrong shape or type.
-            ConfigError: if the style does not fit the network or the settings, or a start or key is missing.
+            ConfigError: if the style does not fit the network or the settings, or an initial picture or key is missing.
         """
         content = _picture("content", content)
         if content.shape[:2] != (self.height, self.width):
@@ -81,9 +87,10 @@ class Stylizer:
         network = self.network if self.network.prepared else self.network.prepare()
         targets = [_at_scale(content, size) for size, _ in self.levels]
         statistics = [
-            blend([style.at(size * self.config.style_scale)], self.config.style_blend) for size, _ in self.levels
+            blend_statistics([style.at(size * self.config.style_scale)], self.config.style_blend)
+            for size, _ in self.levels
         ]
-        picture = self._start(targets[0], statistics[0], start, key)
+        picture = self._initial_picture(targets[0], statistics[0], initial_picture, key)
         for level, (_, steps) in enumerate(self.levels):
             if level:
                 picture = enlarge(picture, targets[level - 1], targets[level], _resize)
@@ -99,45 +106,52 @@ class Stylizer:
             PictureError: if it has the wrong shape or type, or is too small.
         """
         picture = _picture("style", picture)
-        check_scale("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
-        sizes, layers, what = style_sizes(self.config), self.config.style_names, self.config.style_representation
+        check_scaled_shape("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
+        sizes, layers = style_sizes(self.config), self.config.style_names
+        representation = self.config.style_representation
         network = self.network.direct()
-        statistics = [measure(network, _at_scale(picture, size), layers, what) for size in sizes]
-        return make_style(self.network, sizes, statistics, what)
+        statistics = [measure_statistics(network, _at_scale(picture, size), layers, representation) for size in sizes]
+        return make_style(self.network, sizes, statistics, representation)
 
-    def _start(self, target: jax.Array, statistics: StyleStatistics, start: ArrayLike | None, key: Any) -> jax.Array:
+    def _initial_picture(
+        self, target: jax.Array, statistics: StyleStatistics, initial_picture: ArrayLike | None, key: Any
+    ) -> jax.Array:
         """The picture before the first step, of the target's shape; see `StyleConfig.init`."""
-        for name, option, given in (("picture", "start=", start), ("noise", "key=", key), ("pink", "key=", key)):
-            if dict(self.config.init).get(name) and given is None:
-                raise ConfigError(f"init has {name!r}, but there is no {option}; give it to the stylizer")
+        for name, argument, value in (
+            ("picture", "initial_picture=", initial_picture),
+            ("noise", "key=", key),
+            ("pink", "key=", key),
+        ):
+            if dict(self.config.init).get(name) and value is None:
+                raise ConfigError(f"init has {name!r}, but there is no {argument}; pass it to the stylizer")
         makers: dict[str, Callable[[], Any]] = {
-            "content": lambda: match_colours(target, statistics),
+            "content": lambda: match_colors(target, statistics),
             "noise": lambda: jax.random.uniform(key, target.shape),
             "pink": lambda: pink_noise(jax.random.normal(key, target.shape)),
-            "picture": lambda: _resize(_picture("start", start), target.shape[0], target.shape[1]),
+            "picture": lambda: _resize(_picture("initial picture", initial_picture), target.shape[0], target.shape[1]),
         }
-        return mix(self.config.init, makers)
+        return weighted_mean(self.config.init, makers)
 
 
 def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: int, width: int) -> Stylizer:
     """`stylize` as a pure function of arrays, for contents `[height, width, 3]`.
 
     Raises:
-        ConfigError: for a layer that the network does not have, for "style" in `config.init` (no picture of it is
-            there then), for regions (which are found in NumPy), or a height or width that is no whole number from 1 up.
+        ConfigError: for a layer that the network does not have, for "style" in `config.init` (there is no style
+            picture), for regions (which are found in NumPy), or for a height or width that is not a positive integer.
         PictureError: if the result would be too thin.
     """
     sides: dict[str, Any] = {"height": height, "width": width}
     for name, pixels in sides.items():
         if not isinstance(pixels, Integral) or pixels < 1:
             raise ConfigError(f"{name} is {pixels!r}; expected a whole number from 1 up")
-    check_whole(config)
+    check_no_regions(config)
     if dict(config.init).get("style"):
         raise ConfigError(
-            "init has 'style', but a stylizer knows no picture of it; use 'picture', and give it as start"
+            "init has 'style', but a stylizer has no style picture; use 'picture', and pass it as initial_picture"
         )
-    config = with_layers(config, network.architecture)
-    check_scale("content", height, width, config.size)
+    config = resolve_layers(config, network.architecture)
+    check_scaled_shape("content", height, width, config.size)
     return Stylizer(network, config, int(height), int(width))
 
 
@@ -151,7 +165,7 @@ def _picture(name: str, picture: Any) -> jax.Array:
 
 
 def _at_scale(picture: jax.Array, longest: float) -> jax.Array:
-    return _resize(picture, *shape_at(picture.shape[0], picture.shape[1], longest))
+    return _resize(picture, *scaled_shape(picture.shape[0], picture.shape[1], longest))
 
 
 def _resize(picture: jax.Array, height: int, width: int) -> jax.Array:

@@ -1,6 +1,6 @@
-"""A picture of a style and of nothing else: texture synthesis (Gatys, Ecker and Bethge, arXiv 1505.07376).
+"""Texture synthesis (Gatys, Ecker and Bethge, arXiv 1505.07376): a picture with a style and no content.
 
-It is `stylize` from pink noise, with a plain canvas in the place of the content, and no layer to compare with it.
+It is `stylize` from pink noise, with a gray canvas as the content and no content layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxstyle.aims import check_whole
-from jaxstyle.config import StyleConfig
+from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import PictureError
-from jaxstyle.images import MIN_SIDE
-from jaxstyle.networks import Network
-from jaxstyle.styles import Style
-from jaxstyle.stylize import DEFAULTS, Progress, Stylized, stylize
+from jaxstyle.images.resizing import MIN_SIDE
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization.targets import check_no_regions
+from jaxstyle.styles.measured import Style
+from jaxstyle.stylize import Stylized, stylize
 
 
 def texture(
@@ -27,34 +28,34 @@ def texture(
     seed: int = 0,
     callback: Callable[[Progress], None] | None = None,
 ) -> Stylized:
-    """Make a texture, which has the style's statistics and no content, coarse to fine.
+    """Make a texture with the statistics of a style, coarse to fine.
 
     Args:
         style: one picture `[h, w, 3]` in [0, 1] or measured `Style`, or several, which are blended.
-        height, width: of the result in pixels; the longer one takes the place of `config.size`.
-        network: the recognition network; the embedded VGG-19 if there is none.
-        config: as for `stylize`. What it says of the content means nothing, and it starts from pink noise instead.
-        seed: of the noise: every seed gives another texture.
+        height, width: of the result in pixels; the longer one replaces `config.size`.
+        network: the recognition network; the embedded VGG-19 by default.
+        config: as for `stylize`. Settings of the content are ignored, and pink noise replaces the content in `init`.
+        seed: of the noise; each seed gives another texture.
         callback: as that of `stylize`.
 
     Returns:
-        A result `[height, width, 3]`; the content's loss in its history is 0.
+        A result `[height, width, 3]`; the content loss in its history is 0.
 
     Raises:
         PictureError, ConfigError, DivergedError: as `stylize`.
     """
-    canvas, config = as_stylisation(height, width, config)
+    canvas, config = as_stylization(height, width, config)
     return stylize(canvas, style, network=network, config=config, seed=seed, callback=callback)
 
 
-def as_stylisation(height: int, width: int, config: StyleConfig) -> tuple[np.ndarray, StyleConfig]:
+def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.ndarray, StyleConfig]:
     """The content and the settings by which `stylize` makes a texture.
 
     Raises:
         PictureError: if the texture would be too small.
-        ConfigError: for regions, which are those of a content too.
+        ConfigError: for regions, which need a content.
     """
-    check_whole(config)
+    check_no_regions(config)
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
     # White noise takes far more steps to lose its grain.

@@ -9,13 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from support.examples import EXAMPLES
 
-from jaxstyle import conv
-from jaxstyle.images import read_image
-from jaxstyle.networks import Network
-from jaxstyle.weights import load_network
-
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from jaxstyle.images.reading import read_image
+from jaxstyle.networks import convolution as conv
+from jaxstyle.networks.network import Network
+from jaxstyle.weights.store import load_network
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Some GPUs round the inputs of float32 products to 10 bits by default, too coarse to compare with other engines.

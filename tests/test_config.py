@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from jaxstyle import ConfigError, StyleConfig
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
 
 BAD = {
     "size": (0, -512, 511.5, float("nan"), float("inf")),
     "steps": (0, -1, 2.5, float("nan")),
     "content_weight": (-0.1, float("nan"), float("inf")),
     "style_weight": (-1, float("nan")),
-    "colour_weight": (-1, float("inf")),
+    "color_weight": (-1, float("inf")),
     "tv_weight": (-1, float("nan")),
     "style_scale": (0, -1, float("nan"), float("inf")),
     "style_blend": ((-2.0, 1.0), (0.0, 0.0), (float("nan"),)),
@@ -31,7 +32,7 @@ def test_what_cannot_be_meant_is_refused_by_name(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "known"),
     [
-        ("normalisation", "paper", ("relative", "gatys")),
+        ("normalization", "paper", ("relative", "gatys")),
         ("optimizer", "sgd", ("lbfgs", "adam")),
         ("init", (("content", 1.0), ("random", 1.0)), ("content", "noise", "style", "picture")),
     ],
@@ -62,11 +63,11 @@ def refusal(**settings: Any) -> str:
     "settings",
     [
         {"size": 1, "steps": 1},
-        {"content_weight": 0, "style_weight": 0, "colour_weight": 0, "tv_weight": 0},
+        {"content_weight": 0, "style_weight": 0, "color_weight": 0, "tv_weight": 0},
         {"content_weight": 1e9, "style_scale": 0.01},
         {"style_blend": (0.0, 1.0)},
         {"content_layers": (("relu4_2", 0.0), ("conv5_1", 2.0))},
-        {"init": (("noise", 0.5), ("picture", 0.5)), "optimizer": "adam", "normalisation": "gatys"},
+        {"init": (("noise", 0.5), ("picture", 0.5)), "optimizer": "adam", "normalization": "gatys"},
     ],
 )
 def test_what_can_be_meant_is_kept(settings: dict[str, Any]) -> None:

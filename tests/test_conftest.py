@@ -31,4 +31,4 @@ def test_the_shared_pictures_are_real_and_differ(photo: np.ndarray, painting: np
             picture[0, 0] = 0
     assert photo.shape == (73, 96, 3)
     assert painting.shape == (64, 80, 3)
-    assert (painting.std(-1) > 0.1).mean() > 0.5, "the painting is colourful"
+    assert (painting.std(-1) > 0.1).mean() > 0.5, "the painting is colorful"

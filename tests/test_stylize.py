@@ -6,19 +6,24 @@ from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
-import naive
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from quick import QUICK, compilations, run
+from support import naive
+from support.quick import QUICK, compilations, run
 
-from jaxstyle import DivergedError, Network, Progress, StyleConfig, Stylized, solver, stylize
-from jaxstyle.images import MIN_SIDE, fit
-from jaxstyle.networks import with_layers
-from jaxstyle.objective import Objective, Terms
-from jaxstyle.pyramid import schedule
-from jaxstyle.solver import State
+from jaxstyle import Progress, stylize
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import DivergedError
+from jaxstyle.images.resizing import MIN_SIDE, fit_shape
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization import solver
+from jaxstyle.optimization.objective import Objective, Terms
+from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.optimization.solver import State
+from jaxstyle.stylize import Stylized
 
 WHOLE = StyleConfig(size=64, steps=6)
 
@@ -36,18 +41,18 @@ class TestTheRealNetwork:
         return result
 
     def test_picture(self, result: Stylized, photo: np.ndarray) -> None:
-        assert result.image.shape == (49, 64, 3) == (*fit(*photo.shape[:2], 64), 3)
+        assert result.image.shape == (49, 64, 3) == (*fit_shape(*photo.shape[:2], 64), 3)
         assert isinstance(result.image, np.ndarray) and result.image.dtype == np.float32
         assert result.image.min() >= 0 and result.image.max() <= 1
 
     def test_losses_fall(self, result: Stylized) -> None:
         assert result.history.total[-1] < 0.7 * result.history.total[0]
         assert result.history.style[-1] < 0.7 * result.history.style[0]
-        assert result.config == with_layers(WHOLE, "vgg19")
+        assert result.config == resolve_layers(WHOLE, "vgg19")
 
-    def test_colours_become_the_style_s(self, result: Stylized, photo: np.ndarray, painting: np.ndarray) -> None:
-        target = naive.colour_moments(painting)
-        before, after = (naive.colour_distance(naive.colour_moments(x), target) for x in (photo, result.image))
+    def test_colors_become_the_style_s(self, result: Stylized, photo: np.ndarray, painting: np.ndarray) -> None:
+        target = naive.color_moments(painting)
+        before, after = (naive.color_distance(naive.color_moments(x), target) for x in (photo, result.image))
         assert after < 0.2 * before
 
     def test_again_it_gives_the_same_bytes(
@@ -89,7 +94,7 @@ class TestCoarseToFine:
             assert np.isfinite(values).all()
 
     def test_history_adds_up(self, result: Stylized) -> None:
-        parts = {name: getattr(result.history, name) for name in ("content", "style", "colour", "tv")}
+        parts = {name: getattr(result.history, name) for name in ("content", "style", "color", "tv")}
         total = sum(getattr(self.CONFIG, f"{name}_weight") * values for name, values in parts.items())
         np.testing.assert_allclose(result.history.total, total, rtol=1e-5)
 
@@ -106,7 +111,7 @@ class TestCoarseToFine:
             assert all((look.size, look.steps, look.levels) == (size, steps, len(levels)) for look in seen)
             taken = [look.step for look in seen]
             assert taken[0] == 0 and taken[-1] == steps and taken == sorted(set(taken)) and len(taken) > 2
-            assert all(look.picture.shape == (*fit(*photo.shape[:2], size), 3) for look in seen)
+            assert all(look.picture.shape == (*fit_shape(*photo.shape[:2], size), 3) for look in seen)
         assert [look.level for look in looks] == sorted(look.level for look in looks)
 
     def test_the_callback_sees_terms_and_pictures(self, result: Stylized, looks: list[Progress]) -> None:
@@ -144,13 +149,13 @@ class TestSchedule:
     @example(100, 100, 512, 1)
     @example(3000, 40, 4096, 40)
     def test_goes_up_to_the_size_asked_for(self, height: int, width: int, size: int, steps: int) -> None:
-        assume(min(fit(height, width, size)) >= MIN_SIDE)
+        assume(min(fit_shape(height, width, size)) >= MIN_SIDE)
         levels = schedule(StyleConfig(size=size, steps=steps), height, width)
         sizes = [size for size, _ in levels]
         assert levels[-1] == (size, steps)
         assert all(small < large for small, large in pairwise(sizes))
         assert all(isinstance(steps, int) and steps >= 1 for _, steps in levels)
-        assert all(min(fit(height, width, size)) >= MIN_SIDE for size in sizes)
+        assert all(min(fit_shape(height, width, size)) >= MIN_SIDE for size in sizes)
 
     def test_large_pictures_start_small(self) -> None:
         assert len(schedule(StyleConfig(size=512), 3, 4)) > 1
@@ -175,7 +180,7 @@ class TestDivergence:
         assert np.isfinite(looks[-1].picture).all()
 
 
-def test_larger_sizes_are_compiled_while_smaller_ones_are_optimised(
+def test_larger_sizes_are_compiled_while_smaller_ones_are_optimized(
     network: Network, photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run goes no further at its smallest size before the program of the next one has been called."""

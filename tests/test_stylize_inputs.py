@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
-import naive
 import numpy as np
 import pytest
-from quick import QUICK, random_picture, run
+from support import naive
+from support.quick import QUICK, random_picture, run
 
-from jaxstyle import ConfigError, Network, PictureError, Progress
-from jaxstyle.images import MIN_SIDE, fit, resize
+from jaxstyle import Progress
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
+from jaxstyle.networks.network import Network
 
 NOISE = (("noise", 1.0),)
 
@@ -24,11 +26,11 @@ class TestSettings:
     """Each does what it says, with one layer of the network."""
 
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-    @pytest.mark.parametrize("normalisation", ["relative", "gatys"])
+    @pytest.mark.parametrize("normalization", ["relative", "gatys"])
     def test_losses_fall(
-        self, network: Network, photo: np.ndarray, painting: np.ndarray, normalisation: str, optimizer: str
+        self, network: Network, photo: np.ndarray, painting: np.ndarray, normalization: str, optimizer: str
     ) -> None:
-        config = replace(QUICK, normalisation=normalisation, optimizer=optimizer)
+        config = replace(QUICK, normalization=normalization, optimizer=optimizer)
         total = run(network, photo, painting, config=config).history.total
         assert total.min() < 0.8 * total[0]
 
@@ -51,12 +53,12 @@ class TestSettings:
         config = replace(QUICK, steps=1, init=(("picture", 1.0),))
         start = random_picture(20, 30)
         looks: list[Progress] = []
-        run(network, photo, painting, config=config, start=start, callback=looks.append)
-        from_photo = run(network, photo, painting, config=config, start=photo)
+        run(network, photo, painting, config=config, initial_picture=start, callback=looks.append)
+        from_photo = run(network, photo, painting, config=config, initial_picture=photo)
         assert from_photo.history.content[0] < 1e-9
         assert np.corrcoef(looks[0].picture[:20, :30].ravel(), start.ravel())[0, 1] < 0.9  # stretched, not cropped
         assert looks[0].picture.mean() == pytest.approx(start.mean(), abs=0.02)
-        with pytest.raises(ConfigError, match="start="):
+        with pytest.raises(ConfigError, match="initial_picture="):
             run(network, photo, painting, config=config)
 
     def test_several_styles(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
@@ -81,7 +83,7 @@ class TestSettings:
         style = smooth_picture(*shape)
         config = replace(QUICK, style_scale=scale, steps=1)
         found = run(network, photo, style, config=config, callback=looks.append).history.style[0]
-        scaled = resize(style, *fit(*shape, round(64 * scale)))
+        scaled = resize(style, *fit_shape(*shape, round(64 * scale)))
         grams = [naive.gram(naive.features(network, x, "relu1_1")["relu1_1"]) for x in (looks[0].picture, scaled)]
         assert found == pytest.approx(naive.style_loss(*grams, "relative"), rel=1e-3)
 
@@ -90,11 +92,11 @@ class TestSettings:
         self, network: Network, painting: np.ndarray, shape: tuple[int, int], size: int
     ) -> None:
         result = run(network, random_picture(*shape), painting[:, :64], config=replace(QUICK, size=size, steps=2))
-        assert result.image.shape == (*fit(*shape, size), 3) and np.isfinite(result.image).all()
+        assert result.image.shape == (*fit_shape(*shape, size), 3) and np.isfinite(result.image).all()
 
-    def test_pictures_of_one_colour(self, network: Network) -> None:
-        black, grey = np.zeros((40, 50, 3), np.float32), np.full((40, 50, 3), 0.5, np.float32)
-        for content, style in ((black, grey), (grey, black), (black, black)):
+    def test_pictures_of_one_color(self, network: Network) -> None:
+        black, gray = np.zeros((40, 50, 3), np.float32), np.full((40, 50, 3), 0.5, np.float32)
+        for content, style in ((black, gray), (gray, black), (black, black)):
             result = run(network, content, style)
             assert np.abs(result.image - style[:40, :50].mean()).max() < 0.1
 
@@ -122,7 +124,7 @@ class TestPictures:
         ("below 0", random_picture(32, 32) - 0.1, "-0."),
         ("above 1", random_picture(32, 32) * 255, "25"),
         ("infinite", np.full((32, 32, 3), np.inf), "inf"),
-        ("grey", random_picture(32, 32)[..., 0], "[32, 32]"),
+        ("gray", random_picture(32, 32)[..., 0], "[32, 32]"),
         ("one channel", random_picture(32, 32)[..., :1], "[32, 32, 1]"),
         ("alpha", np.ones((32, 32, 4)), "[32, 32, 4]"),
         ("a stack", np.ones((2, 32, 32, 3)), "[2, 32, 32, 3]"),
@@ -136,7 +138,7 @@ class TestPictures:
         good = random_picture(32, 32)
         content = picture if place == "content" else good
         styles = {"style": [picture], "second style": [good, picture]}.get(place, [good])
-        message = refusal(network, content, styles, start=picture if place == "start" else None)
+        message = refusal(network, content, styles, initial_picture=picture if place == "start" else None)
         assert found in message and "expected" in message
 
     def test_too_thin_contents_and_styles(self, network: Network) -> None:

@@ -1,4 +1,4 @@
-"""The stylisation as a pure function: it gives what `stylize` gives, whatever wraps it, and refuses the rest."""
+"""The stylization as a pure function: it gives what `stylize` gives, whatever wraps it, and refuses the rest."""
 
 import os
 import re
@@ -12,27 +12,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import EXAMPLES
 from jax.sharding import Mesh, PartitionSpec
-from quick import QUICK, random_picture
+from support.examples import EXAMPLES
+from support.quick import QUICK, random_picture
 
-from jaxstyle import (
-    ConfigError,
-    Network,
-    PictureError,
-    Style,
-    StyleConfig,
-    Stylizer,
-    images,
-    load_network,
-    make_stylizer,
-)
-from jaxstyle import measure_style as measured
 from jaxstyle import stylize as reference
-from jaxstyle.styles import blend
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.images import reading as images
+from jaxstyle.networks.network import Network
+from jaxstyle.styles.measured import Style, blend_statistics
+from jaxstyle.stylize import measure_style as measured
+from jaxstyle.stylizer import Stylizer, make_stylizer
 from jaxstyle.stylizer import _resize as resize
+from jaxstyle.weights.store import load_network
 
-# One optimiser that compiles quickly, where what it does is not the question.
+# One optimizer that compiles quickly, where what it does is not the question.
 FAST = replace(QUICK, size=40, steps=4, optimizer="adam")
 
 
@@ -74,7 +69,7 @@ def style(parts: tuple[Stylizer, np.ndarray, Style]) -> Style:
 
 @pytest.fixture(scope="module")
 def facets() -> np.ndarray:
-    """A painting whose colours, like the other's, are far from grey: those of greys are matched with less precision."""
+    """A painting whose colors, like the other's, are far from gray: those of grays are matched with less precision."""
     return images.read_image(EXAMPLES / "style" / "facets.jpg", size=70)
 
 
@@ -93,7 +88,7 @@ class TestAgreesWithStylize:
     def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray, contents: np.ndarray) -> None:
         """From a blend of all starts that both have."""
         config = replace(QUICK, steps=3, init=(("content", 2.0), ("picture", 1.0)))
-        self.assert_agree(first, config, painting, facets, start=contents[0])
+        self.assert_agree(first, config, painting, facets, initial_picture=contents[0])
 
     def test_across_two_sizes(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:
         config = replace(QUICK, size=256, steps=2, optimizer="adam")
@@ -156,7 +151,7 @@ class TestTransformations:
         found = jax.jit(jax.vmap(Stylizer.__call__, (None, None, 0)))(stylizer, contents[0], stack)
         assert_close(found[0], expected[0])
         assert np.abs(found[1] - found[0]).mean() > 0.05
-        np.testing.assert_allclose(middle.at(40).mean, blend([style.at(40), other.at(40)]).mean, rtol=1e-6)
+        np.testing.assert_allclose(middle.at(40).mean, blend_statistics([style.at(40), other.at(40)]).mean, rtol=1e-6)
 
     @pytest.mark.parametrize("noise", ["noise", "pink"])
     def test_noise_is_that_of_the_key(self, first: Network, contents: np.ndarray, style: Style, noise: str) -> None:
@@ -265,7 +260,9 @@ class TestRefusals:
         blended = replace(stylizer, config=replace(FAST, style_blend=(0.3, 0.7)))
         assert "style_blend has 2 weights" in self.refusal(ConfigError, blended, contents[0], style)
 
-    @pytest.mark.parametrize(("start", "option"), [("noise", "key="), ("pink", "key="), ("picture", "start=")])
+    @pytest.mark.parametrize(
+        ("start", "option"), [("noise", "key="), ("pink", "key="), ("picture", "initial_picture=")]
+    )
     def test_starts_that_are_missing(
         self, stylizer: Stylizer, style: Style, contents: np.ndarray, start: str, option: str
     ) -> None:

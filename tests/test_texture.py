@@ -3,12 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-import naive
 import numpy as np
 import pytest
-from quick import QUICK
+from support import naive
+from support.quick import QUICK
 
-from jaxstyle import Network, PictureError, Progress, Stylized, measure_style, texture
+from jaxstyle import Progress, texture
+from jaxstyle.errors import PictureError
+from jaxstyle.networks.network import Network
+from jaxstyle.stylize import Stylized, measure_style
 
 CONFIG = replace(QUICK, steps=20)
 
@@ -28,8 +31,8 @@ def test_has_the_style_s_statistics_and_no_content(result: Stylized, painting: n
     assert result.image.min() >= 0 and result.image.max() <= 1
     assert result.history.style[-1] < 0.02 * result.history.style[0]
     assert not result.history.content.any()
-    noise, target = np.random.default_rng(0).random((40, 64, 3)), naive.colour_moments(painting)
-    before, after = (naive.colour_distance(naive.colour_moments(x), target) for x in (noise, result.image))
+    noise, target = np.random.default_rng(0).random((40, 64, 3)), naive.color_moments(painting)
+    before, after = (naive.color_distance(naive.color_moments(x), target) for x in (noise, result.image))
     assert after < 0.05 * before
 
 

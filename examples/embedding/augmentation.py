@@ -1,6 +1,6 @@
-"""Stylisation as data augmentation: half of every batch is painted in a style of its own, inside the training step.
+"""Stylization as data augmentation: half of every batch is painted in a style of its own, inside the training step.
 
-Meant against learning from colours and texture alone (Geirhos et al., arXiv 1811.12231). This shows how it is built, on
+Meant against learning from colors and texture alone (Geirhos et al., arXiv 1811.12231). This shows how it is built, on
 a toy; docs/embedding.md tells what it gained there, which was nothing reliable.
 
     python examples/embedding/augmentation.py

@@ -31,7 +31,7 @@ class Painter(nn.Module):
 
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:
-        """Down to a quarter, two residual blocks, and up again; the picture's own colours are where it begins."""
+        """Down to a quarter, two residual blocks, and up again; the picture's own colors are where it begins."""
         x = conv(self.width, 9)(picture - 0.5)
         for factor in (2, 4):
             x = conv(factor * self.width, 3, strides=2)(activated(x))

@@ -1,4 +1,4 @@
-"""Stylisation inside `shard_map`: every device paints its own share of the photographs, and none waits for another.
+"""Stylization inside `shard_map`: every device paints its own share of the photographs, and none waits for another.
 
 python examples/embedding/sharding.py
 XLA_FLAGS=--xla_force_host_platform_device_count=4 python examples/embedding/sharding.py    # four pretended devices

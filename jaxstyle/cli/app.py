@@ -8,19 +8,20 @@ import jax
 import typer
 
 import jaxstyle
-from jaxstyle.cli import system
+from jaxstyle.cli import jax_config
 from jaxstyle.cli.batch import batch_command
 from jaxstyle.cli.bench import bench_command
 from jaxstyle.cli.export import export_command
 from jaxstyle.cli.gram import gram_app
 from jaxstyle.cli.grid import grid_command
-from jaxstyle.cli.run import left_running
+from jaxstyle.cli.run import is_still_running
 from jaxstyle.cli.style import style_app
 from jaxstyle.cli.stylize import stylize_command
 from jaxstyle.cli.texture import texture_command
 from jaxstyle.cli.weights import list_weights, weights_app
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.memory import device_bytes
+from jaxstyle.jobs.environment import device, device_name, versions
+from jaxstyle.optimization.memory import device_memory
 
 app = typer.Typer(name="jaxstyle", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("stylize")(stylize_command)
@@ -46,25 +47,25 @@ def jaxstyle_command(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Neural style transfer by optimisation, in JAX."""
-    system.configure_jax()
+    """Neural style transfer by optimization, in JAX."""
+    jax_config.configure_jax()
 
 
 @app.command()
 def info() -> None:
     """Say what jaxstyle runs on, and which networks are at hand."""
-    found = system.device()
-    for name, version in system.versions().items():
+    record = device()
+    for name, version in versions().items():
         typer.echo(f"{name:<12}{version}")
-    typer.echo(f"{'device':<12}{system.device_name(found)}, {device_bytes() / 2**30:.1f} GiB of memory")
-    typer.echo(f"{'compiled':<12}{system.compiled_folder()}")
+    typer.echo(f"{'device':<12}{device_name(record)}, {device_memory() / 2**30:.1f} GiB of memory")
+    typer.echo(f"{'cache':<12}{jax_config.cache_folder()}")
     list_weights()
 
 
 def main() -> None:
     """Run the command in `sys.argv` and exit: 0, or by the kind of what went wrong, which is one line on stderr."""
     code = _run()
-    if left_running():
+    if is_still_running():
         # Python's own way out ends in an abort while XLA works in a thread; files are whole at any moment.
         sys.stdout.flush()
         sys.stderr.flush()

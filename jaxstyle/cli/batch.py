@@ -1,4 +1,4 @@
-"""`jaxstyle batch`: many pairs, from folders or a manifest, in one job that can be stopped and goes on."""
+"""`jaxstyle batch`: stylize many pairs, from folders or a manifest, in a job that can be stopped and resumed."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from jaxstyle.cli.inputs import check_replaces_none
-from jaxstyle.cli.job.contact_sheet import contact_sheet
-from jaxstyle.cli.job.job import BatchJob, check_places, fail_unless_done, stoppable
-from jaxstyle.cli.job.manifest import Task, find_pictures, pair_up, read_manifest
-from jaxstyle.cli.job.processes import roll_call
-from jaxstyle.cli.job.progress import clock
-from jaxstyle.cli.job.records import HIDDEN, Share
-from jaxstyle.cli.run import in_background
-from jaxstyle.cli.settings import Options, with_options
-from jaxstyle.cli.system import device, device_name
+from jaxstyle.cli.batch_progress import BatchProgress
+from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_shown, summary_record
+from jaxstyle.cli.options import with_options
+from jaxstyle.cli.progress import format_duration
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import check_writable, write_image
+from jaxstyle.images.writing import check_writable, write_image
+from jaxstyle.jobs import contact_sheet
+from jaxstyle.jobs.environment import device_name
+from jaxstyle.jobs.job import Job, check_output_folder, describe_job
+from jaxstyle.jobs.manifest import Task, find_pictures, pair_up, read_manifest
+from jaxstyle.jobs.options import Options
+from jaxstyle.jobs.processes import join_processes
+from jaxstyle.jobs.reading import check_output_is_no_input
+from jaxstyle.jobs.records import STATE_FOLDER, Share
 
-_PROCESSES = "One of several processes"
+_PROCESSES = "Several processes"
 
 
 @with_options
@@ -27,36 +29,40 @@ def batch_command(
     *,
     manifest: Annotated[
         Path | None,
-        typer.Argument(metavar="[MANIFEST]", help="CSV or JSON lines: content, style, and any options as columns."),
+        typer.Argument(
+            metavar="[MANIFEST]", help="CSV or JSON lines with the columns content, style, and any options."
+        ),
     ] = None,
     content: Annotated[
-        str | None, typer.Option("--content", metavar="DIR|GLOB", help="The pictures to paint; quote a pattern.")
+        str | None, typer.Option("--content", metavar="DIR|GLOB", help="Content pictures; quote a pattern.")
     ] = None,
     style: Annotated[
-        str | None, typer.Option("--style", metavar="DIR|GLOB", help="The pictures, or saved styles, to paint them by.")
+        str | None, typer.Option("--style", metavar="DIR|GLOB", help="Style pictures or saved styles; quote a pattern.")
     ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")],
     zipped: Annotated[
-        bool, typer.Option("--zip", help="The first content with the first style and so on, not all with all.")
+        bool, typer.Option("--zip", help="Pair the first content with the first style and so on, not all with all.")
     ] = False,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder of the results.")],
     options: Options,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace pictures in DIR that no job has made.")
+        bool, typer.Option("--overwrite", help="Replace pictures in DIR that no job has written.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try pairs again that failed before.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop when a pair fails.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the pairs to do, memory and time, and do nothing.")
+    ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option("--contact-sheet", metavar="FILE", help="Write one picture of all contents, styles and results."),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option("--batch-size", min=1, help="Pairs in one program.", show_default="what fits, and 1 on CPU"),
+        typer.Option("--batch-size", min=1, help="Pairs in one program.", show_default="what fits; 1 on CPU"),
     ] = None,
-    every: Annotated[
+    checkpoint_every: Annotated[
         float,
-        typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="How often to keep what is unfinished."),
+        typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="Time between checkpoints of a pair."),
     ] = 60,
     coordinator: Annotated[
         str | None,
@@ -64,36 +70,37 @@ def batch_command(
             "--coordinator",
             metavar="HOST:PORT",
             rich_help_panel=_PROCESSES,
-            help="Address of process 0, the same for all, or auto on a cluster that JAX recognises.",
+            help="Address of process 0, the same for all; auto on a cluster that JAX recognizes.",
         ),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option("--processes", rich_help_panel=_PROCESSES, help="How many share the job.")
+        int | None, typer.Option("--processes", rich_help_panel=_PROCESSES, help="Number of processes.")
     ] = None,
     process: Annotated[
-        int | None, typer.Option("--process", rich_help_panel=_PROCESSES, help="Which this is, from 0.")
+        int | None, typer.Option("--process", rich_help_panel=_PROCESSES, help="Index of this process, from 0.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a record of the job.")] = False,
 ) -> None:
-    """Paint many pictures, each in the manner of a style. Stopped in any way, the same command goes on."""
+    """Stylize many pairs of pictures. If it is stopped in any way, the same command resumes it."""
     tasks = _tasks(manifest, content, style, options, zipped=zipped)
-    check_places(tasks, output, overwrite=overwrite, from_folders=manifest is None)
+    check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
-        check_replaces_none(sheet, [file for task in tasks for file in task.files])
-        check_writable(sheet, overwrite=overwrite or (output / HIDDEN).is_dir())
-    share = Share(*roll_call(coordinator, processes, process))
-    job = BatchJob(tasks, output, device(), share, batch_size, retry_failed, fail_fast, every)
+        check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
+        check_writable(sheet, overwrite=overwrite or (output / STATE_FOLDER).is_dir())
+    share = Share(*join_processes(coordinator, processes, process))
+    job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
     if dry_run:
-        plan = job.tell()
-        typer.echo(json.dumps(plan, indent=2) if as_json else _written(plan))
+        description = describe_job(job)
+        typer.echo(json.dumps(description, indent=2) if as_json else _format(description))
         return
-    with stoppable(job):
-        record = in_background(job)
+    progress = BatchProgress()
+    with exit_on_interrupt(progress):
+        summary = run_shown(job, progress)
         if sheet:
-            results = [output / task.output if pair in job.done else None for pair, task in enumerate(tasks)]
+            results = [summary.results.get(pair) for pair in range(len(tasks))]
             write_image(sheet, contact_sheet(tasks, results), overwrite=True)
-    typer.echo(json.dumps(record, indent=2) if as_json else output)
-    fail_unless_done(record)
+    typer.echo(json.dumps(summary_record(summary), indent=2) if as_json else output)
+    exit_unless_done(summary)
 
 
 def _tasks(
@@ -105,28 +112,33 @@ def _tasks(
         return read_manifest(manifest, options)
     if not content or not style:
         raise ConfigError("there are no pairs; expected --content and --style, or a MANIFEST")
-    contents, others = find_pictures("--content", content)
-    styles, more = find_pictures("--style", style, styles=True)
-    for where, count in ((content, others), (style, more)):
+    contents, skipped_contents = find_pictures("--content", content)
+    styles, skipped_styles = find_pictures("--style", style, styles=True)
+    for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count:
-            typer.echo(f"jaxstyle: left out {count} files in {where} that are no pictures by their names", err=True)
+            typer.echo(
+                f"jaxstyle: skipped {count} files in {folder} that do not have the suffix of a picture", err=True
+            )
     return pair_up(contents, styles, options, zipped=zipped)
 
 
-def _written(told: dict[str, Any]) -> str:
-    """A plan as lines."""
-    failed = told["failed"]
+def _format(description: dict[str, Any]) -> str:
+    """The description of a job as lines of text."""
+    failed = description["failed"]
     lines = [
-        f"{told['pairs']} pairs: {told['done']} done, {len(failed)} failed, {len(told['todo'])} to do",
+        f"{description['pairs']} pairs: {description['done']} done, {len(failed)} failed, "
+        f"{len(description['todo'])} to do",
         *(f"  failed: {error}" for error in dict.fromkeys(failed)),
     ]
-    if told["todo"]:
-        lines.append(f"on {device_name(told['device'])}, {told['at_once']} at a time:")
-    for group in told["groups"]:
+    if description["todo"]:
+        lines.append(f"on {device_name(description['device'])}, {description['at_once']} at a time:")
+    for group in description["groups"]:
         shapes = ", ".join(f"{width} x {height}" for height, width in group["shapes"])
-        lanes = f" in groups of {group['together']}" if group["together"] > 1 else ""
-        lines.append(f"  {group['pairs']} pairs{lanes} at {shapes} pixels, {group['bytes'] / 2**30:.1f} GiB each time")
-    if told["todo"]:
-        known = "unknown until a pair has been done here" if told["seconds"] is None else clock(told["seconds"])
-        lines.append(f"time, without compiling: {known}")
+        batches = f" in batches of {group['together']}" if group["together"] > 1 else ""
+        memory = f"{group['bytes'] / 2**30:.1f} GiB each time"
+        lines.append(f"  {group['pairs']} pairs{batches} at {shapes} pixels, {memory}")
+    if description["todo"]:
+        seconds = description["seconds"]
+        duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)
+        lines.append(f"time, without compilation: {duration}")
     return "\n".join(lines)

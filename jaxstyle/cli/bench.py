@@ -13,19 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 import typer
 
-from jaxstyle.cli.inputs import DEFAULT_NETWORK, network_record, read_network
-from jaxstyle.cli.settings import Precision
-from jaxstyle.cli.system import device, device_name, versions
+from jaxstyle.batch.vmapped import BatchSolver
+from jaxstyle.cli.options import Precision
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import MIN_SIDE
-from jaxstyle.lanes import Lanes
-from jaxstyle.memory import bytes_needed
-from jaxstyle.networks import Network, with_layers
-from jaxstyle.networks.precision import dtype_of, products
-from jaxstyle.objective import content_targets, make_objective
-from jaxstyle.styles import measure
-from jaxstyle.stylize import prepared
+from jaxstyle.images.resizing import MIN_SIDE
+from jaxstyle.jobs.environment import device, device_name, versions
+from jaxstyle.jobs.reading import network_record, read_network
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network
+from jaxstyle.networks.precision import dtype_of, matmul_precision
+from jaxstyle.optimization.memory import predict_bytes
+from jaxstyle.optimization.objective import content_targets, make_objective
+from jaxstyle.styles.measured import measure_statistics
+from jaxstyle.stylize import prepare_network
+from jaxstyle.weights.store import DEFAULT_NETWORK
 
 _PEAK_SIDE = {"cpu": 2048}  # of the matrices whose product tells the peak; 8192 elsewhere
 
@@ -41,19 +43,21 @@ def bench_command(
     precision: Precision = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print a record instead of a table.")] = False,
 ) -> None:
-    """Time a step of the optimisation on this machine, with the default settings."""
+    """Time a step of the optimization on this machine, with the default settings."""
     loaded = read_network(network, weights, "max", precision)
-    config = with_layers(StyleConfig(), loaded.architecture)
+    config = resolve_layers(StyleConfig(), loaded.architecture)
     shapes = [(round(size * 3 / 4), size) for size in _counts("--sizes", sizes, least=2 * MIN_SIDE)]
-    lanes = _counts("--batch-sizes", batch_sizes, least=1)
+    batch_counts = _counts("--batch-sizes", batch_sizes, least=1)
     found, peak = device(), matrix_product_rate(loaded.precision)
     if not as_json:
         typer.echo(f"{device_name(found)}, {peak / 1e9:.0f} GFLOP/s in {loaded.precision} matrix products")
         typer.echo("   pixels  batch  ready (s)  step (ms)  pictures/s  of peak  memory (GB)")
     rows = []
     for height, width in shapes:
-        for count in lanes:
-            row = time_steps(prepared(loaded), config, height, width, lanes=count, rounds=rounds) | {"peak": peak}
+        for count in batch_counts:
+            row = time_steps(prepare_network(loaded), config, height, width, batch_size=count, rounds=rounds) | {
+                "peak": peak
+            }
             row["share"] = row["operations"] / row["step"] / peak
             rows.append(row)
             if not as_json:
@@ -70,14 +74,14 @@ def bench_command(
 
 
 def time_steps(
-    network: Network, config: StyleConfig, height: int, width: int, *, lanes: int = 1, rounds: int = 5
+    network: Network, config: StyleConfig, height: int, width: int, *, batch_size: int = 1, rounds: int = 5
 ) -> dict[str, Any]:
-    """The median seconds of a step for `lanes` pictures of this shape, and what it works on and with."""
+    """The median seconds of a step for `batch_size` pictures of this shape, and what it works on and with."""
     random = np.random.default_rng(0)
     content, style, picture = random.random((3, height, width, 3), np.float32)
     contents = content_targets(network.direct(), content, config.content_names)
-    objective = make_objective(config, contents, measure(network.direct(), style, config.style_names))
-    program = Lanes(lanes)
+    objective = make_objective(config, contents, measure_statistics(network.direct(), style, config.style_names))
+    program = BatchSolver(batch_size)
     many, state = program.stack([objective]), program.init([picture], optimizer=config.optimizer)
 
     began = time.perf_counter()
@@ -92,11 +96,11 @@ def time_steps(
     return {
         "height": height,
         "width": width,
-        "batch_size": lanes,
+        "batch_size": batch_size,
         "ready": ready,
         "step": statistics.median(seconds),
-        "operations": lanes * operations(network, (*config.content_names, *config.style_names), height, width),
-        "bytes": bytes_needed(network, config, height, width, lanes=lanes),
+        "operations": batch_size * operations(network, (*config.content_names, *config.style_names), height, width),
+        "bytes": predict_bytes(network, config, height, width, batch_size=batch_size),
     }
 
 
@@ -112,7 +116,7 @@ def matrix_product_rate(precision: str) -> float:
     """Operations a second of a large matrix product in this precision; the best of ten."""
     side = _PEAK_SIDE.get(jax.local_devices()[0].platform, 8192)
     matrix = jax.random.normal(jax.random.key(0), (side, side), dtype_of(precision))
-    product = jax.jit(partial(jnp.matmul, precision=products(precision)))
+    product = jax.jit(partial(jnp.matmul, precision=matmul_precision(precision)))
 
     def timed(run: Callable[[], jax.Array]) -> float:
         began = time.perf_counter()

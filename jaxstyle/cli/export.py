@@ -10,13 +10,14 @@ import jax.export
 import jax.numpy as jnp
 import typer
 
-from jaxstyle.cli.inputs import check_replaces_none, read_network, read_styles
-from jaxstyle.cli.settings import Options, with_options
-from jaxstyle.cli.system import device
+from jaxstyle.cli.options import with_options
 from jaxstyle.errors import ConfigError, JaxStyleError
-from jaxstyle.files import find_target, naming, write_whole
-from jaxstyle.style_files import tensors_of, with_tensors
-from jaxstyle.styles import Style
+from jaxstyle.images.files import path_in_errors, resolve_target, write_atomically
+from jaxstyle.jobs.environment import device
+from jaxstyle.jobs.options import Options
+from jaxstyle.jobs.reading import check_output_is_no_input, read_network, read_styles
+from jaxstyle.styles.files import replace_tensors, style_tensors
+from jaxstyle.styles.measured import Style
 from jaxstyle.stylize import measure_style
 from jaxstyle.stylizer import Stylizer, make_stylizer
 
@@ -43,25 +44,25 @@ def export_command(
     ] = "cpu,cuda,tpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it exists.")] = False,
 ) -> None:
-    """Write a stylisation as a function for serving, with the network's weights in it, by jax.export."""
+    """Write a stylization as a function for serving, with the network's weights in it, by jax.export."""
     settings, styles = options.settings(), style or []
     where = [platform.strip() for platform in platforms.split(",")]
     if unknown := [platform for platform in where if platform not in PLATFORMS]:
         raise ConfigError(f"--platforms has {unknown[0]!r}; expected some of {', '.join(PLATFORMS)}")
     if starts := [start for start, share in settings.config.init if share and start not in ("content", "noise")]:
-        raise ConfigError(f"--init has {starts[0]!r}; an exported stylisation starts from content, noise or both")
-    check_replaces_none(output, styles)
-    with naming(output, "written", JaxStyleError) as file:
-        target = find_target(file, JaxStyleError, overwrite=overwrite)
+        raise ConfigError(f"--init has {starts[0]!r}; an exported stylization starts from content, noise or both")
+    check_output_is_no_input(output, styles)
+    with path_in_errors(output, "written", JaxStyleError) as file:
+        target = resolve_target(file, JaxStyleError, overwrite=overwrite)
     device()
-    network = read_network(*settings.choice)
-    settings = settings.of(network)
+    network = read_network(*settings.network_key)
+    settings = settings.resolve(network)
     stylizer = make_stylizer(network, replace(settings.config, style_blend=()), height=height, width=width)
     read, _ = read_styles(styles, network, settings.config, settings.background)
     built_in = measure_style(read, network=network, config=settings.config) if read else None
     exported = export(stylizer, built_in, seed=settings.seed, platforms=where)
-    with naming(output, "written", JaxStyleError):
-        write_whole(target, bytes(exported.serialize()))
+    with path_in_errors(output, "written", JaxStyleError):
+        write_atomically(target, bytes(exported.serialize()))
     typer.echo(output)
 
 
@@ -89,5 +90,5 @@ def export(stylizer: Stylizer, style: Style | None, *, seed: int, platforms: Seq
         return jax.export.export(paint, platforms=platforms)(content)
     square = jax.ShapeDtypeStruct((config.size, config.size, 3), jnp.float32)
     shapes = jax.eval_shape(stylizer.measure, square)
-    paint = jax.jit(lambda content, tensors: stylizer(content, with_tensors(shapes, tensors), key=key))
-    return jax.export.export(paint, platforms=platforms)(content, tensors_of(shapes))
+    paint = jax.jit(lambda content, tensors: stylizer(content, replace_tensors(shapes, tensors), key=key))
+    return jax.export.export(paint, platforms=platforms)(content, style_tensors(shapes))

@@ -1,4 +1,4 @@
-"""`jaxstyle gram`: Gram matrices looked at, maximised in one entry, and sampled."""
+"""`jaxstyle gram`: Gram matrices looked at, maximized in one entry, and sampled."""
 
 import json
 import sys
@@ -13,25 +13,33 @@ import typer
 from rich.console import Console
 
 import jaxstyle
-from jaxstyle.cli.inputs import check_replaces_none, is_saved, network_record, read_network, read_opaque
-from jaxstyle.cli.run import Overwrite, in_background, sigterm_like_ctrl_c
-from jaxstyle.cli.settings import NetworkName, Pooling, WeightsFile
-from jaxstyle.cli.sheet import titled
-from jaxstyle.cli.system import device, device_name, versions
-from jaxstyle.config import StyleConfig
+from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
+from jaxstyle.cli.run import run_interruptibly, sigterm_as_interrupt
+from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import check_writable, write_image
-from jaxstyle.laboratory.describe import by_energy, curve, describe, heat_map, intensities, spectrum
-from jaxstyle.laboratory.maximise import Maximised, check_entries, entry_values, maximise
+from jaxstyle.images.sheet import add_titles
+from jaxstyle.images.writing import check_writable, write_image
+from jaxstyle.images.writing import check_writable as check_style_writable
+from jaxstyle.jobs.environment import device, device_name, versions
+from jaxstyle.jobs.reading import (
+    check_output_is_no_input,
+    is_saved_style,
+    network_record,
+    read_network,
+    read_on_background,
+)
+from jaxstyle.laboratory import describe
+from jaxstyle.laboratory.describe import by_energy, curve, heat_map, intensities, spectrum
+from jaxstyle.laboratory.maximize import Maximized, check_entries, entry_values, maximize_entries
 from jaxstyle.laboratory.synthetic import SAMPLERS, sample_style
-from jaxstyle.networks import ARCHITECTURES, Network
-from jaxstyle.style_files import check_writable as check_style_writable
-from jaxstyle.style_files import read_style_file, save_style
-from jaxstyle.styles import Style, style_targets
-from jaxstyle.stylize import DEFAULTS, measure_style, prepared
+from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.networks.network import Network
+from jaxstyle.styles.files import read_style_file, save_style
+from jaxstyle.styles.measured import Style, style_targets
+from jaxstyle.stylize import measure_style, prepare_network
 
 gram_app = typer.Typer(
-    name="gram", help="Gram matrices: see them, maximise one entry, sample new ones.", no_args_is_help=True
+    name="gram", help="Gram matrices: see them, maximize one entry, sample new ones.", no_args_is_help=True
 )
 
 _NATURAL = 256  # pixels: longest side of the pictures that an entry is compared with
@@ -66,16 +74,16 @@ def maximize_command(
 ) -> None:
     """Make the picture in which one entry of a layer's Gram matrix is as large as can be."""
     entries, compared = [_entry(text) for text in entry], pictures or []
-    check_replaces_none(output, compared)
+    check_output_is_no_input(output, compared)
     check_writable(output, overwrite=overwrite)
     found = device()
     loaded = read_network(network, weights_file, pooling)
     check_entries(loaded, layer, entries)
-    natural = _largest(loaded, layer, [read_opaque(picture, _NATURAL, None) for picture in compared])
+    natural = _largest(loaded, layer, [read_on_background(picture, _NATURAL, None) for picture in compared])
     with Console(stderr=True).status(f"{len(entries)} x {steps} steps, on {device_name(found)}") as status:
         if not sys.stderr.isatty():
             status.stop()
-        made = _maximise(loaded, layer, entries, size=size, steps=steps, seed=seed)
+        made = _maximize(loaded, layer, entries, size=size, steps=steps, seed=seed)
     levels = np.rint(np.asarray(made.pictures) * 255) / np.float32(255)
     values = np.asarray(entry_values(loaded.direct(), levels, np.array(entries), layer=layer), np.float64)
     rows = [_row(at, float(value), natural) for at, value in zip(entries, values, strict=True)]
@@ -124,10 +132,10 @@ def show_command(
 ) -> None:
     """Say and draw what a picture's Gram matrices are like."""
     if output:
-        check_replaces_none(output, [picture])
+        check_output_is_no_input(output, [picture])
         check_writable(output, overwrite=overwrite)
     device()
-    if is_saved(picture):
+    if is_saved_style(picture):
         style = read_style_file(picture).style
         _check_grams(style, picture)
         chosen, grams = tuple(layer or style.layers), style.statistics[-1].measured
@@ -136,13 +144,13 @@ def show_command(
     else:
         loaded = read_network(network, weights_file, pooling)
         chosen = tuple(layer or ARCHITECTURES[loaded.architecture].style_layers)
-        grams = _measure(loaded.direct(), read_opaque(picture, size, None), layers=chosen)
+        grams = _measure(loaded.direct(), read_on_background(picture, size, None), layers=chosen)
     matrices = {name: np.asarray(grams[name], np.float64) for name in chosen}
     numbers = {name: asdict(describe(matrix)) for name, matrix in matrices.items()}
     if output:
         drawings = [_drawings(matrix) for matrix in matrices.values()]
         columns = ["as it is", "by energy", "eigenvalues", "entries"]
-        write_image(output, titled(drawings, list(matrices), columns), overwrite=overwrite)
+        write_image(output, add_titles(drawings, list(matrices), columns), overwrite=overwrite)
     typer.echo(json.dumps(numbers, indent=2) if as_json else _table(numbers))
 
 
@@ -164,16 +172,16 @@ def sample_command(
     pooling: Pooling = "max",
     overwrite: Overwrite = False,
 ) -> None:
-    """Sample Gram matrices after those of STYLE, and save them as a style of its colours, for texture and stylize."""
-    check_replaces_none(output, [style])
+    """Sample Gram matrices after those of STYLE, and save them as a style of its colors, for texture and stylize."""
+    check_output_is_no_input(output, [style])
     check_style_writable(output, overwrite=overwrite)
     device()
-    if is_saved(style):
+    if is_saved_style(style):
         measured = read_style_file(style).style
         _check_grams(measured, style)
     else:
         loaded = read_network(network, weights_file, pooling)
-        measured = measure_style(read_opaque(style, size, None), network=loaded, config=StyleConfig(size=size))
+        measured = measure_style(read_on_background(style, size, None), network=loaded, config=StyleConfig(size=size))
     about = {
         "pictures": [style.name],
         "sampler": sampler,
@@ -194,11 +202,13 @@ def _entry(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def _maximise(network: Network, layer: str, entries: Sequence[tuple[int, int]], **options: int) -> Maximised:
-    """`maximise`, which Ctrl-C and SIGTERM stop."""
+def _maximize(network: Network, layer: str, entries: Sequence[tuple[int, int]], **options: int) -> Maximized:
+    """`maximize`, which Ctrl-C and SIGTERM stop."""
     try:
-        with sigterm_like_ctrl_c():
-            return in_background(lambda: jax.block_until_ready(maximise(prepared(network), layer, entries, **options)))
+        with sigterm_as_interrupt():
+            return run_interruptibly(
+                lambda: jax.block_until_ready(maximize_entries(prepare_network(network), layer, entries, **options))
+            )
     except KeyboardInterrupt:
         typer.echo("jaxstyle: stopped before the end; nothing was written", err=True)
         raise typer.Exit(130) from None
@@ -223,7 +233,7 @@ def _sheet(pictures: np.ndarray, entries: Sequence[tuple[int, int]]) -> np.ndarr
         return pictures[0]
     captions = [f"{i},{j}" for i, j in entries]
     starts = range(0, len(pictures), _ROW)
-    rows = [titled([list(pictures[at : at + _ROW])], columns=captions[at : at + _ROW]) for at in starts]
+    rows = [add_titles([list(pictures[at : at + _ROW])], columns=captions[at : at + _ROW]) for at in starts]
     missing = rows[0].shape[1] - rows[-1].shape[1]
     rows[-1] = np.pad(rows[-1], ((0, 0), (0, missing), (0, 0)), constant_values=1)
     return np.concatenate(rows)

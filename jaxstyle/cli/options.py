@@ -1,72 +1,78 @@
-"""What options say, as values: layers, shares, and starting points."""
+"""Typer parameters for the options of a stylization, made from `jobs.Options`."""
 
-import math
+import dataclasses
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
+from typing import Annotated, Any, get_type_hints
 
-from jaxstyle.config import PARTITIONS, STARTS, Weighted
-from jaxstyle.errors import ConfigError
+import typer
 
-NAMED_STARTS = tuple(start for start in STARTS if start != "picture")
+from jaxstyle.jobs.options import Options
+
+# Options of every command that writes one picture.
+OutputPath = Annotated[
+    Path, typer.Option("-o", "--output", metavar="OUT", help="Result: .png, .jpg, .webp, .tiff or .bmp.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print a record of the run: settings, versions, device, losses, seconds.")
+]
 
 
-def weighted(option: str, text: str) -> Weighted:
-    """`relu4_1,relu5_1=0.5` as `(("relu4_1", 1.0), ("relu5_1", 0.5))`, and "" as nothing.
+def typer_option(name: str, *, grouped: bool = True) -> Any:
+    """The typer option for a field of `Options`; in the first group of `--help` unless `grouped`."""
+    (field,) = [field for field in dataclasses.fields(Options) if field.name == name]
+    help_ = field.metadata["help"]
+    settings: dict[str, Any] = {"help": help_.text, "rich_help_panel": help_.group if grouped else None}
+    if help_.metavar:
+        settings["metavar"] = help_.metavar
+    if help_.choices:
+        settings["autocompletion"] = lambda: list(help_.choices)
+    if help_.default:
+        settings["show_default"] = help_.default
+    return typer.Option(f"--{name.replace('_', '-')}", **settings)
 
-    Raises:
-        ConfigError: naming the option, if a weight is no number or a name is missing or comes twice.
+
+# The choice of a network, for commands whose options have no groups.
+NetworkName = Annotated[str | None, typer_option("network", grouped=False)]
+WeightsFile = Annotated[Path | None, typer_option("weights", grouped=False)]
+Pooling = Annotated[str, typer_option("pooling", grouped=False)]
+Precision = Annotated[str, typer_option("precision", grouped=False)]
+
+
+def with_options(
+    command: Callable[..., None], *, without: Collection[str] = (), defaults: Options | None = None
+) -> Callable[..., None]:
+    """The command with its parameter `options` replaced by one parameter for each field of `Options`.
+
+    Fields in `without` have no parameter and keep their value in `defaults`.
     """
-    pairs: list[tuple[str, float]] = []
-    for part in _parts(text):
-        name, weight = map(str.strip, part.rsplit("=", 1) if "=" in part else (part, "1"))
-        if not name:
-            raise ConfigError(f"{option} has {part!r}; expected NAME or NAME=WEIGHT")
-        if name in dict(pairs):
-            raise ConfigError(f"{option} names {name!r} twice; expected each name once")
-        pairs.append((name, _number(option, weight)))
-    return tuple(pairs)
+    signature, base = inspect.signature(command, eval_str=True), defaults or Options()
+    names = [field.name for field in dataclasses.fields(Options) if field.name not in without]
+    types = get_type_hints(Options)
+    fields = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(base, name),
+            annotation=Annotated[types[name], typer_option(name)],
+        )
+        for name in names
+    ]
 
+    @wraps(command)
+    def wrapped(**arguments: Any) -> None:
+        options = replace(base, **{name: arguments.pop(name) for name in names})
+        command(**arguments, options=options)
 
-def layers(option: str, text: str) -> Weighted | str:
-    """As `weighted`, or one of `PARTITIONS`."""
-    return text.strip() if text.strip() in PARTITIONS else weighted(option, text)
-
-
-def numbers(option: str, text: str) -> tuple[float, ...]:
-    """`0.7,0.3` as `(0.7, 0.3)`, and "" as nothing; ConfigError, naming the option, if one is no number."""
-    return tuple(_number(option, part) for part in _parts(text))
-
-
-def starts(option: str, text: str, *, folder: Path = Path()) -> tuple[Weighted, Path | None]:
-    """`photo.jpg=0.7,noise=0.3` as `(("picture", 0.7), ("noise", 0.3))`, and the picture's file in the folder, if any.
-
-    Raises:
-        ConfigError: as `weighted`, for no start at all, more than one picture, or a name that is no file either.
-    """
-    shares = weighted(option, text)
-    files = [name for name, _ in shares if name not in NAMED_STARTS]
-    known = ", ".join(NAMED_STARTS)
-    if not shares or len(files) > 1:
-        raise ConfigError(f"{option} has {text!r}; expected some of {known} and at most one picture file")
-    file = folder / Path(files[0]).expanduser() if files else None
-    if file and not file.exists():
-        raise ConfigError(f"{option} has {files[0]!r}, which is no file; expected one of {known}, or a picture file")
-    return tuple(("picture" if name in files else name, share) for name, share in shares), file
-
-
-def written(pairs: Weighted) -> str:
-    """The text of which `weighted` makes these pairs."""
-    return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in pairs)
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")] if text.strip() else []
-
-
-def _number(option: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ConfigError(f"{option} has {text!r}; expected a number there")
-    return number
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        is_options = parameter.name == "options"
+        parameters += fields if is_options else [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+    # typer reads both the signature and the annotations.
+    vars(wrapped)["__signature__"] = signature.replace(parameters=parameters)
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped

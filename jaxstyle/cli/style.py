@@ -9,18 +9,20 @@ import typer
 
 import jaxstyle
 from jaxstyle import weights
-from jaxstyle.cli.inputs import check_replaces_none, network_record, read_network, read_styles
-from jaxstyle.cli.options import layers, numbers
-from jaxstyle.cli.settings import NetworkName, Pooling, WeightsFile
-from jaxstyle.cli.system import device
-from jaxstyle.config import PARTITIONS, REPRESENTATIONS, StyleConfig, Weighted
+from jaxstyle.cli.options import NetworkName, Pooling, WeightsFile
+from jaxstyle.config import DEFAULTS, PARTITIONS, REPRESENTATIONS, StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
-from jaxstyle.files import printable
-from jaxstyle.networks import Network, with_layers
-from jaxstyle.pyramid import style_sizes
-from jaxstyle.style_files import check_writable, read_style_file, save_style
-from jaxstyle.styles import Style
-from jaxstyle.stylize import DEFAULTS, measure_style
+from jaxstyle.images.files import escape_unprintable
+from jaxstyle.images.writing import check_writable
+from jaxstyle.jobs.environment import device
+from jaxstyle.jobs.parsing import parse_layers, parse_numbers
+from jaxstyle.jobs.reading import check_output_is_no_input, network_record, read_network, read_styles
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.pyramid import style_sizes
+from jaxstyle.styles.files import read_style_file, save_style
+from jaxstyle.styles.measured import Style
+from jaxstyle.stylize import measure_style
 
 style_app = typer.Typer(name="style", help="Saved styles: make them, and see what they are.", no_args_is_help=True)
 
@@ -53,7 +55,7 @@ def save(
     ] = "",
     background: Annotated[
         str | None,
-        typer.Option(metavar="COLOUR", help="Lay transparent pictures on this colour.", show_default="white"),
+        typer.Option(metavar="COLOR", help="Lay transparent pictures on this color.", show_default="white"),
     ] = None,
     network: NetworkName = None,
     weights_file: WeightsFile = None,
@@ -66,13 +68,13 @@ def save(
         style_scale=style_scale,
         style_layers=_layers(style_layers),
         style_representation=style_representation,
-        style_blend=numbers("--style-blend", style_blend),
+        style_blend=parse_numbers("--style-blend", style_blend),
     )
-    check_replaces_none(output, pictures)
+    check_output_is_no_input(output, pictures)
     check_writable(output, overwrite=overwrite)
     device()
     loaded = read_network(network, weights_file, pooling)
-    config = with_layers(config, loaded.architecture)
+    config = resolve_layers(config, loaded.architecture)
     styles, saved = read_styles(pictures, loaded, config, background)
     about = {
         "pictures": [picture.name for picture in pictures],
@@ -92,11 +94,11 @@ def show(file: Annotated[Path, typer.Argument(metavar="NAME", help="A saved styl
     """Say what a saved style is: pictures, sizes, layers and network."""
     found = read_style_file(file)
     for name, value in _description(found.style, found.about).items():
-        typer.echo(f"{name:<10}{printable(value)}")
+        typer.echo(f"{name:<10}{escape_unprintable(value)}")
 
 
 def _layers(text: str) -> Weighted | str:
-    found = layers("--style-layers", text)
+    found = parse_layers("--style-layers", text)
     if not isinstance(found, str) and any(weight != 1 for _, weight in found):
         raise ConfigError(f"--style-layers has {text!r}; expected names alone: weights are for jaxstyle stylize")
     return found

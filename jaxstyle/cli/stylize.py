@@ -1,4 +1,4 @@
-"""`jaxstyle stylize`: options and files in, everything checked, one job out."""
+"""`jaxstyle stylize`: read and check everything, then run one stylization."""
 
 import time
 from pathlib import Path
@@ -6,36 +6,36 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.cli.inputs import check_replaces_none, read_masks, read_network, read_opaque, read_styles
-from jaxstyle.cli.run import AsJson, Job, Overwrite, ResultFile, run_and_tell
-from jaxstyle.cli.settings import STYLES, Options, about, with_options
-from jaxstyle.cli.system import device
-from jaxstyle.images import Picture, read_picture
+from jaxstyle.batch.pair import Pair
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, with_options
+from jaxstyle.cli.run import Run, execute_and_print
+from jaxstyle.images.reading import Picture, read_picture
+from jaxstyle.jobs.environment import device
+from jaxstyle.jobs.options import STYLE, Options
+from jaxstyle.jobs.output import ResultWriter, result_record
+from jaxstyle.jobs.reading import check_output_is_no_input, read_masks, read_network, read_on_background, read_styles
 
 
 @with_options
 def stylize_command(
-    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint, such as a photograph.")],
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="Content picture, such as a photograph.")],
     styles: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="STYLE", help="The pictures, or saved styles (.safetensors), in whose manner to paint it."
-        ),
+        list[Path], typer.Argument(metavar="STYLE", help="Style pictures, or saved styles (.safetensors).")
     ],
-    output: ResultFile,
+    output: OutputPath,
     options: Options,
     content_mask: Annotated[
         Path | None,
         typer.Option(
             metavar="MASK",
-            rich_help_panel=STYLES,
-            help="A picture of flat colours, such as black and white: what has a colour in it is painted in the manner "
-            "of what has that colour in the style's mask.",
+            rich_help_panel=STYLE,
+            help="Mask of CONTENT: a picture of flat colors, such as black and white. Each color takes its style from "
+            "the same color in --style-mask.",
         ),
     ] = None,
     style_mask: Annotated[
         list[Path] | None,
-        typer.Option(metavar="MASK", rich_help_panel=STYLES, help="The same for STYLE; once for each of several."),
+        typer.Option(metavar="MASK", rich_help_panel=STYLE, help="Mask of STYLE; repeat it for several styles."),
     ] = None,
     overwrite: Overwrite = False,
     save_every: Annotated[
@@ -43,36 +43,35 @@ def stylize_command(
         typer.Option(
             min=1,
             metavar="STEPS",
-            help="Save OUT-0040.png and so on along the way. Steps count through all sizes; the run can be looked at "
-            "after every 10th step of a size, and a snapshot that is due waits for that.",
+            help="Save snapshots such as OUT-0040.png. Steps count through all sizes; snapshots are possible after "
+            "every 10th step of a size.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Paint CONTENT in the manner of STYLE. Ctrl-C writes the picture as it stands."""
-    began = time.perf_counter()
+    """Stylize CONTENT with STYLE. Ctrl-C writes the current picture."""
+    started = time.perf_counter()
     settings = options.settings()
-    start, background = settings.start, settings.background
+    initial, background = settings.initial_picture, settings.background
     masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
-    check_replaces_none(output, [content, *styles, *([start] if start else []), *masks])
-    found = device()
-    network = read_network(*settings.choice)
-    settings = settings.of(network)
-    config = settings.config
-    picture = read_picture(content, size=config.size)
-    read, saved = read_styles(styles, network, config, background)
-    job = Job(
-        content=picture if background is None else Picture(picture.over(background)),
-        styles=read,
-        start=read_opaque(start, config.size, background) if start else None,
+    check_output_is_no_input(output, [content, *styles, *([initial] if initial else []), *masks])
+    device_record = device()
+    network = read_network(*settings.network_key)
+    settings = settings.resolve(network)
+    size = settings.config.size
+    picture = read_picture(content, size=size)
+    picture = picture if background is None else Picture(picture.over(background))
+    style_inputs, saved = read_styles(styles, network, settings.config, background)
+    initial_picture = read_on_background(initial, size, background) if initial else None
+    record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
+    run = Run(
+        pair=Pair(picture.rgb, tuple(style_inputs), settings.config, settings.seed, initial_picture),
         network=network,
-        config=config,
-        seed=settings.seed,
+        writer=ResultWriter(
+            picture, record | ({"masks": [mask.name for mask in masks]} if masks else {}), overwrite=overwrite
+        ),
         output=output,
-        overwrite=overwrite,
-        save_every=save_every,
-        about=about(content, styles, settings, network, saved=saved, device=found)
-        | ({"masks": [mask.name for mask in masks]} if masks else {}),
         masks=read_masks(content_mask, style_mask or []),
+        save_every=save_every,
     )
-    run_and_tell(job, f"{content.name} at ", began, as_json=as_json)
+    execute_and_print(run, f"{content.name} at ", started, as_json=as_json)

@@ -52,7 +52,7 @@ def convert(
     convention: Annotated[
         str | None,
         typer.Option(
-            help=f"What the network expects of its input, if it is not recognised: {', '.join(weights.CONVENTIONS)}.",
+            help=f"What the network expects of its input, if it is not recognized: {', '.join(weights.CONVENTIONS)}.",
             autocompletion=lambda: list(weights.CONVENTIONS),
         ),
     ] = None,

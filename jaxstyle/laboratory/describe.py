@@ -58,7 +58,7 @@ def by_energy(gram: np.ndarray) -> np.ndarray:
 
 
 def heat_map(gram: np.ndarray, side: int) -> np.ndarray:
-    """The entries as colours, `[side, side, 3]`: from black at 1/10000 of the largest, in logarithms, to white.
+    """The entries as colors, `[side, side, 3]`: from black at 1/10000 of the largest, in logarithms, to white.
 
     A cell shows the mean of the entries that fall into it.
     """

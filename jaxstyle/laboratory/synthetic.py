@@ -2,7 +2,7 @@
 
 Gram matrices of rectified features are symmetric, positive semidefinite and nowhere negative, and so is all that is
 sampled here. A sampler takes the matrices of one layer at all sizes of a style, and does the same to each of them, so
-that the sizes stay alike. Colours are kept as they are. The paper leaves open how it sampled: these ways are ours.
+that the sizes stay alike. Colors are kept as they are. The paper leaves open how it sampled: these ways are ours.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.styles import Style
+from jaxstyle.styles.measured import Style
 
 _ROUNDS = 15  # of alternating projections
 Sampler = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -77,7 +77,7 @@ SAMPLERS: dict[str, Sampler] = {"permuted": permuted, "shuffled": shuffled, "spe
 
 
 def sample_style(style: Style, sampler: str, *, seed: int = 0, strength: float = 1.0) -> Style:
-    """A style with sampled Gram matrices at every size, and the colours of the one that it was sampled after.
+    """A style with sampled Gram matrices at every size, and the colors of the one that it was sampled after.
 
     Args:
         style: measured in Gram matrices, as a whole.

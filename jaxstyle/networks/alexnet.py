@@ -2,27 +2,27 @@
 
 The first AlexNet (Krizhevsky et al. 2012), which Caffe has, is another network, whose weights do not fit: its widths
 are 96, 256, 384, 384 and 256; conv2, conv4 and conv5 are in two groups that do not see each other; conv1 has no
-padding; local response normalisation follows relu1 and relu2 (in CaffeNet, pool1 and pool2); its pools round up.
+padding; local response normalization follows relu1 and relu2 (in CaffeNet, pool1 and pool2); its pools round up.
 """
 
 from jaxstyle.networks.graph import PICTURE, chain
-from jaxstyle.networks.operations import Convolution, Pool, Rectifier
+from jaxstyle.networks.operations import Convolution, Pool, ReLU
 
 TABLE = chain(
     PICTURE,
     {
         "conv1": Convolution(64, 11, stride=4, padding=2),
-        "relu1": Rectifier(),
+        "relu1": ReLU(),
         "pool1": Pool(3, 2),
         "conv2": Convolution(192, 5, padding=2),
-        "relu2": Rectifier(),
+        "relu2": ReLU(),
         "pool2": Pool(3, 2),
         "conv3": Convolution(384, 3, padding=1),
-        "relu3": Rectifier(),
+        "relu3": ReLU(),
         "conv4": Convolution(256, 3, padding=1),
-        "relu4": Rectifier(),
+        "relu4": ReLU(),
         "conv5": Convolution(256, 3, padding=1),
-        "relu5": Rectifier(),
+        "relu5": ReLU(),
         "pool5": Pool(3, 2),
     },
 )

@@ -1,14 +1,14 @@
 """GoogLeNet, or Inception v1, without its classifiers (Szegedy et al., arXiv 1409.4842, table 1), in two variants.
 
-- `TORCHVISION`: without local response normalisation, trained with batch normalisation, which a conversion folds into
+- `TORCHVISION`: without local response normalization, trained with batch normalization, which a conversion folds into
   the convolutions; `5x5` convolutions are 3 by 3 (github.com/pytorch/vision/issues/906), and `pool4` is 2 by 2.
-- `CAFFE`: the paper's, with local response normalisation.
+- `CAFFE`: the paper's, with local response normalization.
 
 Layers of both are called as in Caffe's definition of the model (BVLC GoogLeNet), whose pools round up.
 """
 
 from jaxstyle.networks.graph import PICTURE, Layer, Table, chain
-from jaxstyle.networks.operations import Convolution, Join, Normalisation, Operation, Pool, Rectifier
+from jaxstyle.networks.operations import Concatenate, Convolution, LocalResponseNorm, Operation, Pool, ReLU
 
 # The widths of 1x1; 3x3_reduce, 3x3; 5x5_reduce, 5x5; pool_proj.
 INCEPTIONS = {
@@ -25,7 +25,7 @@ INCEPTIONS = {
 
 
 def _rectified(block: str, name: str, convolution: Convolution) -> dict[str, Operation]:
-    return {f"{block}/{name}": convolution, f"{block}/relu_{name.removesuffix('_s2')}": Rectifier()}
+    return {f"{block}/{name}": convolution, f"{block}/relu_{name.removesuffix('_s2')}": ReLU()}
 
 
 def _inception(block: str, source: str, large: int) -> Table:
@@ -40,16 +40,16 @@ def _inception(block: str, source: str, large: int) -> Table:
         {f"{block}/pool": Pool(3, 1, padding=1)} | _rectified(block, "pool_proj", Convolution(project, 1)),
     ]
     layers = [layer for branch in branches for layer in chain(source, branch)]
-    return (*layers, Layer(f"{block}/output", Join(), tuple(list(branch)[-1] for branch in branches)))
+    return (*layers, Layer(f"{block}/output", Concatenate(), tuple(list(branch)[-1] for branch in branches)))
 
 
-def _table(*, large: int, pool4: Pool, normalise: bool) -> Table:
+def _table(*, large: int, pool4: Pool, normalize: bool) -> Table:
     pool = Pool(3, 2, ceil=True)
     stem = _rectified("conv1", "7x7_s2", Convolution(64, 7, stride=2, padding=3)) | {"pool1/3x3_s2": pool}
-    stem |= {"pool1/norm1": Normalisation()} if normalise else {}
+    stem |= {"pool1/norm1": LocalResponseNorm()} if normalize else {}
     stem |= _rectified("conv2", "3x3_reduce", Convolution(64, 1))
     stem |= _rectified("conv2", "3x3", Convolution(192, 3, padding=1))
-    stem |= ({"conv2/norm2": Normalisation()} if normalise else {}) | {"pool2/3x3_s2": pool}
+    stem |= ({"conv2/norm2": LocalResponseNorm()} if normalize else {}) | {"pool2/3x3_s2": pool}
     table = chain(PICTURE, stem)
     pools = {"4a": ("pool3/3x3_s2", pool), "5a": ("pool4/3x3_s2", pool4)}
     for name in INCEPTIONS:
@@ -59,8 +59,8 @@ def _table(*, large: int, pool4: Pool, normalise: bool) -> Table:
     return table
 
 
-TORCHVISION = _table(large=3, pool4=Pool(2, 2, ceil=True), normalise=False)
-CAFFE = _table(large=5, pool4=Pool(3, 2, ceil=True), normalise=True)
+TORCHVISION = _table(large=3, pool4=Pool(2, 2, ceil=True), normalize=False)
+CAFFE = _table(large=5, pool4=Pool(3, 2, ceil=True), normalize=True)
 STAGES = (
     "conv1/relu_7x7",
     "conv2/relu_3x3_reduce",

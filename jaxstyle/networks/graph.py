@@ -12,9 +12,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxstyle import conv
 from jaxstyle.errors import PictureError
-from jaxstyle.networks.operations import Convolution, Operation, Pool, Rectifier, cut
+from jaxstyle.networks import convolution as conv
+from jaxstyle.networks.operations import Convolution, Operation, Pool, ReLU, zero_outside
 
 PICTURE = "picture"
 
@@ -104,9 +104,9 @@ class Graph(nn.Module):
     def __call__(
         self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
-        """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`; see `Network.features`."""
+        """Activations `{layer: [N, h, w, C]}` of normalized pictures `[N, H, W, 3]`; see `Network.features`."""
         _check_size(self.table, layers, *inputs.shape[1:3])
-        found, extents = {PICTURE: cut(inputs, extent)}, {PICTURE: extent}
+        found, extents = {PICTURE: zero_outside(inputs, extent)}, {PICTURE: extent}
         for layer in needed(self.table, layers):
             name, operation, (first, *_) = layer.name, layer.operation, layer.inputs
             x, before = jnp.concatenate([found[source] for source in layer.inputs], axis=-1), extents[first]
@@ -114,11 +114,11 @@ class Graph(nn.Module):
             match operation:
                 case Convolution():
                     rectify = name not in layers  # then what is not rectified has no use
-                    x = cut(Convolve(operation, rectify, name=name)(x), extents[name])
+                    x = zero_outside(Convolve(operation, rectify, name=name)(x), extents[name])
                 case Pool():
                     x = operation.maximum(x) if self.pooling == "max" else operation.mean(x, before)
-                    x = cut(x, extents[name])  # without windows beyond those of the picture alone
-                case Rectifier() if first not in layers:
+                    x = zero_outside(x, extents[name])  # without windows beyond those of the picture alone
+                case ReLU() if first not in layers:
                     pass  # its convolution did it
                 case _:
                     x = operation(x)

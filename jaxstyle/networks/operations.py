@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxstyle import conv
+from jaxstyle.networks import convolution as conv
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Elementwise:
 
 
 @dataclass(frozen=True)
-class Rectifier(Elementwise):
+class ReLU(Elementwise):
     """Zero for what is below."""
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -110,8 +110,8 @@ class Rectifier(Elementwise):
 
 
 @dataclass(frozen=True)
-class Normalisation(Elementwise):
-    """Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3), as Caffe scales it."""
+class LocalResponseNorm(Elementwise):
+    """Local response normalization across channels (Krizhevsky et al. 2012, section 3.3), as Caffe scales it."""
 
     size: int = 5
     alpha: float = 1e-4
@@ -126,7 +126,7 @@ class Normalisation(Elementwise):
 
 
 @dataclass(frozen=True)
-class Join(Elementwise):
+class Concatenate(Elementwise):
     """The activations of several layers, joined along their channels."""
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -134,10 +134,10 @@ class Join(Elementwise):
         return inputs
 
 
-Operation = Convolution | Pool | Rectifier | Normalisation | Join
+Operation = Convolution | Pool | ReLU | LocalResponseNorm | Concatenate
 
 
-def cut(x: jax.Array, extent: jax.Array | None) -> jax.Array:
+def zero_outside(x: jax.Array, extent: jax.Array | None) -> jax.Array:
     """`[N, H, W, C]` with zeros beyond the extent: the zeros with which a convolution pads a picture of that size."""
     if extent is None:
         return x

@@ -10,7 +10,7 @@ _PRODUCTS = {"float32": "highest", "tensorfloat32": "tensorfloat32", "bfloat16":
 PRECISIONS = ("auto", *_PRODUCTS)
 
 
-def resolved(precision: str) -> str:
+def resolve_precision(precision: str) -> str:
     """What "auto" stands for: "bfloat16" on GPUs and TPUs, which have units for it, and "float32" on CPUs.
 
     Raises:
@@ -28,6 +28,6 @@ def dtype_of(precision: str) -> jnp.dtype:
     return jnp.dtype(jnp.bfloat16 if precision == "bfloat16" else jnp.float32)
 
 
-def products(precision: str) -> str:
+def matmul_precision(precision: str) -> str:
     """For `jax.default_matmul_precision`, while the network is traced."""
     return _PRODUCTS[precision]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstyle.networks.graph import Convolve
-from jaxstyle.networks.operations import Convolution, cut
+from jaxstyle.networks.operations import Convolution, zero_outside
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -33,13 +33,13 @@ class VGG(nn.Module):
     def __call__(
         self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
-        """Activations `{layer: [N, h, w, C]}` of normalised pictures `[N, H, W, 3]`; see `Network.features`."""
-        wanted, found, x, rectified = set(layers), {}, cut(inputs, extent), False
+        """Activations `{layer: [N, h, w, C]}` of normalized pictures `[N, H, W, 3]`; see `Network.features`."""
+        wanted, found, x, rectified = set(layers), {}, zero_outside(inputs, extent), False
         for name in layer_names(self.depths):
             if name.startswith("conv"):
                 rectified = name not in wanted  # then what is not rectified has no use
                 operation = Convolution(WIDTHS[int(name[4]) - 1], size=3, padding=1)
-                x = cut(Convolve(operation, rectified, name=name)(x), extent)
+                x = zero_outside(Convolve(operation, rectified, name=name)(x), extent)
             elif name.startswith("relu"):
                 x = x if rectified else nn.relu(x)
             elif self.pooling == "max":
@@ -48,7 +48,7 @@ class VGG(nn.Module):
                 x = AVERAGE_GAIN[int(name[4]) - 1] * mean_pool(x)
             if name.startswith("pool") and extent is not None:
                 extent = extent // 2
-                x = cut(x, extent)  # a window that is only half inside is left out
+                x = zero_outside(x, extent)  # a window that is only half inside is left out
             if name in wanted:
                 found[name] = x
             if len(found) == len(wanted):

@@ -14,13 +14,24 @@ from jaxstyle.weights.files import (
 )
 from jaxstyle.weights.foreign import convert
 from jaxstyle.weights.originals import ORIGINALS, Fetched, fetch
-from jaxstyle.weights.store import EMBEDDED, FETCHED, NAMES, RANDOM, load_network, load_weights, path_of, verify
+from jaxstyle.weights.store import (
+    DEFAULT_NETWORK,
+    EMBEDDED,
+    FETCHED,
+    NAMES,
+    RANDOM,
+    load_network,
+    load_weights,
+    path_of,
+    verify,
+)
 
 __all__ = [
     "CAFFE",
     "CAFFE_GOOGLENET",
     "CAFFE_RGB",
     "CONVENTIONS",
+    "DEFAULT_NETWORK",
     "EMBEDDED",
     "FETCHED",
     "NAMES",

@@ -16,8 +16,9 @@ import safetensors
 import safetensors.numpy
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.files import find_target, naming, write_whole
-from jaxstyle.networks import ARCHITECTURES, parameter_shapes
+from jaxstyle.images.files import path_in_errors, resolve_target, write_atomically
+from jaxstyle.networks import parameter_shapes
+from jaxstyle.networks.architectures import ARCHITECTURES
 
 FORMAT = "jaxstyle-weights-1"
 INDEX, TABLE = ".index", ".table"
@@ -41,7 +42,7 @@ class Convention:
 CAFFE = Convention("BGR", (255.0, 255.0, 255.0), (103.939 / 255, 116.779 / 255, 123.68 / 255))
 # The same weights with the channels of the first kernel turned, as MatConvNet has them.
 CAFFE_RGB = Convention("RGB", CAFFE.scale, (CAFFE.mean[2], CAFFE.mean[1], CAFFE.mean[0]))
-# torchvision and timm: RGB standardised by the mean and deviation of ImageNet.
+# torchvision and timm: RGB standardized by the mean and deviation of ImageNet.
 TORCHVISION = Convention("RGB", (1 / 0.229, 1 / 0.224, 1 / 0.225), (0.485, 0.456, 0.406))
 # GoogLeNet in Caffe (its train_val.prototxt) and in torchvision, which had it from TensorFlow.
 CAFFE_GOOGLENET = Convention("BGR", CAFFE.scale, (104 / 255, 117 / 255, 123 / 255))
@@ -62,7 +63,7 @@ class Weights:
     architecture: str
     convention: Convention
     source: str
-    licence: str
+    license: str
     tensors: Mapping[str, np.ndarray]
     digest: str = ""
 
@@ -139,14 +140,14 @@ def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
         "architecture": weights.architecture,
         **asdict(weights.convention),
         "source": weights.source,
-        "licence": weights.licence,
+        "license": weights.license,
     }
     # One entry, because safetensors writes several in an order that changes from run to run.
     metadata = {"jaxstyle": json.dumps(record)}
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
-    with naming(path, "written", WeightsError) as file:
+    with path_in_errors(path, "written", WeightsError) as file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(find_target(file, WeightsError, overwrite=True), safetensors.numpy.save(tensors, metadata))
+        write_atomically(resolve_target(file, WeightsError, overwrite=True), safetensors.numpy.save(tensors, metadata))
 
 
 def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path) -> None:

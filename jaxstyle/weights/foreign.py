@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.networks import ARCHITECTURES, parameter_shapes
+from jaxstyle.networks import parameter_shapes
+from jaxstyle.networks.architectures import ARCHITECTURES
 from jaxstyle.weights.files import (
     CAFFE,
     CAFFE_GOOGLENET,
@@ -48,7 +49,7 @@ def convert(
     Args:
         path: the file; its kind is told by its content, and nothing in it is ever run.
         out: where to write; an existing file is replaced once the new one is whole.
-        convention: what the network expects of its input; without it, `recognise_convention` tells.
+        convention: what the network expects of its input; without it, `recognize_convention` tells.
 
     Returns:
         What was written.
@@ -66,18 +67,18 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
 
     Raises:
         WeightsError: if the file cannot be read, fits no architecture, holds numbers that are not finite, or its input
-            convention is not recognised.
+            convention is not recognized.
     """
     path = Path(path)
     convolutions = read_convolutions(path)
-    architecture, parameters = recognise_architecture(path, convolutions)
+    architecture, parameters = recognize_architecture(path, convolutions)
     check_finite(parameters, path)
     if convention is None:
-        convention = recognise_convention(path, architecture, parameters, convolutions)
+        convention = recognize_convention(path, architecture, parameters, convolutions)
     return Weights(architecture, convention, f"converted from {path.name}", "that of the source", parameters)
 
 
-def recognise_architecture(path: Path, convolutions: Sequence[Convolution]) -> tuple[str, dict[str, np.ndarray]]:
+def recognize_architecture(path: Path, convolutions: Sequence[Convolution]) -> tuple[str, dict[str, np.ndarray]]:
     """The architecture whose kernels are a run of `convolutions`, in either layout, and its float32 parameters.
 
     Raises:
@@ -135,7 +136,7 @@ def _parameters(
     return parameters
 
 
-def recognise_convention(
+def recognize_convention(
     path: Path, architecture: str, parameters: Mapping[str, np.ndarray], convolutions: Sequence[Convolution]
 ) -> Convention:
     """What the network expects of its input, told by its first kernel and by how its file calls the kernels.

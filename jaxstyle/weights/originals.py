@@ -80,7 +80,7 @@ def fetch(name: str, *, base_url: str | None = None, progress: Progress | None =
         url = f"{(base_url or original.server).rstrip('/')}/{original.file}"
         download(url, downloaded, original.digest, progress=progress, pause=pause)
         weights = read_foreign(downloaded, convention=CAFFE if embedded else None)
-        write_weights(path, replace(weights, licence=load_weights(name).licence) if embedded else weights)
+        write_weights(path, replace(weights, license=load_weights(name).license) if embedded else weights)
         downloaded.unlink()
     copy = load_weights(name).parameters() if embedded else {}
     return Fetched(known, path, _differences(copy, load_weights(known).parameters()))

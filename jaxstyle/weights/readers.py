@@ -25,7 +25,7 @@ _BIAS_NAMES = (
     (r"(\b|_)W(_1:0)?$", r"\1b\2"),
     (r"\bvars/0$", "vars/1"),
 )
-# What batch normalisation adds to the variance in torchvision's GoogLeNet, whose files do not tell it.
+# What batch normalization adds to the variance in torchvision's GoogLeNet, whose files do not tell it.
 _EPSILON = 1e-3
 
 
@@ -43,7 +43,7 @@ def read_convolutions(path: Path) -> list[Convolution]:
 
     Raises:
         WeightsError: if the file is of no known kind, damaged, needs a library that is not installed, has no
-            convolutions with biases, or has batch normalisation.
+            convolutions with biases, or has batch normalization.
     """
     kind = _kind(path)
     try:
@@ -129,7 +129,7 @@ def _read_onnx(path: Path) -> Iterator[Convolution]:
     initial = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "BatchNormalization":
-            raise _batch_normalised(path)
+            raise _batch_normalized(path)
         if node.op_type == "Conv" and len(node.input) == 3:
             _, kernel, bias = node.input
             yield Convolution(kernel, initial[kernel], initial[bias])
@@ -148,7 +148,7 @@ def _pairs(path: Path, tensors: Mapping[str, np.ndarray]) -> Iterator[Convolutio
     """Kernels with their biases in the order of their names."""
     tensors = _fold(path, tensors)
     if any(re.search("(running|moving)_mean", name) for name in tensors):
-        raise _batch_normalised(path)
+        raise _batch_normalized(path)
     for name in sorted(tensors, key=_order):
         for pattern, replacement in _BIAS_NAMES:
             bias = re.sub(pattern, replacement, name)
@@ -167,24 +167,24 @@ def _order(name: str) -> tuple[list[tuple[int, str]], bool]:
 
 
 def _fold(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The tensors with the batch normalisations `bn` of torchvision's GoogLeNet made part of the `conv` before them."""
+    """The tensors with the batch normalizations `bn` of torchvision's GoogLeNet made part of the `conv` before them."""
     folded = dict(tensors)
     for name in tensors:
         block = name.removesuffix("conv.weight")
-        normalisation = [f"{block}bn.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
-        if block == name or not any(part in tensors for part in normalisation):
+        normalization = [f"{block}bn.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
+        if block == name or not any(part in tensors for part in normalization):
             continue
-        if missing := [part for part in normalisation if part not in tensors]:
+        if missing := [part for part in normalization if part not in tensors]:
             raise WeightsError(f"{path} lacks {', '.join(missing)}, without which {name} is of no use")
-        gain, bias, mean, variance = (folded.pop(part).astype(np.float64) for part in normalisation)
+        gain, bias, mean, variance = (folded.pop(part).astype(np.float64) for part in normalization)
         scale = gain / np.sqrt(variance + _EPSILON)
         folded[name] = (tensors[name] * scale[:, None, None, None]).astype(np.float32)
         folded[f"{block}conv.bias"] = (bias - mean * scale).astype(np.float32)
     return folded
 
 
-def _batch_normalised(path: Path) -> WeightsError:
+def _batch_normalized(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path} has batch normalisation, which jaxstyle only knows from torchvision's GoogLeNet; "
+        f"{path} has batch normalization, which jaxstyle only knows from torchvision's GoogLeNet; "
         "take the variant without it"
     )

@@ -6,18 +6,20 @@ from pathlib import Path
 import platformdirs
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.networks import ARCHITECTURES, Network, make_network, random_network
+from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.networks.network import Network, make_network, random_network
 from jaxstyle.weights.files import Weights, check_finite, read_weights
 
 # SHA-256 of the files that scripts/build_weights makes.
 EMBEDDED = {
-    "vgg16": "00b2fc4c3e9b34790bc18426d302fd06b63ba591c887bff32a52b662c15dc829",
-    "vgg19": "a50e702019184079b193b6c5e1daa6836735e68b6574656eac2b9212272f2463",
+    "vgg16": "f9c550d3728bdfdc423bfbe3a25b5c83e6b3f8bee60da4e504066748ffa9bd9f",
+    "vgg19": "a36ccdcda29a13615ead8d4d981bf1cbd36c4d28ea3f7758a6d3a8487087fa62",
 }
 # What has to be fetched first, by the name to load it by: the name to fetch it by. "-full" are originals of what is
 # embedded, in full precision.
 FETCHED = {f"{name}-full": name for name in EMBEDDED} | {name: name for name in ("alexnet", "googlenet")}
 NAMES = (*EMBEDDED, *FETCHED)
+DEFAULT_NETWORK = "vgg19"
 # Before the name of an architecture: with random weights.
 RANDOM = "random:"
 

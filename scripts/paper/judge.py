@@ -8,32 +8,32 @@ import jax
 import numpy as np
 
 import jaxstyle
-from jaxstyle.networks import with_layers
-from jaxstyle.objective import content_targets
-from jaxstyle.statistics import colour_distance, colour_moments
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.optimization.objective import content_targets
+from jaxstyle.styles.statistics import color_distance, color_moments
 
-_CONFIG = with_layers(jaxstyle.StyleConfig(), "vgg19")
+_CONFIG = resolve_layers(jaxstyle.StyleConfig(), "vgg19")
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """How far a picture is from content and style: 0 is the same, and 1 is as far as a picture of nothing.
 
     Attributes:
         content: |F - P| / |P| at relu4_2.
         style: the mean over relu1_1, ..., relu5_1 of |G - A| / |A|.
-        colour: the root of the distance of the colour distributions.
+        color: the root of the distance of the color distributions.
     """
 
     content: float
     style: float
-    colour: float
+    color: float
 
 
-def judge(picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> Judgement:
+def judge(picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> Judgment:
     """Judge a picture `[H, W, 3]` by a content of the same shape and a style `[h, w, 3]`."""
-    content_term, style_terms, colour = _terms(_network(), picture, content, style)
-    return Judgement(float(content_term**0.5), float(np.mean(np.sqrt(style_terms))), float(colour**0.5))
+    content_term, style_terms, color = _terms(_network(), picture, content, style)
+    return Judgment(float(content_term**0.5), float(np.mean(np.sqrt(style_terms))), float(color**0.5))
 
 
 @jax.jit
@@ -43,7 +43,7 @@ def _terms(network: jaxstyle.Network, picture: jax.Array, content: jax.Array, st
     return (
         jaxstyle.content_loss(features, content_targets(network, content, _CONFIG.content_names)),
         [jaxstyle.style_loss(features, {layer: gram}) for layer, gram in grams.items()],
-        colour_distance(colour_moments(picture), colour_moments(style)),
+        color_distance(color_moments(picture), color_moments(style)),
     )
 
 

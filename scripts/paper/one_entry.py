@@ -9,10 +9,10 @@ import numpy as np
 import optax
 
 import jaxstyle
-from jaxstyle.cli.sheet import captioned
-from jaxstyle.laboratory.maximise import entry_values, maximise
-from jaxstyle.stylize import prepared
-from paper import ROOT, Lab
+from jaxstyle.images.sheet import add_caption
+from jaxstyle.laboratory.maximize import entry_values, maximize_entries
+from jaxstyle.stylize import prepare_network
+from scripts.paper import ROOT, Lab
 
 PHOTOGRAPHS = ("content/harbour", "content/coffee", "content/cat", "more/rocket")
 LAYERS = {"relu2_1": 128, "relu3_1": 256, "relu4_1": 512}  # with their channels
@@ -21,8 +21,8 @@ STEPS, PIXEL_STEPS = 100, 80
 
 
 def make(lab: Lab) -> str:
-    network = prepared(jaxstyle.load_network())
-    found = {layer: lab.cached(layer, partial(_maximised, lab, network, layer)) for layer in LAYERS}
+    network = prepare_network(jaxstyle.load_network())
+    found = {layer: lab.cached(layer, partial(_maximized, lab, network, layer)) for layer in LAYERS}
     pixels = lab.cached("pixels", partial(_from_pixels, lab, network, "relu3_1", found["relu3_1"]["entries"][-4:]))
     sheets = "\n\n".join(f"### {layer}\n\n{_sheet(lab, layer, found[layer])}" for layer in LAYERS)
     ratios = [_ratios(layer, found[layer]) for layer in LAYERS]
@@ -40,7 +40,7 @@ def make(lab: Lab) -> str:
     ]
     return f"""# One entry of a Gram matrix
 
-The paper maximises a single entry of one of the matrices G_l and finds interesting results. It says no more than
+The paper maximizes a single entry of one of the matrices G_l and finds interesting results. It says no more than
 that in its abstract, so the objective and what keeps the result a picture are ours.
 
 ## What was done
@@ -49,10 +49,10 @@ The entry (i, j) of layer l is the mean over positions of F_i F_j: how strongly 
 places. From one and the same noise, {STEPS} steps of Adam make it grow, in pictures of {lab.size} by {lab.size}
 pixels:
 
-    maximise over z:    mean over x of s(c_i(x)) s(c_j(x)),    picture = sigmoid(colours * inverse FFT(z / frequency))
+    maximize over z:    mean over x of s(c_i(x)) s(c_j(x)),    picture = sigmoid(colors * inverse FFT(z / frequency))
 
-- z are waves, each divided by its frequency, in three decorrelated colours (lightness and two differences). That is
-  the parametrisation of Olah, Mordvintsev and Schubert, "Feature Visualization" (Distill, 2017). Nothing else keeps
+- z are waves, each divided by its frequency, in three decorrelated colors (lightness and two differences). That is
+  the parametrization of Olah, Mordvintsev and Schubert, "Feature Visualization" (Distill, 2017). Nothing else keeps
   the result a picture: there is no total variation and no penalty.
 - c are the values before the rectifier and s is a softplus, not the rectifier itself, because a channel that the
   noise does not activate anywhere would have no gradient. All values below are of the true entry.
@@ -77,8 +77,8 @@ palm leaves (5,38), cells (67,168), white spots on red bands (36,36). On relu4_1
 thing that one could name with certainty.
 
 Off the diagonal the picture has to please two channels in the same places, and it mixes both motifs: 188,36 has the
-spots of 36 and the flat stripes of 188. Often one of the two is hardly seen. Fields of strong colour remain where the
-noise happened to have them: channels that look for edges do not care what colour lies between.
+spots of 36 and the flat stripes of 188. Often one of the two is hardly seen. Fields of strong color remain where the
+noise happened to have them: channels that look for edges do not care what color lies between.
 
 ## How large entries become
 
@@ -102,7 +102,7 @@ The same entries, from uniform noise, by {PIXEL_STEPS} steps of Adam on the pixe
 {lab.table(["entry", "waves", "pixels"], compared_rows)}
 
 Without waves the entries become larger, as nothing is in their way. The motifs are the same, so they are the entry's
-and not the parametrisation's. But they are smaller and more crowded, and their colours fewer and at the limits of the
+and not the parametrization's. But they are smaller and more crowded, and their colors fewer and at the limits of the
 screen. The waves give up part of the value for a calmer picture that also repeats without a seam.
 
 ## With your own network, layers and channels
@@ -112,16 +112,16 @@ screen. The waves give up part of the value for a calmer picture that also repea
         --layer relu4_1 --entry 12,40 --entry 12,12 --entry 40,40 -o sheet.png
 
 Pictures that are given are what the entry is compared with. `jaxstyle gram maximize --help` tells of `--size`,
-`--steps`, `--seed`, `--network` and `--json`. In Python: `jaxstyle.laboratory.maximise.maximise`.
+`--steps`, `--seed`, `--network` and `--json`. In Python: `jaxstyle.laboratory.maximize_entries`.
 """
 
 
-def _maximised(lab: Lab, network: jaxstyle.Network, layer: str) -> dict[str, Any]:
+def _maximized(lab: Lab, network: jaxstyle.Network, layer: str) -> dict[str, Any]:
     random, channels = np.random.default_rng(1602), LAYERS[layer]
     pairs = random.integers(channels, size=(PAIRS, 2))
     entries = [entry for i, j in pairs.tolist() for entry in ((i, i), (i, j), (j, j))]
     entries += [(i, j) for i, j in random.integers(channels, size=(RANDOM, 2)).tolist()]
-    made = maximise(network, layer, entries, size=lab.size, steps=STEPS)
+    made = maximize_entries(network, layer, entries, size=lab.size, steps=STEPS)
     return _measured(network, layer, entries, np.asarray(made.pictures)) | {"history": np.asarray(made.history)}
 
 
@@ -167,7 +167,7 @@ def _from_pixels(lab: Lab, network: jaxstyle.Network, layer: str, entries: list[
 def _sheet(lab: Lab, layer: str, found: dict[str, Any]) -> str:
     """The pairs and the random entries, each picture with its entry and ratio below."""
     words = [f"{_named(entry)}: {ratio:.0f} x" for entry, ratio in zip(found["entries"], found["ratios"], strict=True)]
-    pictures = list(map(captioned, found["pictures"], words))
+    pictures = list(map(add_caption, found["pictures"], words))
     pairs, random = pictures[: 3 * PAIRS], pictures[3 * PAIRS :]
     rows = [pairs[at : at + 3] for at in range(0, len(pairs), 3)]
     rows += [random[at : at + RANDOM // 2] for at in (0, RANDOM // 2)]

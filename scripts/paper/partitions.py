@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from jaxstyle import StyleConfig, Stylized
-from jaxstyle.config import Weighted
-from jaxstyle.networks import ARCHITECTURES, with_layers
-from paper import Lab
-from paper.judge import judge
+from jaxstyle.config import StyleConfig, Weighted
+from jaxstyle.networks.architectures import ARCHITECTURES, resolve_layers
+from jaxstyle.stylize import Stylized
+from scripts.paper import Lab
+from scripts.paper.judge import judge
 
 CONTENT, STYLE = "harbour", "swirls"
 STYLE_SETS = {
@@ -50,9 +50,9 @@ jaxstyle stylize CONTENT STYLE -o out.png --style-layers falling --content-layer
 
 {grid}
 
-Down the sheet the marks grow with the depth of the style layers. relu1_1 and relu2_1 bring colours and grain, and leave
+Down the sheet the marks grow with the depth of the style layers. relu1_1 and relu2_1 bring colors and grain, and leave
 the photograph its drawing. relu3_1 adds short strokes. relu4_1 and relu5_1 bring circles and suns, but pale, with
-coloured fringes, because nothing shallow holds the colours of fine detail. The usual five have both.
+colored fringes, because nothing shallow holds the colors of fine detail. The usual five have both.
 
 Across the sheet, a shallow content layer keeps lines: with relu2_2 the mast and the hills stay sharp and the sky smooth
 wherever the style allows it. relu4_2 keeps things and lets strokes replace lines: the sky becomes suns and bands of
@@ -70,8 +70,8 @@ All of these are judged by the usual layers: |F - P| / |P| at relu4_2, then the 
 {preset_numbers}
 
 Swapping the parts, style from deep layers and content from shallow ones, gives another kind of picture: a sharp
-photograph under circles that are drawn over it like a film, with too little of the painting's colour. By both distances
-it is worse than the usual partition. The opposite, shallow style and deep content, is a calm recolouring with a short
+photograph under circles that are drawn over it like a film, with too little of the painting's color. By both distances
+it is worse than the usual partition. The opposite, shallow style and deep content, is a calm recoloring with a short
 grain. "all", with equal weights, comes near the default's style and is farther from the content.
 
 Weights that double from layer to layer leave nearly all of the weight to the last few: in style falling with content
@@ -128,7 +128,7 @@ def _weights(layers: Iterable[str]) -> Weighted:
 
 
 def _named(style: str, content: str) -> tuple[Weighted, Weighted]:
-    config = with_layers(StyleConfig(style_layers=style, content_layers=content), "vgg19")
+    config = resolve_layers(StyleConfig(style_layers=style, content_layers=content), "vgg19")
     return _everywhere(config.weights_of("style_layers")), _everywhere(config.weights_of("content_layers"))
 
 
@@ -138,5 +138,5 @@ def _everywhere(weights: dict[str, float]) -> Weighted:
 
 
 def _judged(lab: Lab, run: Stylized) -> list[str]:
-    judgement = judge(run.image, lab.example(CONTENT), lab.example(STYLE))
-    return [f"{judgement.content:.2f}", f"{judgement.style:.2f}"]
+    judgment = judge(run.image, lab.example(CONTENT), lab.example(STYLE))
+    return [f"{judgment.content:.2f}", f"{judgment.style:.2f}"]

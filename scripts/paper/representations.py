@@ -8,10 +8,10 @@ import numpy as np
 
 import jaxstyle
 from jaxstyle.config import REPRESENTATIONS
-from jaxstyle.regions import find_masks, resample
-from jaxstyle.statistics import colour_distance, colour_moments
-from paper import Lab
-from paper.judge import judge
+from jaxstyle.styles.regions import find_masks, resample_masks
+from jaxstyle.styles.statistics import color_distance, color_moments
+from scripts.paper import Lab
+from scripts.paper.judge import judge
 
 CONTENT, STYLE, OTHER = "harbour", "swirls", "embers"
 # Where the sky ends, from the top.
@@ -37,12 +37,12 @@ those of the picture are from the style's, relative to the style's, is the style
 | `moments` | mean and standard deviation of each F_i | Li et al., arXiv 1701.01036 |
 | `shifted` | G_dij = mean of (F_i(x) - m_i)(F_j(x + d) - m_j), m_i the mean of F_i | our reading of the first new one |
 | `activation-shift` | G_ij = mean of (F_i(x) + s)(F_j(x) + s), s = -(the mean of all of F) | arXiv 1605.04603 |
-| `neighbours` | G_ij = mean of F_i(x) H_j(x), H the style layer before | arXiv 1605.04603 |
+| `neighbors` | G_ij = mean of F_i(x) H_j(x), H the style layer before | arXiv 1605.04603 |
 
 Ours are: the distances d of `shifted`, 0, 2, 4 and 8 positions of the layer to the right and down; that it takes off
 the means, which can be most of a Gram matrix (0.8 to 0.97 of it in the layers of the wall below), are the same at all
 distances, and hide everything else;
-the unit of s, which is -1 there for activations of about that size; and the blur of `neighbours`, which averages the
+the unit of s, which is -1 there for activations of about that size; and the blur of `neighbors`, which averages the
 finer layer over the positions of the coarser. Regions, below, are our reading of the second new representation: all of
 these measured in each part of the picture by itself.
 
@@ -62,8 +62,8 @@ of the style is the mean of |G - A| / |A| over the five style layers, that of th
 {pair_numbers}
 
 Four of the five give nearly the same picture: the blues and yellows of the painting, its strokes, and a whirl or a lamp
-where the photograph has a dark edge. At this size, and with the colours compared by a term of their own, neither the
-shift of activations nor the neighbours change what one sees; the two numbers per channel of `moments` do as well as a
+where the photograph has a dark edge. At this size, and with the colors compared by a term of their own, neither the
+shift of activations nor the neighbors change what one sees; the two numbers per channel of `moments` do as well as a
 Gram matrix. The fifth is another matter. `shifted` paints stars into the sky, dark hills below them, and lights on the
 water at the bottom: the arrangement of the painting. The boats are gone, and so is most of the photograph: the content
 distance is the largest. Distances of 8 positions in deep layers reach across a picture of this size, so that the style
@@ -80,16 +80,16 @@ jaxstyle texture WALL -o texture.png --style-representation shifted --steps {ste
 
 {textures}
 
-The autocorrelation of a picture's grey levels tells which distances repeat: it is near 1 for shifts that bring brick
+The autocorrelation of a picture's gray levels tells which distances repeat: it is near 1 for shifts that bring brick
 onto brick. Compared is that of the source with that of the texture, for all shifts up to a quarter of the picture: by
 the root of the mean squared difference (0 for the same), and by their correlation (1 for the same).
 
 {texture_numbers}
 
 Gram matrices make bricks of all sizes in rows that begin and end anywhere, with heaps of mortar between them; so do
-moments, shifted activations and neighbours. With `shifted` the rows run through the whole picture and are as many as
+moments, shifted activations and neighbors. With `shifted` the rows run through the whole picture and are as many as
 the wall's; where a brick ends within its row is right less often. The pavement's rows run from top to bottom as well.
-It is not as clean, though: there are coloured specks in the joints, and some bricks have a joint too many. The numbers
+It is not as clean, though: there are colored specks in the joints, and some bricks have a joint too many. The numbers
 say the same: the autocorrelation is nearer to the source's, and has its ups and downs where the source has them.
 Somebody who saw each source beside the textures of `gram` and `shifted`, without being told which is which, took the
 shifted one both times: clearly for the wall, slightly for the pavement.
@@ -98,9 +98,9 @@ shifted one both times: clearly for the wall, slightly for the pavement.
 
 A mask says to which of K regions a position belongs. Everything is measured in each region, with the mask as weights
 brought to the positions of each layer, and region k of the picture is compared with region k of the style:
-E = sum over k of s_k |G_k - A_k|^2 / |A_k|^2, s_k being the share of region k in the content. The colours, and the
-picture that the optimisation starts from, are local in the same way. Masks come from the user, as pictures of flat
-colours, or are found: `--regions 2` groups the positions of both pictures together by their features at relu4_2 at 256
+E = sum over k of s_k |G_k - A_k|^2 / |A_k|^2, s_k being the share of region k in the content. The colors, and the
+picture that the optimization starts from, are local in the same way. Masks come from the user, as pictures of flat
+colors, or are found: `--regions 2` groups the positions of both pictures together by their features at relu4_2 at 256
 pixels (blurred, less the mean of each picture, of length 1) with k-means, softly. A region that the style hardly has
 takes the style of the whole.
 
@@ -111,15 +111,15 @@ jaxstyle stylize CONTENT STYLE -o out.png --content-mask SKY.png --style-mask SK
 
 {local}
 
-How far the colours of the sky, and of what is below, are from those of the same part of the style: the root of the
+How far the colors of the sky, and of what is below, are from those of the same part of the style: the root of the
 distance between the two distributions. The parts are those of the drawn masks, for all results.
 
 {local_numbers}
 
-With the style as a whole, the pale sky of the photograph takes the pale colours of the painting, the yellow of its
+With the style as a whole, the pale sky of the photograph takes the pale colors of the painting, the yellow of its
 stars, and the dark water its dark blue: light goes with light. With regions the sky is a blue night with stars in it,
 and the lamps are gone from the houses; the hull and the roofs have the broken yellow of the lights on the water. With
-the sunset, the land changes from the red of the sky to the purple of the hills. In all four parts the colours are
+the sunset, the land changes from the red of the sky to the purple of the hills. In all four parts the colors are
 nearer to those of the same part of the style, with regions that were found as well as with masks; masks are best, as
 they should be by a measure that uses the same masks. What is found is a guess: it took the sky for one region in the
 photograph and in the night, but in the sunset it put an upper corner of the sky to the hills, and red stayed on the
@@ -155,11 +155,11 @@ def one_pair(lab: Lab) -> tuple[str, str]:
     for name, run in runs.items():
         found = judge(run.image, content, style)
         own = [f"{loss**0.5:.3f}" for loss in run.history.style[[0, -1]]]
-        rows.append([name, *own, *(f"{value:.3f}" for value in (found.content, found.style, found.colour))])
+        rows.append([name, *own, *(f"{value:.3f}" for value in (found.content, found.style, found.color))])
     pictures = [[content, style, *(run.image for run in runs.values())]]
     return (
         lab.sheet("pair", pictures, columns=["content", "style", *runs]),
-        lab.table(["representation", "own, at first", "own, at last", "content", "style by Gram", "colour"], rows),
+        lab.table(["representation", "own, at first", "own, at last", "content", "style by Gram", "color"], rows),
     )
 
 
@@ -186,7 +186,7 @@ def arrangements(lab: Lab) -> tuple[str, str]:
 
 
 def skies(lab: Lab) -> tuple[str, str]:
-    """Local style by found regions and by masks, and how far the colours of each part are from the style's."""
+    """Local style by found regions and by masks, and how far the colors of each part are from the style's."""
     pictures, rows = [], []
     for style in (STYLE, OTHER):
         made = {way: _local(lab, style, way) for way in WAYS}
@@ -194,10 +194,10 @@ def skies(lab: Lab) -> tuple[str, str]:
         shown = [_shown(mask, lab.example(CONTENT).shape) for mask in (masks.content, *masks.styles)]
         pictures.append([lab.example(CONTENT), lab.example(style), *shown, *made.values()])
         for index, part in enumerate(("sky", "below it")):
-            colours = [_colours(lab, made[way], style, index) for way in WAYS]
-            rows.append([f"{part}, {style}", *(f"{value:.3f}" for value in colours)])
+            colors = [_colors(lab, made[way], style, index) for way in WAYS]
+            rows.append([f"{part}, {style}", *(f"{value:.3f}" for value in colors)])
     titles = ["content", "style", "regions found", "in the style", *WAYS.values()]
-    return lab.sheet("local", pictures, columns=titles), lab.table(["colours of", *WAYS.values()], rows)
+    return lab.sheet("local", pictures, columns=titles), lab.table(["colors of", *WAYS.values()], rows)
 
 
 def wall(height: int, width: int) -> np.ndarray:
@@ -214,14 +214,14 @@ def wall(height: int, width: int) -> np.ndarray:
 
 
 def autocorrelation(picture: np.ndarray) -> np.ndarray:
-    """Of the grey levels of `[H, W, 3]`, at all shifts down and across by up to a quarter: 1 at none."""
-    grey = picture.mean(-1, dtype=np.float64)
-    grey, ones = grey - grey.mean(), np.ones(grey.shape)
-    wide = [2 * side for side in grey.shape]
-    sums, counts = (np.fft.irfft2(np.abs(np.fft.rfft2(each, wide)) ** 2, wide) for each in (grey, ones))
-    down, across = grey.shape[0] // 4, grey.shape[1] // 4
+    """Of the gray levels of `[H, W, 3]`, at all shifts down and across by up to a quarter: 1 at none."""
+    gray = picture.mean(-1, dtype=np.float64)
+    gray, ones = gray - gray.mean(), np.ones(gray.shape)
+    wide = [2 * side for side in gray.shape]
+    sums, counts = (np.fft.irfft2(np.abs(np.fft.rfft2(each, wide)) ** 2, wide) for each in (gray, ones))
+    down, across = gray.shape[0] // 4, gray.shape[1] // 4
     both = [np.concatenate([each[: down + 1, -across:], each[: down + 1, : across + 1]], 1) for each in (sums, counts)]
-    return both[0] / both[1] / grey.var()
+    return both[0] / both[1] / gray.var()
 
 
 def _texture(lab: Lab, name: str, source: np.ndarray, representation: str) -> np.ndarray:
@@ -258,18 +258,18 @@ def _sky(lab: Lab, name: str) -> np.ndarray:
     return mask
 
 
-def _colours(lab: Lab, picture: np.ndarray, style: str, part: int) -> float:
-    """How far the colours of the sky, or of what is below it, are from those of the same part of the style."""
+def _colors(lab: Lab, picture: np.ndarray, style: str, part: int) -> float:
+    """How far the colors of the sky, or of what is below it, are from those of the same part of the style."""
     found, wanted = (
-        colour_moments(jnp.asarray(each), weights=jnp.asarray(np.abs(_sky(lab, name) - part)))
+        color_moments(jnp.asarray(each), weights=jnp.asarray(np.abs(_sky(lab, name) - part)))
         for each, name in ((picture, CONTENT), (lab.example(style), style))
     )
-    return float(colour_distance(found, wanted) ** 0.5)
+    return float(color_distance(found, wanted) ** 0.5)
 
 
 def _shown(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A mask of two regions, black and white."""
-    return np.repeat(resample(mask[:1], *shape[:2]).transpose(1, 2, 0), 3, -1)
+    return np.repeat(resample_masks(mask[:1], *shape[:2]).transpose(1, 2, 0), 3, -1)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Chapter 2: where the optimisation begins."""
+"""Chapter 2: where the optimization begins."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxstyle import Stylized
-from paper import Lab
+from jaxstyle.stylize import Stylized
+from scripts.paper import Lab
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ found, and how soon.
 
 **What we did.** Two pairs, six starts, and for each the same {steps} steps of L-BFGS at {size} pixels with the default
 settings, so that all curves measure the same loss. White noise is uniform. Pink noise has amplitudes that fall as 1/f,
-like those of photographs. The content start has the style's mean colour and covariance, as everywhere in jaxstyle. A
+like those of photographs. The content start has the style's mean color and covariance, as everywhere in jaxstyle. A
 blend is the mean of two starts. The starts and this budget are our choice.
 
 ```sh

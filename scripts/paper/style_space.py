@@ -1,8 +1,8 @@
 """Chapter 4: what the space of styles is good for."""
 
-from jaxstyle import Stylized
-from paper import Lab
-from paper.judge import judge
+from jaxstyle.stylize import Stylized
+from scripts.paper import Lab
+from scripts.paper.judge import judge
 
 # A photograph, and the photograph that it takes light, weather or material from.
 TRANSFERS = (
@@ -96,7 +96,7 @@ flecks and single pixels. A target that no picture can meet is met in such ways;
 
 ## Content weight by style weight
 
-Colour and smoothness keep their weights.
+Color and smoothness keep their weights.
 
 ```sh
 jaxstyle grid CONTENT STYLE -o weights.png --rows "content-weight=0.01;0.1;1" --columns "style-weight=0.1;0.3;1;3"
@@ -110,7 +110,7 @@ Distances as VGG-19 sees them: |F - P| / |P| at relu4_2 / the mean of |G - A| / 
 
 From the upper right to the lower left the suns shrink to strokes, the strokes to grain, and the shore comes back. It is
 the ratio that counts: pictures on one diagonal, where it is nearly the same, are alike, and so are their distances. The
-colours are the painting's everywhere, because they have a term of their own; with much content and little style they
+colors are the painting's everywhere, because they have a term of their own; with much content and little style they
 sit on the photograph as a stipple.
 """
 
@@ -180,5 +180,5 @@ def make(lab: Lab) -> str:
 
 
 def _judged(lab: Lab, run: Stylized) -> str:
-    judgement = judge(run.image, lab.example(CONTENT), lab.example(STYLE))
-    return f"{judgement.content:.2f} / {judgement.style:.2f}"
+    judgment = judge(run.image, lab.example(CONTENT), lab.example(STYLE))
+    return f"{judgment.content:.2f} / {judgment.style:.2f}"

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 import jaxstyle
-from jaxstyle.laboratory.describe import by_energy, describe, heat_map, intensities, spectrum
+from jaxstyle.laboratory import describe
+from jaxstyle.laboratory.describe import by_energy, heat_map, intensities, spectrum
 from jaxstyle.laboratory.synthetic import SAMPLERS, sample_style
-from jaxstyle.stylize import prepared
-from paper import Lab
+from jaxstyle.stylize import prepare_network
+from scripts.paper import Lab
 
 PAINTING, OTHERS = "swirls", ("facets", "embers", "harbour", "coffee", "cat")
 STRENGTHS = (0.2, 1.0)
@@ -25,7 +26,7 @@ complex textures from such matrices. How it sampled is not in its abstract; the 
 **What we did.** Gram matrices of rectified features are symmetric, positive semidefinite and nowhere negative. We
 measure those of `examples/style/{painting}.jpg`, sample others S that have these three properties too, and make a
 texture of {size} by {height} pixels from noise with {steps} steps, without total variation, keeping the painting's
-colours. On the way from G to S, the mixtures (1 - t) G + t S have the properties as well; t is the strength.
+colors. On the way from G to S, the mixtures (1 - t) G + t S have the properties as well; t is the strength.
 
 - **permuted**: S = P G P^T with a random permutation P of a layer's channels. Entries and eigenvalues are exactly G's.
 - **shuffled**: the entries of G in random places, those of the diagonal on the diagonal. That is no longer positive
@@ -51,7 +52,7 @@ eigenvalues' entropy, and the first is the largest eigenvalue's share of their s
 
 ## The samples of {shown}
 
-Channels are in the order of their energy, colours are logarithms over four decades.
+Channels are in the order of their energy, colors are logarithms over four decades.
 
 {heat}
 
@@ -70,7 +71,7 @@ within 15 %.
 {sheet}
 
 The first sheet has the samplers in rows, and the second the texture of the painting's own matrices, and textures of
-what the first ones have, from another seed and with {long} steps. At strength 0.2 suns, strokes and colours are the
+what the first ones have, from another seed and with {long} steps. At strength 0.2 suns, strokes and colors are the
 painting's, over a fine weave that it does not have. At strength 1 nothing of the painting is left but the palette:
 dark blue shards, hatched and dotted in single pixels, with patches of scales and stray green and red, which look like
 no painting. All three samplers lead to much the same picture, from the same noise. More complex they are, in that no
@@ -92,13 +93,13 @@ from sufficient. On the way, the texture follows the target up to a part that gr
 
 What the textures of full samples have is feasible by construction, and far from the painting and from every other
 picture here. From another seed, textures come much closer to it, after {long} steps. They look like the ones that they
-were measured on, so a style that no picture had can be found by sampling, but it is found by the optimisation that
+were measured on, so a style that no picture had can be found by sampling, but it is found by the optimization that
 projects the sample to what the network can see, and not by the sampler.
 """
 
 
 def make(lab: Lab) -> str:
-    network = prepared(jaxstyle.load_network())
+    network = prepare_network(jaxstyle.load_network())
     config = replace(jaxstyle.StyleConfig(), size=lab.size, tv_weight=0.0, steps=STEPS)
 
     def measured(picture: np.ndarray) -> jaxstyle.Style:

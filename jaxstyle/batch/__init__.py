@@ -1,0 +1,33 @@
+"""Many pairs in one program.
+
+Modules:
+    stylize: `stylize_batch`, the public function, and how many pairs are computed at a time
+    group: the optimization of the pairs of one group, coarse to fine
+    buckets: which pairs share a compiled program
+    pair: the inputs and targets of one pair, and measurements that pairs share
+    vmapped: the solver for a batch, vmapped and sharded over devices
+"""
+
+from jaxstyle.batch.buckets import MAX_PROGRAMS, Group, PaddedShape, Shape, count_programs, plan_groups
+from jaxstyle.batch.group import stylize_group
+from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
+from jaxstyle.batch.stylize import available_cores, concurrent_groups, default_batch_size, stylize_batch
+from jaxstyle.batch.vmapped import BatchSolver
+
+__all__ = [
+    "MAX_PROGRAMS",
+    "BatchSolver",
+    "Group",
+    "MeasurementCache",
+    "PaddedShape",
+    "Pair",
+    "Shape",
+    "available_cores",
+    "check_pair",
+    "concurrent_groups",
+    "count_programs",
+    "default_batch_size",
+    "plan_groups",
+    "stylize_batch",
+    "stylize_group",
+]

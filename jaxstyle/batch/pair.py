@@ -1,0 +1,95 @@
+"""One pair of a batch: its inputs, its targets at each size, and measurements that it shares with other pairs."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from jaxstyle.batch.buckets import PaddedShape
+from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.images.resizing import check_picture
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.initial import make_initial_picture
+from jaxstyle.optimization.targets import Targets, check_content, check_style, make_masks, make_targets
+from jaxstyle.styles.measured import Style
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The arguments of `stylize` for one pair, without the network."""
+
+    content: np.ndarray
+    styles: tuple[np.ndarray | Style, ...]
+    config: StyleConfig = DEFAULTS
+    seed: int = 0
+    initial_picture: np.ndarray | None = None
+
+
+def check_pair(network: Network, pair: Pair) -> Pair:
+    """Return the pair with its pictures as float32.
+
+    Raises:
+        PictureError, ConfigError: as `stylize`.
+    """
+    initial = pair.initial_picture
+    return replace(
+        pair,
+        content=check_content(pair.content, pair.config),
+        styles=tuple(check_style(style, network, pair.config) for style in pair.styles),
+        initial_picture=None if initial is None else check_picture(initial),
+    )
+
+
+class MeasurementCache:
+    """Style statistics and content targets that several pairs need, computed once; the most recent ones are kept.
+
+    Pictures are recognized by identity. Threads may share a cache; at worst something is computed twice.
+    """
+
+    def __init__(self, max_entries: int = 64):
+        self._max_entries = max_entries
+        self._entries: OrderedDict[Any, tuple[object, Any]] = OrderedDict()
+
+    def get(self, pictures: tuple[object, ...], *key: Any, make: Callable[[], Result]) -> Result:
+        """Return the cached result for these pictures and this key, or call `make` for it."""
+        full_key = (*map(id, pictures), *key)
+        if entry := self._entries.get(full_key):
+            return entry[1]
+        result = make()
+        # The entry keeps the pictures alive, because the id of a deleted one would be used again.
+        self._entries[full_key] = pictures, result
+        if len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+        return result
+
+
+def pair_targets(
+    network: Network, pair: Pair, size: int, padded_shape: PaddedShape, cache: MeasurementCache
+) -> Targets:
+    """The targets of a pair at one size, for a picture padded to this shape."""
+    config, content, styles = pair.config, pair.content, pair.styles
+    masks = None
+    if config.regions > 1:
+        make = partial(make_masks, network, config, content, styles)
+        masks = cache.get((content, *styles), "masks", config.regions, make=make)
+    return make_targets(
+        network, config, content, styles, masks, size, padded_shape=padded_shape.padding, memoize=cache.get
+    )
+
+
+def pair_initial_picture(pair: Pair, targets: Targets) -> np.ndarray:
+    """The picture from which the optimization of a pair starts, at the size of these targets."""
+    return make_initial_picture(
+        pair.config.init,
+        targets.content,
+        targets.statistics,
+        style=pair.styles[0],
+        picture=pair.initial_picture,
+        seed=pair.seed,
+        mask=targets.mask,
+    )

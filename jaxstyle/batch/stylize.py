@@ -1,0 +1,125 @@
+"""`stylize` for many pairs: one program computes a whole group of them.
+
+On GPUs and TPUs a group is a batch of one vmapped program. A CPU is busy with one pair, so there pairs are computed
+separately, in a few threads, because small pictures leave cores idle. Each pair gives the result that it gives alone.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import jax
+import numpy as np
+
+from jaxstyle.batch.buckets import Group, plan_groups
+from jaxstyle.batch.group import stylize_group
+from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
+from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.memory import max_batch_size
+from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization.targets import as_style_list
+from jaxstyle.styles.measured import Style
+from jaxstyle.stylize import Stylized, prepare_network
+from jaxstyle.weights.store import load_network
+
+_MAX_PER_DEVICE = 64  # pairs in a batch on one device
+
+
+def stylize_batch(
+    contents: Sequence[np.ndarray],
+    styles: Sequence[np.ndarray | Style | Sequence[np.ndarray | Style]],
+    *,
+    network: Network | None = None,
+    config: StyleConfig | Sequence[StyleConfig] = DEFAULTS,
+    seeds: Sequence[int] | None = None,
+    initial_pictures: Sequence[np.ndarray | None] | None = None,
+    batch_size: int | None = None,
+    callback: Callable[[tuple[int, ...], Progress], None] | None = None,
+) -> list[Stylized]:
+    """Stylize many pairs, each content with the style of the same index.
+
+    A picture that occurs several times, as the same array, is measured once. A pair whose optimization diverges has
+    an `error` and its last good image, and does not affect the others.
+
+    Args:
+        contents: pictures `[H, W, 3]` in [0, 1], of any sizes.
+        styles: for each content a picture `[h, w, 3]`, a measured `Style`, or several of them to blend.
+        network: the recognition network; the embedded VGG-19 by default.
+        config: the settings of all pairs, or one `StyleConfig` for each.
+        seeds: a seed for each pair; 0 by default.
+        initial_pictures: for each pair a picture to start from, or None.
+        batch_size: pairs in one program, sharded over the local devices. By default what fits a GPU or TPU, and 1 on
+            CPU. With 1, pairs are computed separately, and each result is byte for byte that of `stylize`, unless
+            there are so many shapes that `plan_groups` merges some.
+        callback: called as that of `stylize`, with the indices of the pairs first; from several threads if there are
+            several. In a batch, arrays have a leading axis.
+
+    Returns:
+        One result for each pair, in order.
+
+    Raises:
+        PictureError, ConfigError: as `stylize`, or if the sequences have different lengths; before any computation.
+    """
+    count = len(contents)
+    network = network or load_network()
+    configs = [config] * count if isinstance(config, StyleConfig) else list(config)
+    configs = [resolve_layers(config, network.architecture) for config in configs]
+    network = prepare_network(network, *configs)
+    arguments = {
+        "styles": styles,
+        "configs": configs,
+        "seeds": seeds or [0] * count,
+        "initial_pictures": initial_pictures or [None] * count,
+    }
+    for name, values in arguments.items():
+        if len(values) != count:
+            raise ConfigError(f"there are {count} contents and {len(values)} {name}; expected one for each content")
+    pairs = [
+        check_pair(network, Pair(content, tuple(as_style_list(style)), config, seed, initial))
+        for content, style, config, seed, initial in zip(contents, *arguments.values(), strict=True)
+    ]
+    batch_size = batch_size or min((default_batch_size(network, config) for config in set(configs)), default=1)
+    shapes = [pair.content.shape[:2] for pair in pairs]
+    groups = plan_groups(shapes, configs, batch_size=batch_size, devices=len(jax.local_devices()))
+    cache = MeasurementCache()
+
+    def run(group: Group) -> list[Stylized]:
+        group_callback = partial(callback, group.pairs) if callback else None
+        group_pairs = [pairs[index] for index in group.pairs]
+        return stylize_group(network, group, group_pairs, callback=group_callback, cache=cache)
+
+    results: dict[int, Stylized] = {}
+    threads = ThreadPoolExecutor(concurrent_groups(network, configs, batch_size))
+    try:
+        for group, group_results in zip(groups, threads.map(run, groups), strict=True):
+            results |= zip(group.pairs, group_results, strict=True)
+    finally:
+        threads.shutdown(cancel_futures=True)
+    return [results[index] for index in range(count)]
+
+
+def default_batch_size(network: Network, config: StyleConfig) -> int:
+    """The number of pairs in one program by default: what fits all local devices, or 1 on CPU.
+
+    On 2 CPU cores, separate pairs in two threads are faster than batches: scripts/measuring/bench_batch.py.
+    """
+    devices = jax.local_devices()
+    if devices[0].platform == "cpu":
+        return 1
+    return len(devices) * max_batch_size(network, config, limit=_MAX_PER_DEVICE)
+
+
+def concurrent_groups(network: Network, configs: Sequence[StyleConfig], batch_size: int) -> int:
+    """The number of groups to compute at the same time, in threads: on CPU one per core if they fit the memory."""
+    if jax.local_devices()[0].platform != "cpu" or batch_size > 1:
+        return 1
+    return min((max_batch_size(network, config, limit=available_cores()) for config in set(configs)), default=1)
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

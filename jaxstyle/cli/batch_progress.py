@@ -1,0 +1,116 @@
+"""The display of a job in the terminal: the whole job, the groups that are computed, and every new failure."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
+from rich.progress import Progress as Bar
+
+from jaxstyle.batch.buckets import Group
+from jaxstyle.cli.progress import Levels, describe, format_duration, work_left
+from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
+from jaxstyle.jobs.job import failure_message
+from jaxstyle.jobs.plan import Plan
+from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization.pyramid import schedule
+
+
+class BatchProgress:
+    """The callback of a job: shows its progress in a terminal, and prints each error once.
+
+    Attributes:
+        done: the number of results that were written.
+    """
+
+    def __init__(self) -> None:
+        self.done, self._failed = 0, 0
+        self._plan: Plan | None = None
+        self._todo: list[int] = []
+        self._started = time.monotonic()
+        self._pixel_steps = 0.0  # of finished groups
+        self._running: dict[Group, tuple[TaskID, float]] = {}
+        self._printed: set[str] = set()
+        console = Console(stderr=True, soft_wrap=True)
+        columns = (SpinnerColumn(), BarColumn(bar_width=14), TextColumn("{task.description}", markup=False))
+        self._bar = Bar(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+        self._job = self._bar.add_task("planning", total=1)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the progress bars."""
+        with self._bar:
+            yield
+
+    def hide(self) -> None:
+        """Remove the progress bars, if the job is interrupted."""
+        self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case Planned(plan, share):
+                self._plan, self._started = plan, time.monotonic()
+                groups = share.select(plan.groups)
+                self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]
+                for pair, error in plan.failed.items():
+                    self._print(pair, f"{error} (failed before; try again with --retry-failed)")
+            case Started(group):
+                self._running[group] = self._bar.add_task("", total=1), 0.0
+            case Step(group, progress):
+                self._show_step(group, progress)
+            case Finished(group):
+                self._bar.remove_task(self._running.pop(group)[0])
+                self._pixel_steps += self._pixel_steps_of(group)
+            case Written():
+                self.done += 1
+            case Failed(pair, error):
+                self._failed += 1
+                self._print(pair, error)
+        self._show_job()
+
+    def _show_step(self, group: Group, progress: Progress) -> None:
+        assert self._plan is not None
+        levels = levels_of(group, self._plan)
+        left = work_left(progress.size, progress.step, levels)
+        share = 1 - left / work_left(levels[0][0], 0, levels)
+        mean = replace(progress, terms=jax.tree.map(np.mean, progress.terms))
+        task, _ = self._running[group]
+        self._running[group] = task, share
+        pairs = group.pairs
+        title = str(self._plan.tasks[pairs[0]].output) if len(pairs) == 1 else f"{len(pairs)} pairs"
+        self._bar.update(task, completed=share, description=f"  {title}: {describe(mean, None, levels)}")
+
+    def _show_job(self) -> None:
+        elapsed = time.monotonic() - self._started
+        texts = [f"{self.done}/{len(self._todo)} pairs"]
+        texts += [f"{self._failed} failed"] if self._failed else []
+        texts += [f"{60 * self.done / elapsed:.3g} a minute"] if self.done else []
+        running = sum(share * self._pixel_steps_of(group) for group, (_, share) in self._running.items())
+        if (finished := self._pixel_steps + running) and self._plan:
+            total = sum(self._plan.pixel_steps[pair] for pair in self._todo)
+            texts.append(f"{format_duration(elapsed * (total / finished - 1))} left")
+        total_pairs = max(1, len(self._todo))
+        self._bar.update(self._job, completed=self.done + self._failed, total=total_pairs, description=", ".join(texts))
+
+    def _print(self, pair: int, error: str) -> None:
+        """Print an error, unless it was printed for another pair with the same picture."""
+        assert self._plan is not None
+        line = f"jaxstyle: failed: {failure_message(self._plan.tasks[pair], error)}"
+        if line not in self._printed:
+            self._printed.add(line)
+            self._bar.console.print(line, markup=False, highlight=False)
+
+    def _pixel_steps_of(self, group: Group) -> int:
+        assert self._plan is not None
+        return sum(self._plan.pixel_steps[pair] for pair in group.pairs if self._plan.is_todo(pair))
+
+
+def levels_of(group: Group, plan: Plan) -> Levels:
+    """The sizes and steps of a group: the last ones of those of a square picture."""
+    return schedule(plan.tasks[group.pairs[0]].settings.config, 1, 1)[-len(group.padded_shapes) :]

@@ -1,0 +1,60 @@
+"""Picture files and float arrays: reading, resizing, writing.
+
+A picture is float32 sRGB in [0, 1], `[H, W, 3]`. Only this package imports Pillow.
+
+Modules:
+    reading: pictures from files, upright and in sRGB
+    resizing: shapes, resizing, and checks of arrays
+    writing: pictures to files
+    sheet: many pictures in one, with captions
+    files: errors with paths, and files that are written whole or not at all
+"""
+
+from jaxstyle.images.files import (
+    PathLike,
+    check_regular_file,
+    escape_unprintable,
+    path_in_errors,
+    resolve_target,
+    write_atomically,
+)
+from jaxstyle.images.reading import Picture, read_image, read_picture, read_shape
+from jaxstyle.images.resizing import (
+    MIN_SIDE,
+    check_picture,
+    check_scaled_shape,
+    fit_shape,
+    resize,
+    resize_longest,
+    scaled_shape,
+)
+from jaxstyle.images.sheet import GAP, add_caption, add_titles, draw_text, tile_pictures
+from jaxstyle.images.writing import WRITABLE, check_writable, write_image
+
+__all__ = [
+    "GAP",
+    "MIN_SIDE",
+    "WRITABLE",
+    "PathLike",
+    "Picture",
+    "add_caption",
+    "add_titles",
+    "check_picture",
+    "check_regular_file",
+    "check_scaled_shape",
+    "check_writable",
+    "draw_text",
+    "escape_unprintable",
+    "fit_shape",
+    "path_in_errors",
+    "read_image",
+    "read_picture",
+    "read_shape",
+    "resize",
+    "resize_longest",
+    "resolve_target",
+    "scaled_shape",
+    "tile_pictures",
+    "write_atomically",
+    "write_image",
+]

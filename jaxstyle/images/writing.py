@@ -1,0 +1,88 @@
+"""Write pictures to files, whole or not at all."""
+
+import io
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from jaxstyle.errors import PictureError
+from jaxstyle.images.files import PathLike, path_in_errors, resolve_target, write_atomically
+
+_WRITERS: dict[str, dict[str, Any]] = {
+    ".png": {"format": "PNG"},
+    ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+    ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+    ".webp": {"format": "WEBP", "quality": 95},
+    ".tif": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    ".tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    ".bmp": {"format": "BMP"},
+}
+
+WRITABLE = tuple(_WRITERS)
+
+
+def check_writable(path: PathLike, *, overwrite: bool = False, alpha: bool = False) -> None:
+    """Raises, before any work, what `write_image` would about the path, or about transparency in it if `alpha`."""
+    with path_in_errors(path, "written", PictureError) as file:
+        tempfile.TemporaryFile(dir=_target(file, overwrite=overwrite, alpha=alpha).parent).close()
+
+
+def write_image(
+    path: PathLike,
+    picture: np.ndarray,
+    *,
+    alpha: np.ndarray | None = None,
+    metadata: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Writes a picture `[H, W, 3]` in [0, 1], with `alpha` `[H, W]` if given, in the format of the path's suffix.
+
+    Values are clipped to [0, 1] and rounded to the nearest of 256 levels. `metadata` becomes text entries of a PNG;
+    the other formats leave it out. The file appears whole or not at all; a symbolic link keeps pointing to it.
+
+    Raises PictureError for an unknown suffix, a file that exists (unless `overwrite`), a folder that is missing or
+    read-only, a full disk, transparency in a format that has none, or an array that is no picture.
+    """
+    with path_in_errors(path, "written", PictureError) as file:
+        target = _target(file, overwrite=overwrite, alpha=alpha is not None)
+        write_atomically(target, _encode(_quantize(picture, alpha), file.suffix.lower(), metadata or {}))
+
+
+def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
+    """The real file to write, if the path allows it."""
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
+        raise PictureError(f"ends in {suffix!r}; expected one of {' '.join(_WRITERS)}: choose a name that ends so")
+    if alpha and suffix in (".jpg", ".jpeg", ".bmp"):
+        raise PictureError(f"{suffix} holds no transparency; expected .png, .webp or .tiff, or a picture without it")
+    return resolve_target(path, PictureError, overwrite=overwrite)
+
+
+def _quantize(picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """uint8 `[H, W, 3]`, or `[H, W, 4]` with alpha."""
+    values = np.asarray(picture)
+    if values.ndim != 3 or values.shape[2] != 3 or 0 in values.shape or values.dtype.kind in "biuc":
+        raise PictureError(f"{values.dtype}{list(values.shape)} is no picture; expected floats [height, width, 3]")
+    if alpha is not None:
+        if np.shape(alpha) != values.shape[:2]:
+            raise PictureError(f"alpha has shape {list(np.shape(alpha))}; expected {list(values.shape[:2])}")
+        values = np.dstack([values, alpha])
+    if not np.isfinite(values).all():
+        raise PictureError("the array holds NaN or infinity; expected floats from 0 to 1: nothing was written")
+    return np.rint(values.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
+
+
+def _encode(levels: np.ndarray, suffix: str, metadata: Mapping[str, str]) -> bytes:
+    encoded, text = io.BytesIO(), PngInfo()
+    for key, value in metadata.items():
+        text.add_text(key, value)
+    try:
+        Image.fromarray(levels).save(encoded, pnginfo=text, **_WRITERS[suffix])
+    except (OSError, ValueError) as error:  # such as more pixels a side than the format can count
+        raise PictureError(f"{suffix} cannot hold this picture ({error}); use .png or .tiff") from error
+    return encoded.getvalue()

@@ -1,0 +1,89 @@
+"""Jobs of many pairs, from files to files: `run_job` runs one from Python, prints nothing, and reports events.
+
+Modules:
+    job: `Job`, `run_job`, `describe_job` and the summary of a job
+    events: what a job reports while it runs
+    options: the options of a stylization, as the command and manifests have them
+    parsing: values of options
+    manifest: the pairs of a job, from folders or a manifest
+    names: names for results
+    plan: which pairs are done, and groups for the others
+    run: the threads that read, compute and write
+    inputs: files and networks, each read once
+    reading: networks, pictures, styles and masks from files
+    output: results and what their records hold
+    records: the file of records, keys and locks
+    checkpoints: interrupted optimizations
+    processes: several processes on one job
+    environment: device and versions
+    contact_sheet: one picture of a whole job
+"""
+
+from jaxstyle.jobs.contact_sheet import contact_sheet
+from jaxstyle.jobs.environment import device, device_name, versions
+from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
+from jaxstyle.jobs.job import Job, Summary, check_output_folder, describe_job, failure_message, run_job
+from jaxstyle.jobs.manifest import Task, check_styles, find_pictures, match_column, pair_up, parse_cell, read_manifest
+from jaxstyle.jobs.options import STYLE, Options, Settings
+from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
+from jaxstyle.jobs.parsing import parse_layers, parse_numbers
+from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.processes import join_processes
+from jaxstyle.jobs.reading import (
+    check_output_is_no_input,
+    is_saved_style,
+    network_record,
+    read_masks,
+    read_network,
+    read_on_background,
+    read_styles,
+)
+from jaxstyle.jobs.records import STATE_FOLDER, Share, read_records
+
+__all__ = [
+    "STATE_FOLDER",
+    "STYLE",
+    "Event",
+    "Failed",
+    "Finished",
+    "Job",
+    "Options",
+    "Plan",
+    "Planned",
+    "ResultWriter",
+    "Settings",
+    "Share",
+    "Started",
+    "Step",
+    "Summary",
+    "Task",
+    "Written",
+    "check_output_folder",
+    "check_output_is_no_input",
+    "check_styles",
+    "contact_sheet",
+    "describe_job",
+    "device",
+    "device_name",
+    "failure_message",
+    "find_pictures",
+    "first_and_last_losses",
+    "is_saved_style",
+    "join_processes",
+    "losses_by_step",
+    "match_column",
+    "network_record",
+    "pair_up",
+    "parse_cell",
+    "parse_layers",
+    "parse_numbers",
+    "read_manifest",
+    "read_masks",
+    "read_network",
+    "read_on_background",
+    "read_records",
+    "read_styles",
+    "result_record",
+    "run_job",
+    "versions",
+]

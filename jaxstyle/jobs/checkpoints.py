@@ -1,0 +1,113 @@
+"""Checkpoints of optimizations, by orbax: the whole state of the solver, from which a run resumes bit for bit."""
+
+import shutil
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images.files import path_in_errors
+from jaxstyle.optimization import solver
+from jaxstyle.optimization.objective import Terms
+from jaxstyle.optimization.progress import Progress
+
+
+def snapshot(progress: Progress) -> Progress:
+    """A copy on the host, because the solver donates its state to the next step."""
+    return replace(progress, state=jax.tree.map(np.array, progress.state))
+
+
+class Checkpoints:
+    """The last checkpoint of each of several optimizations, by name, in one folder."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def save(self, name: str, progress: Progress) -> None:
+        """Save a `snapshot` in place of the previous one, which stays if the process is killed meanwhile.
+
+        Raises:
+            JaxStyleError: if it cannot be written.
+        """
+        folder = self._folder / name
+        with path_in_errors(folder, "written", JaxStyleError):
+            folder.mkdir(parents=True, exist_ok=True)
+        numbers = [progress.size, progress.level, progress.levels, progress.step, progress.steps]
+        tree = {
+            "numbers": np.array(numbers),
+            "history": _numbered(jax.tree.leaves(progress.history)),
+            "state": _numbered(jax.tree.leaves(progress.state)),
+        }
+        try:
+            with _manager(folder) as manager:
+                import orbax.checkpoint as ocp
+
+                # Must increase with every checkpoint, or orbax skips it.
+                number = progress.history.total.shape[-1] + progress.level
+                manager.save(number, args=ocp.args.StandardSave(tree))
+        except Exception as error:  # of many types, when a disk is full
+            reason = " ".join(str(error).split())[:200]
+            raise JaxStyleError(f"{folder}: checkpoint cannot be written ({reason}); check the disk") from error
+
+    def load(self, name: str, *, optimizer: str) -> Progress | None:
+        """The saved progress; None if there is none, or none that can be read."""
+        folder = self._folder / name
+        if not folder.is_dir():
+            return None
+        for unfinished in folder.glob("*tmp*"):  # of which orbax would otherwise warn
+            shutil.rmtree(unfinished, ignore_errors=True)
+        with suppress(Exception):  # a damaged checkpoint: the optimization starts again
+            with _manager(folder) as manager:
+                import orbax.checkpoint as ocp
+
+                tree = manager.restore(manager.latest_step(), args=ocp.args.StandardRestore())
+            return _progress(tree, optimizer)
+        return None
+
+    def drop(self, name: str) -> None:
+        """Delete the checkpoint of an optimization."""
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Delete all other checkpoints."""
+        if self._folder.is_dir():
+            for folder in self._folder.iterdir():
+                if folder.name not in names:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _manager(folder: Path) -> Any:
+    # Imported here, because that takes a second. Each process has its own manager and waits for no other.
+    import orbax.checkpoint as ocp
+
+    process = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=process, active_processes={process})
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=1, create=False, enable_async_checkpointing=False, multiprocessing_options=alone
+    )
+    return ocp.CheckpointManager(folder.absolute(), options=options)
+
+
+def _numbered(leaves: list[Any]) -> dict[str, np.ndarray]:
+    return {f"{number:03}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
+
+
+def _progress(tree: dict[str, Any], optimizer: str) -> Progress:
+    size, level, levels, step, steps = map(int, tree["numbers"])
+    state = jax.tree.unflatten(_structure(optimizer), [tree["state"][name] for name in sorted(tree["state"])])
+    history = Terms(*(tree["history"][name] for name in sorted(tree["history"])))
+    terms = jax.tree.map(lambda values: values[..., -1], history) if step else None
+    return Progress(size, level, levels, step, steps, terms, np.clip(state.picture, 0, 1), history, state)
+
+
+def _structure(optimizer: str) -> Any:
+    """The tree structure of a solver's state, which is the same for all shapes."""
+    picture = jax.ShapeDtypeStruct((1, 1, 3), jnp.float32)
+    return jax.tree.structure(jax.eval_shape(partial(solver.init, optimizer=optimizer), picture))

@@ -1,0 +1,60 @@
+"""What a job reports while it runs: the events that its callback gets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxstyle.batch.buckets import Group
+from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.records import Share
+from jaxstyle.optimization.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """The job is planned and about to start; `share` is the part of the plan that this process computes."""
+
+    plan: Plan
+    share: Share
+
+
+@dataclass(frozen=True, eq=False)
+class Started:
+    """The optimization of a group starts."""
+
+    group: Group
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A group has taken some steps; arrays of `progress` have a leading axis if the batch size is above 1."""
+
+    group: Group
+    progress: Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The optimization of a group has ended; its results are being written."""
+
+    group: Group
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """The result of a pair is at `path`, and its record is on disk."""
+
+    pair: int
+    path: Path
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Failed:
+    """A pair has failed, and its record is on disk."""
+
+    pair: int
+    error: str
+
+
+Event = Planned | Started | Step | Finished | Written | Failed

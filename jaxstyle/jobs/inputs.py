@@ -1,0 +1,134 @@
+"""The inputs of a job's pairs: networks and files, each read once for as long as it is remembered."""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from jaxstyle.batch.pair import Pair, check_pair
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images.files import path_in_errors
+from jaxstyle.images.reading import Picture, read_picture
+from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.options import Settings
+from jaxstyle.jobs.output import ResultWriter, result_record
+from jaxstyle.jobs.reading import read_network, read_on_background, read_styles
+from jaxstyle.networks.network import Network
+from jaxstyle.styles.measured import Style
+from jaxstyle.stylize import prepare_network
+
+_MAX_PICTURES = 64  # of each kind, in memory
+Value = TypeVar("Value")
+
+
+class Memo(Generic[Value]):
+    """A function that remembers its last results, each computed once even if several threads ask for it.
+
+    Errors are remembered too.
+    """
+
+    def __init__(self, function: Callable[..., Value], max_results: int = _MAX_PICTURES):
+        self._function, self._max_results = function, max_results
+        self._results: dict[Hashable, Future[Value]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *arguments: Hashable) -> Value:
+        """The function's result for these arguments."""
+        with self._lock:
+            known = self._results.pop(arguments, None)
+            future = known or Future()
+            self._results[arguments] = future  # at the end: the order is that of last use
+            if len(self._results) > self._max_results:
+                del self._results[next(iter(self._results))]
+        if known is None:
+            try:
+                future.set_result(self._function(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
+
+
+class NetworkCache:
+    """The networks of a job's settings, each loaded and prepared once."""
+
+    def __init__(self) -> None:
+        self._networks: dict[Any, Network] = {}
+
+    def __call__(self, settings: Settings) -> Network:
+        """The network for these settings."""
+        key = settings.network_key
+        if key not in self._networks:
+            self._networks[key] = prepare_network(read_network(*key))
+        return self._networks[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Everything that was read for a pair: the network, the pair, and the writer of its result."""
+
+    network: Network
+    pair: Pair
+    writer: ResultWriter
+
+
+class InputReader:
+    """Reads the files of pairs, and checks what can be checked before computing.
+
+    The same file with the same settings gives the same array, so that `MeasurementCache` recognizes it.
+    """
+
+    def __init__(self, networks: Callable[[Settings], Network], folder: Path, device: dict[str, Any]):
+        self._networks, self._folder, self.device = networks, folder, device
+        self._read_content = Memo(_read_content)
+        self._read_on_background = Memo(read_on_background)
+        self._read_style: dict[int, Memo[tuple[np.ndarray | Style, list[dict[str, Any]]]]] = {}
+
+    def __call__(self, task: Task) -> Inputs:
+        """Read the inputs of a pair.
+
+        Raises:
+            JaxStyleError: if one of them cannot be read or used, or the result cannot be written.
+        """
+        network = self._networks(task.settings)
+        settings = task.settings.resolve(network)
+        config, background = settings.config, settings.background
+        content = self._read_content(task.content, config.size, background)
+        # Only the settings that reading a style depends on, so that other settings do not read it again.
+        style_config = StyleConfig(size=config.size, style_scale=config.style_scale, style_layers=config.style_layers)
+        read_style = self._read_style.setdefault(id(network), Memo(partial(_read_style, network)))
+        styles, saved = zip(*(read_style(style, style_config, background) for style in task.styles), strict=True)
+        initial = settings.initial_picture
+        initial_picture = self._read_on_background(initial, config.size, background) if initial else None
+        record = result_record(
+            task.content,
+            task.styles,
+            settings,
+            network,
+            saved_styles=[record for records in saved for record in records],
+            device=self.device,
+        )
+        writer = ResultWriter(content, record, overwrite=True)
+        output = self._folder / task.output
+        with path_in_errors(output.parent, "written", JaxStyleError) as parent:
+            parent.mkdir(parents=True, exist_ok=True)
+        writer.check(output)
+        pair = Pair(content.rgb, styles, config, settings.seed, initial_picture)
+        return Inputs(network, check_pair(network, pair), writer)
+
+
+def _read_content(file: Path, size: int, background: str | None) -> Picture:
+    picture = read_picture(file, size=size)
+    return picture if background is None else Picture(picture.over(background))
+
+
+def _read_style(
+    network: Network, file: Path, config: StyleConfig, background: str | None
+) -> tuple[np.ndarray | Style, list[dict[str, Any]]]:
+    (style,), records = read_styles([file], network, config, background)
+    return style, records

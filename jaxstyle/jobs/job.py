@@ -1,0 +1,218 @@
+"""A job of many pairs, from files to files: plan it, run it, and sum it up."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jaxstyle.batch.buckets import Group
+from jaxstyle.batch.stylize import concurrent_groups
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.jobs.environment import device
+from jaxstyle.jobs.events import Event, Planned, Written
+from jaxstyle.jobs.inputs import InputReader, NetworkCache
+from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.plan import Plan, done_and_failed, make_plan, seconds_per_pixel_step
+from jaxstyle.jobs.records import STATE_FOLDER, Records, Share, read_records
+from jaxstyle.jobs.run import Run, Runner
+from jaxstyle.optimization.memory import predict_bytes
+
+
+@dataclass(frozen=True)
+class Job:
+    """Pairs to stylize, and the folder for their results.
+
+    Attributes:
+        tasks: the pairs, from `pair_up` or `read_manifest`.
+        folder: where the results, their records and checkpoints go. It is created if it does not exist.
+        share: the part of the job that this process computes.
+        batch_size: pairs in one program; by default what fits a GPU or TPU, and 1 on CPU.
+        retry_failed: whether to try pairs again that failed in an earlier run.
+        fail_fast: whether to stop when a pair fails.
+        checkpoint_every: seconds between the checkpoints of an optimization.
+        record_losses: whether records hold the losses of every step, not only of the first and the last.
+    """
+
+    tasks: Sequence[Task]
+    folder: Path
+    share: Share = field(default_factory=Share)
+    batch_size: int | None = None
+    retry_failed: bool = False
+    fail_fast: bool = False
+    checkpoint_every: float = 60
+    record_losses: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a job.
+
+    Attributes:
+        pairs: the number of pairs of this process's share.
+        done, done_before: how many of them have results, and had them before this run.
+        failed: `{"output": name, "error": message}` for each pair that failed.
+        untried: the number of pairs that were not tried, because the job was stopped by a failure.
+        output, record: the folder of the results, and the file of their records.
+        pairs_per_minute, seconds: the speed and the duration of this run.
+        results: the path of each result in the job, of all shares, by the index of its pair.
+    """
+
+    pairs: int
+    done: int
+    done_before: int
+    failed: list[dict[str, str]]
+    untried: int
+    output: str
+    record: str
+    pairs_per_minute: float
+    seconds: float
+    results: dict[int, Path]
+
+
+def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) -> Summary:
+    """Run a job to its end, or resume one that was stopped in any way, and return a summary.
+
+    Args:
+        job: the pairs and the folder. Pairs with results from an earlier run are not computed again, unless their
+            files or settings have changed.
+        callback: called with each `Event`, from several threads but one call at a time; an exception from it ends the
+            job. What a `Step` holds is only valid during the call.
+
+    Raises:
+        ConfigError: if a result would replace a picture to read.
+        JaxStyleError: if another job runs in the folder, or results cannot be written.
+    """
+    check_inputs_stay(job.tasks, job.folder)
+    started = time.perf_counter()
+    device_record, networks, written = device(), NetworkCache(), 0
+
+    def on_event(event: Event) -> None:
+        nonlocal written
+        written += isinstance(event, Written)
+        callback(event)
+
+    with closing(Records(job.folder, job.share)) as records:
+        plan = _plan(job, networks)
+        on_event(Planned(plan, job.share))
+        run = Run(
+            plan=plan,
+            share=job.share,
+            networks=networks,
+            reader=InputReader(networks, job.folder, device_record),
+            records=records,
+            folder=job.folder,
+            callback=on_event,
+            workers=_workers(plan, networks),
+            checkpoint_every=job.checkpoint_every,
+            fail_fast=job.fail_fast,
+            record_losses=job.record_losses,
+        )
+        running_since = time.perf_counter()
+        Runner(run)()
+    seconds = time.perf_counter() - running_since
+    done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder), job.folder)
+    pairs = plan.pairs_of(job.share)
+    failed = {pair: error for pair, error in failed.items() if pair in pairs}
+    return Summary(
+        pairs=len(pairs),
+        done=len(pairs & done),
+        done_before=len(pairs & plan.done),
+        failed=[{"output": str(plan.tasks[pair].output), "error": error} for pair, error in failed.items()],
+        untried=len(pairs - done - failed.keys()),
+        output=str(job.folder),
+        record=str(records.path),
+        pairs_per_minute=60 * written / seconds,
+        seconds=time.perf_counter() - started,
+        results={pair: job.folder / plan.tasks[pair].output for pair in sorted(done)},
+    )
+
+
+def describe_job(job: Job) -> dict[str, Any]:
+    """What there is to do, as plain values: pairs, groups with their memory, and the time if it can be predicted."""
+    device_record, networks = device(), NetworkCache()
+    plan = _plan(job, networks)
+    workers, todo = _workers(plan, networks), set(plan.todo)
+    pace = seconds_per_pixel_step(read_records(job.folder).values(), device_record)
+    programs: dict[Any, dict[str, Any]] = {}
+    for group in plan.groups:
+        if pairs := todo & set(group.pairs):
+            key = group.padded_shapes, group.batch_size, plan.tasks[group.pairs[0]].settings.network_key
+            description = programs.setdefault(key, {"groups": 0, "pairs": 0})
+            description |= _describe_group(plan, group, networks)
+            description["groups"] += 1
+            description["pairs"] += len(pairs)
+    return {
+        "pairs": len(plan.tasks),
+        "done": len(plan.done),
+        "failed": [failure_message(plan.tasks[pair], error) for pair, error in (plan.failed | plan.unreadable).items()],
+        "todo": [str(plan.tasks[pair].output) for pair in plan.todo],
+        "groups": list(programs.values()),
+        "at_once": workers,
+        "device": device_record,
+        "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / workers,
+    }
+
+
+def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool, from_folders: bool) -> None:
+    """Check that results replace nothing.
+
+    Raises:
+        ConfigError: if a result would replace a picture to read, or, for pairs `from_folders`, if the folder holds
+            pictures to read.
+        PictureError: if a file is there that no job has written, unless `overwrite` is set.
+    """
+    if from_folders and os.path.realpath(folder) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
+        raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
+    check_inputs_stay(tasks, folder)
+    if overwrite or (folder / STATE_FOLDER).is_dir():
+        return
+    for task in tasks:
+        if (folder / task.output).exists():
+            path = folder / task.output
+            raise PictureError(
+                f"{path}: exists already, and no job wrote it; choose another folder, or replace it with --overwrite"
+            )
+
+
+def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
+    """Raise ConfigError if a result would replace a picture to read."""
+    inputs = _real_inputs(tasks)
+    for task in tasks:
+        if os.path.realpath(folder / task.output) in inputs:
+            path = folder / task.output
+            raise ConfigError(f"{path} is one of the pictures to read; choose another name for the result")
+
+
+def failure_message(task: Task, error: str) -> str:
+    """The error of a pair, beginning with the file, or with the missing result if no file is to blame."""
+    return error if any(error.startswith(f"{file}:") for file in task.files) else f"{task.output}: {error}"
+
+
+def _real_inputs(tasks: Sequence[Task]) -> set[str]:
+    return {os.path.realpath(file.expanduser()) for task in tasks for file in task.files}
+
+
+def _plan(job: Job, networks: NetworkCache) -> Plan:
+    records = read_records(job.folder)
+    return make_plan(job.tasks, networks, records, job.folder, batch_size=job.batch_size, retry_failed=job.retry_failed)
+
+
+def _describe_group(plan: Plan, group: Group, networks: NetworkCache) -> dict[str, Any]:
+    settings, largest = plan.tasks[group.pairs[0]].settings, group.padded_shapes[-1]
+    network = networks(settings)
+    return {
+        "shapes": [[shape.height, shape.width] for shape in group.padded_shapes],
+        "together": group.batch_size,
+        "bytes": predict_bytes(network, settings.config, largest.height, largest.width, batch_size=group.batch_size),
+    }
+
+
+def _workers(plan: Plan, networks: NetworkCache) -> int:
+    """The number of groups to compute at the same time: as many as the most demanding settings allow."""
+    kinds = {(plan.tasks[pair].settings, group.batch_size) for group in plan.groups for pair in group.pairs}
+    networks_by_config = {(settings.config, size): networks(settings) for settings, size in kinds}
+    counts = [concurrent_groups(network, [config], size) for (config, size), network in networks_by_config.items()]
+    return min(counts, default=1)

@@ -1,0 +1,298 @@
+"""The pairs of a job: all contents with all styles of two folders, or the rows of a manifest."""
+
+import csv
+import difflib
+import glob
+import io
+import json
+import re
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from types import NoneType
+from typing import Any
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.images.files import path_in_errors
+from jaxstyle.images.writing import WRITABLE
+from jaxstyle.jobs.names import name_results, normalize_name
+from jaxstyle.jobs.options import Options, Settings
+from jaxstyle.jobs.parsing import format_weighted
+from jaxstyle.jobs.reading import is_saved_style
+
+# The suffixes of pictures in a folder, including formats that cannot be read and are reported as failures.
+_PICTURE = re.compile(
+    r"\.(a?png|jpe?g?|jfif|webp|tiff?|bmp|dib|gif|avif|jp[2xfc]|j2k|p[pgbn]m|pfm"
+    r"|hei[cf]|jxl|psd|tga|svg|exr|dng|cr[23]|nef|arw|orf|rw2|raf)",
+    re.IGNORECASE,
+)
+_TYPES = typing.get_type_hints(Options)
+_COLUMNS = ("content", "style", "output", *_TYPES)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pair to stylize.
+
+    Attributes:
+        content, styles: the files.
+        settings: the settings.
+        output: the path of the result within the folder of the results.
+    """
+
+    content: Path
+    styles: tuple[Path, ...]
+    settings: Settings
+    output: PurePath
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files to read."""
+        initial = self.settings.initial_picture
+        return (self.content, *self.styles, *([initial] if initial else []))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a manifest, or a pair of two folders."""
+
+    line: int
+    content: Path
+    styles: tuple[Path, ...]
+    settings: Settings
+    output: str | None = None
+
+
+def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[list[Path], int]:
+    """The pictures in a folder, or the files that a pattern matches, in order; and the number of other files.
+
+    Args:
+        option: the name of the option, for errors.
+        pattern: a folder or a glob pattern.
+        styles: whether saved styles count as pictures.
+
+    Raises:
+        ConfigError: naming the option, if there are none.
+    """
+    path = Path(pattern).expanduser()
+    if path.is_dir():
+        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        files = [file for file in entries if _PICTURE.fullmatch(file.suffix) or (styles and is_saved_style(file))]
+        others = sum(not entry.is_dir() for entry in entries if entry not in set(files))
+    else:
+        files = [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))
+        others = 0
+    if not files:
+        raise ConfigError(
+            f"{option} is {pattern!r}, which matches no picture; expected a folder with pictures or a pattern of files"
+        )
+    return files, others
+
+
+def pair_up(contents: Sequence[Path], styles: Sequence[Path], options: Options, *, zipped: bool) -> list[Task]:
+    """Pair every content with every style, or, `zipped`, the first with the first and so on.
+
+    Raises:
+        ConfigError: if there are not equally many to zip, or an option has a value that has no meaning.
+    """
+    if zipped and len(contents) != len(styles):
+        raise ConfigError(f"--zip has {len(contents)} contents and {len(styles)} styles; expected one for each")
+    pairs = zip(contents, styles, strict=True) if zipped else ((one, other) for one in contents for other in styles)
+    settings = options.settings()
+    for style in styles:
+        check_styles([style], settings.config)
+    return _tasks([_Row(0, content, (style,), settings) for content, style in pairs])
+
+
+def read_manifest(path: Path, options: Options) -> list[Task]:
+    """Read the pairs of a manifest: a CSV file with a header, or JSON lines; see docs/batch.md.
+
+    Args:
+        path: the file; paths in it are relative to its folder.
+        options: the options of pairs whose row has no other value.
+
+    Raises:
+        ConfigError: naming the file, line and column of an error.
+    """
+    with path_in_errors(path, "read", ConfigError) as file:
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise ConfigError("is not UTF-8 text; expected CSV or JSON lines: save it as UTF-8") from None
+        lines = _json_lines(text) if text.lstrip().startswith(("{", "[")) else _csv_lines(text)
+        rows = [_row(line, cells, options, file.parent) for line, cells in lines]
+        if not rows:
+            raise ConfigError("has no pairs; expected a header and a row for each pair, or a JSON object for each pair")
+        return _tasks(rows)
+
+
+def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = [match_column(f"line {reader.line_num} has a column", cell) for cell in cells]
+                _check_header(reader.line_num, header)
+                continue
+            if len(cells) != len(header):
+                found = f"has {len(cells)} cells for {len(header)} columns"
+                raise ConfigError(f"line {reader.line_num} {found}; expected one for each (quote text that has commas)")
+            yield reader.line_num, dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise ConfigError(
+            f"line {reader.line_num} is not CSV ({error}); quote text that has commas or quotes"
+        ) from None
+
+
+def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except ValueError as error:
+            raise ConfigError(f"line {number} is not JSON ({error}); expected an object on a line of its own") from None
+        if not isinstance(found, dict):
+            raise ConfigError(f"line {number} is a {type(found).__name__}; expected an object on a line of its own")
+        header = [match_column(f"line {number} has a column", name) for name in found]
+        _check_header(number, header)
+        yield number, dict(zip(header, found.values(), strict=True))
+
+
+def match_column(where: str, name: str, known: Collection[str] = _COLUMNS) -> str:
+    """The column, or option, of this name; ConfigError, beginning with `where`, if there is none."""
+    column = name.strip().lower().replace("-", "_")
+    if column not in known:
+        nearest = difflib.get_close_matches(column, known, n=1, cutoff=0)[0]
+        raise ConfigError(f"{where} {name!r}, which is not an option; the nearest is {nearest!r}")
+    return column
+
+
+def _check_header(line: int, header: Sequence[str]) -> None:
+    for column in ("content", "style"):
+        if column not in header:
+            raise ConfigError(f"line {line} has no {column!r} among {', '.join(header)}; expected content and style")
+    if twice := {column for column in header if header.count(column) > 1}:
+        raise ConfigError(f"line {line} has {', '.join(sorted(twice))} twice; expected each column once")
+
+
+def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) -> _Row:
+    values: dict[str, Any] = {}
+    for column, cell in cells.items():
+        if cell is None or (isinstance(cell, str) and not cell.strip()):
+            continue
+        values[column] = parse_cell(f"line {line}, column {column}", column, cell, folder)
+    for column in ("content", "style"):
+        if not values.get(column):
+            raise ConfigError(f"line {line}, column {column} is empty; expected {_expected(column)}")
+    content, styles, output = values.pop("content"), values.pop("style"), values.pop("output", None)
+    try:
+        settings = replace(options, **values).settings(folder=folder if "init" in values else Path())
+        check_styles(styles, settings.config)
+    except ConfigError as error:
+        raise ConfigError(f"line {line}: {error}") from None
+    return _Row(line, content, styles, settings, output)
+
+
+def check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
+    """Raise ConfigError if the settings do not fit the number of styles, or need a picture of a saved style."""
+    if config.style_blend and len(config.style_blend) != len(styles):
+        raise ConfigError(
+            f"style_blend has {len(config.style_blend)} weights for {len(styles)} styles; expected one for each"
+        )
+    if dict(config.init).get("style") and is_saved_style(styles[0]):
+        raise ConfigError(f"init has 'style', but {styles[0]} is a saved style without a picture; choose another init")
+
+
+def parse_cell(where: str, column: str, cell: Any, folder: Path) -> Any:
+    """The value of a cell in a column, or of an option; ConfigError, beginning with `where`, if it has no meaning."""
+    try:
+        return _value(column, cell, folder)
+    except (ValueError, TypeError, OverflowError):
+        raise ConfigError(f"{where}: {cell!r}; expected {_expected(column)}") from None
+
+
+def _value(column: str, cell: Any, folder: Path) -> Any:
+    """The value of a cell in a column; ValueError or TypeError if it has no meaning there."""
+    if column == "style":
+        names = cell.split(";") if isinstance(cell, str) else cell if isinstance(cell, list) else _reject()
+        return tuple(_file(name, folder) for name in names)
+    if column == "output":
+        return _output(cell)
+    type_ = _TYPES.get(column, Path)
+    (type_,) = [member for member in typing.get_args(type_) if member is not NoneType] or [type_]
+    if type_ is Path:
+        return _file(cell, folder)
+    if isinstance(cell, bool):
+        _reject()
+    if type_ is str:
+        return _text(cell)
+    if isinstance(cell, str | int | float):
+        number = type_(cell)
+        return number if isinstance(cell, str) or number == cell else _reject()
+    return _reject()
+
+
+def _text(cell: Any) -> str:
+    """The text of an option; in JSON, lists and objects may stand for lists and weights."""
+    if isinstance(cell, dict):
+        return format_weighted(tuple((name, float(weight)) for name, weight in cell.items()))
+    if isinstance(cell, list):
+        return ",".join(_text(item) for item in cell)
+    return str(cell).strip() if isinstance(cell, str | int | float) else _reject()
+
+
+def _file(cell: Any, folder: Path) -> Path:
+    if not isinstance(cell, str) or not cell.strip():
+        _reject()
+    return folder / Path(cell.strip()).expanduser()
+
+
+def _output(cell: Any) -> str:
+    output = PurePath(cell.strip() if isinstance(cell, str) else _reject())
+    inside = not output.is_absolute() and ".." not in output.parts
+    return str(output) if inside and output.suffix.lower() in WRITABLE else _reject()
+
+
+def _reject() -> typing.NoReturn:
+    raise ValueError
+
+
+def _expected(column: str) -> str:
+    if column == "output":
+        return f"a path within the folder of the results that ends in one of {' '.join(WRITABLE)}"
+    if column == "style":
+        return "a file, or several separated by ; (in JSON, a list)"
+    type_ = _TYPES.get(column, Path)
+    return {int: "a whole number", float: "a number", str: "text", str | None: "text"}.get(type_, "a file")
+
+
+def _tasks(rows: Sequence[_Row]) -> list[Task]:
+    """The pairs of all rows, each with a unique name for its result."""
+    _check_outputs(rows)
+    names = name_results([row.content for row in rows], [row.styles for row in rows], [row.output for row in rows])
+    return [Task(row.content, row.styles, row.settings, PurePath(name)) for row, name in zip(rows, names, strict=True)]
+
+
+def _check_outputs(rows: Sequence[_Row]) -> None:
+    seen: dict[str, int] = {}
+    for row in rows:
+        if row.output is not None:
+            line = seen.setdefault(normalize_name(row.output), row.line)
+            if line != row.line:
+                raise ConfigError(
+                    f"line {row.line}, column output: {row.output!r} is the output of line {line}; name another"
+                )
+    for row in rows:
+        for parent in PurePath(row.output or "").parents:
+            other = seen.get(normalize_name(str(parent)))
+            if other is not None:
+                raise ConfigError(
+                    f"line {row.line}, column output: {row.output!r} is within {str(parent)!r}, "
+                    f"the output of line {other}; give it a folder of another name"
+                )

@@ -1,0 +1,72 @@
+"""Parse option values: weighted names, layers, numbers and initial pictures."""
+
+import math
+from pathlib import Path
+
+from jaxstyle.config import INITS, PARTITIONS, Weighted
+from jaxstyle.errors import ConfigError
+
+NAMED_INITS = tuple(init for init in INITS if init != "picture")
+
+
+def parse_weighted(option: str, text: str) -> Weighted:
+    """Parse `relu4_1,relu5_1=0.5` to `(("relu4_1", 1.0), ("relu5_1", 0.5))`, and "" to `()`.
+
+    Raises:
+        ConfigError: naming the option, if a weight is no number or a name is missing or repeated.
+    """
+    weighted: list[tuple[str, float]] = []
+    for item in _items(text):
+        name, weight = map(str.strip, item.rsplit("=", 1) if "=" in item else (item, "1"))
+        if not name:
+            raise ConfigError(f"{option} has {item!r}; expected NAME or NAME=WEIGHT")
+        if name in dict(weighted):
+            raise ConfigError(f"{option} names {name!r} twice; expected each name once")
+        weighted.append((name, _number(option, weight)))
+    return tuple(weighted)
+
+
+def parse_layers(option: str, text: str) -> Weighted | str:
+    """Parse weighted layers, or return one of `PARTITIONS`; errors as `parse_weighted`."""
+    return text.strip() if text.strip() in PARTITIONS else parse_weighted(option, text)
+
+
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Parse `0.7,0.3` to `(0.7, 0.3)`, and "" to `()`; ConfigError, naming the option, if one is no number."""
+    return tuple(_number(option, item) for item in _items(text))
+
+
+def parse_init(option: str, text: str, *, folder: Path = Path()) -> tuple[Weighted, Path | None]:
+    """Parse `photo.jpg=0.7,noise=0.3` to `(("picture", 0.7), ("noise", 0.3))` and the path of the picture, if any.
+
+    Raises:
+        ConfigError: as `parse_weighted`, for an empty text, several pictures, or a name that is no file in `folder`.
+    """
+    shares = parse_weighted(option, text)
+    files = [name for name, _ in shares if name not in NAMED_INITS]
+    known = ", ".join(NAMED_INITS)
+    if not shares or len(files) > 1:
+        raise ConfigError(f"{option} has {text!r}; expected some of {known} and at most one picture file")
+    path = folder / Path(files[0]).expanduser() if files else None
+    if path and not path.exists():
+        raise ConfigError(f"{option} has {files[0]!r}, which is no file; expected one of {known}, or a picture file")
+    return tuple(("picture" if name in files else name, share) for name, share in shares), path
+
+
+def format_weighted(weighted: Weighted) -> str:
+    """The text that `parse_weighted` parses to these names and weights."""
+    return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in weighted)
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")] if text.strip() else []
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"{option} has {text!r}; expected a number there")
+    return number

@@ -1,0 +1,184 @@
+"""The plan of a job: which pairs are done, which failed, and in what groups the others are computed."""
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxstyle.batch.buckets import Group, Shape, plan_groups
+from jaxstyle.batch.stylize import default_batch_size
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images.reading import read_shape
+from jaxstyle.images.resizing import scaled_shape
+from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.options import Settings
+from jaxstyle.jobs.reading import network_record
+from jaxstyle.jobs.records import Share, file_digests, pair_key
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.pyramid import schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The pairs of a job and their state; a pair is its index in `tasks`.
+
+    Attributes:
+        tasks, keys: of all pairs.
+        done: pairs whose results exist.
+        failed: pairs that failed before and are not tried again, with the errors.
+        unreadable: pairs whose content cannot be read, new ones or ones to be tried again, with the errors.
+        groups: of all pairs whose content can be read; each group has one network.
+        pixel_steps: for each pair in the groups, the number of pixels that all its steps process.
+    """
+
+    tasks: tuple[Task, ...]
+    keys: tuple[str, ...]
+    done: frozenset[int]
+    failed: dict[int, str]
+    unreadable: dict[int, str]
+    groups: tuple[Group, ...]
+    pixel_steps: dict[int, int]
+
+    def is_todo(self, pair: int) -> bool:
+        """Whether a pair has to be computed."""
+        return pair not in self.done and pair not in self.failed and pair not in self.unreadable
+
+    def pairs_of(self, share: Share) -> frozenset[int]:
+        """All pairs of a share, done or not."""
+        grouped = {pair for group in self.groups for pair in group.pairs}
+        ungrouped = share.select([pair for pair in range(len(self.tasks)) if pair not in grouped])
+        return frozenset(ungrouped).union(*(group.pairs for group in share.select(self.groups)))
+
+    @property
+    def todo(self) -> list[int]:
+        """The pairs to compute, in the order of the groups."""
+        return [pair for group in self.groups for pair in group.pairs if self.is_todo(pair)]
+
+
+def make_plan(
+    tasks: Sequence[Task],
+    networks: Callable[[Settings], Network],
+    records: Mapping[str, dict[str, Any]],
+    folder: Path,
+    *,
+    batch_size: int | None = None,
+    retry_failed: bool = False,
+) -> Plan:
+    """Plan a job whose results go to the folder and have these records.
+
+    Groups depend on all pairs, done or not, so that a resumed job computes the same groups.
+    """
+    tasks = [replace(task, settings=task.settings.resolve(networks(task.settings))) for task in tasks]
+    keys = _keys(tasks, networks)
+    done, failed = done_and_failed(tasks, keys, records, folder)
+    failed = {} if retry_failed else failed
+    shapes, errors = _content_shapes(tasks)
+    return Plan(
+        tasks=tuple(tasks),
+        keys=tuple(keys),
+        done=done,
+        failed=failed,
+        unreadable={pair: error for pair, error in errors.items() if pair not in failed},
+        groups=tuple(_groups(tasks, networks, shapes, batch_size)),
+        pixel_steps={pair: count_pixel_steps(tasks[pair].settings.config, *shape) for pair, shape in shapes.items()},
+    )
+
+
+def done_and_failed(
+    tasks: Sequence[Task], keys: Sequence[str], records: Mapping[str, dict[str, Any]], folder: Path
+) -> tuple[frozenset[int], dict[int, str]]:
+    """The pairs that have a record and a result, and the errors of those that failed."""
+    done, failed = set(), {}
+    for pair, (task, key) in enumerate(zip(tasks, keys, strict=True)):
+        record = records.get(str(task.output))
+        if record is None or record["key"] != key:
+            continue
+        if record["error"] is not None:
+            failed[pair] = record["error"]
+        elif (folder / task.output).is_file():
+            done.add(pair)
+    return frozenset(done), failed
+
+
+def count_pixel_steps(config: StyleConfig, height: int, width: int) -> int:
+    """The number of pixels that all steps process, for a content of this shape."""
+    shapes = [(scaled_shape(height, width, size), steps) for size, steps in schedule(config, height, width)]
+    return sum(rows * columns * steps for (rows, columns), steps in shapes)
+
+
+def seconds_per_pixel_step(records: Iterable[Mapping[str, Any]], device: Mapping[str, Any]) -> float | None:
+    """The median over pairs that were computed on such a device; None if there are none."""
+    measured = [
+        record["seconds"]["compute"] / record["together"] / _pixel_steps_of_record(record)
+        for record in records
+        if record["error"] is None and record["device"] == device and not record["resumed"]
+    ]
+    return statistics.median(measured) if measured else None
+
+
+def _pixel_steps_of_record(record: Mapping[str, Any]) -> int:
+    config = StyleConfig(size=record["settings"]["size"], steps=record["settings"]["steps"])
+    return count_pixel_steps(config, record["height"], record["width"])
+
+
+def _keys(tasks: Sequence[Task], networks: Callable[[Settings], Network]) -> list[str]:
+    digests = file_digests(file for task in tasks for file in task.files)
+    return [
+        pair_key(
+            digests[task.content],
+            [digests[style] for style in task.styles],
+            digests[task.settings.initial_picture] if task.settings.initial_picture else None,
+            task.settings.record(),
+            network_record(networks(task.settings), task.settings.network, task.settings.weights),
+        )
+        for task in tasks
+    ]
+
+
+def _content_shapes(tasks: Sequence[Task]) -> tuple[dict[int, Shape], dict[int, str]]:
+    """The shape of each pair's content, and the errors of contents that cannot be read."""
+
+    def read(content: tuple[Path, int]) -> Shape | str:
+        file, size = content
+        try:
+            return read_shape(file, size=size)
+        except JaxStyleError as error:
+            return str(error)
+
+    contents = [(task.content, task.settings.config.size) for task in tasks]
+    distinct = list(dict.fromkeys(contents))
+    with ThreadPoolExecutor() as threads:
+        results = dict(zip(distinct, threads.map(read, distinct), strict=True))
+    shapes: dict[int, Shape] = {}
+    errors: dict[int, str] = {}
+    for pair, content in enumerate(contents):
+        result = results[content]
+        if isinstance(result, str):
+            errors[pair] = result
+        else:
+            shapes[pair] = result
+    return shapes, errors
+
+
+def _groups(
+    tasks: Sequence[Task],
+    networks: Callable[[Settings], Network],
+    shapes: Mapping[int, Shape],
+    batch_size: int | None,
+) -> list[Group]:
+    pairs_by_network: dict[Any, list[int]] = {}
+    for pair in shapes:
+        pairs_by_network.setdefault(tasks[pair].settings.network_key, []).append(pair)
+    groups: list[Group] = []
+    for pairs in pairs_by_network.values():
+        network, configs = networks(tasks[pairs[0]].settings), [tasks[pair].settings.config for pair in pairs]
+        size = batch_size or min(default_batch_size(network, config) for config in set(configs))
+        devices = len(jax.local_devices())
+        planned = plan_groups([shapes[pair] for pair in pairs], configs, batch_size=size, devices=devices)
+        groups += [replace(group, pairs=tuple(pairs[index] for index in group.pairs)) for group in planned]
+    return groups

@@ -1,0 +1,277 @@
+"""Run a planned job: files are read ahead of the computation and results are written behind it.
+
+A result is written under a temporary name and moved into place; only then is its record added. Long optimizations
+write checkpoints. If the process is killed at any moment, the steps since the last checkpoint are lost and nothing
+else.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxstyle.batch.buckets import Group
+from jaxstyle.batch.group import stylize_group
+from jaxstyle.batch.pair import MeasurementCache
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images.files import path_in_errors
+from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
+from jaxstyle.jobs.environment import versions
+from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
+from jaxstyle.jobs.inputs import InputReader, Inputs
+from jaxstyle.jobs.options import Settings
+from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
+from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.records import STATE_FOLDER, Records, Share
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.progress import Progress
+from jaxstyle.stylize import Stylized
+
+_READERS = 4  # threads
+OUT_OF_MEMORY = "not enough memory for pictures of this size; choose a smaller size"
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error
+    """Raised in an optimization to end it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Everything that a `Runner` needs.
+
+    Attributes:
+        plan: of all pairs.
+        share: the part of its groups that this process computes.
+        networks: the network for settings.
+        reader: reads the inputs.
+        records: where the records go.
+        folder: where the results go.
+        callback: called with each event, one call at a time.
+        workers: the number of groups that are computed at the same time.
+        checkpoint_every: seconds between the checkpoints of a group.
+        fail_fast: whether to stop when a pair fails.
+        record_losses: whether records hold the losses of every step, not only of the first and the last.
+    """
+
+    plan: Plan
+    share: Share
+    networks: Callable[[Settings], Network]
+    reader: InputReader
+    records: Records
+    folder: Path
+    callback: Callable[[Event], None]
+    workers: int
+    checkpoint_every: float
+    fail_fast: bool
+    record_losses: bool
+
+
+class Runner:
+    """Runs a planned job in threads: readers, as many computing threads as workers, and one writer."""
+
+    def __init__(self, run: Run):
+        self._run, self._plan = run, run.plan
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._callback_lock = threading.Lock()
+        self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
+        groups = run.share.select(run.plan.groups)
+        self._groups = deque(group for group in groups if any(map(run.plan.is_todo, group.pairs)))
+        self._caches: dict[int, MeasurementCache] = {}
+        self._checkpoints = Checkpoints(run.folder / STATE_FOLDER / "checkpoints")
+        self._writing = run.folder / STATE_FOLDER / f"writing-{run.share.index}"
+
+    def __call__(self) -> None:
+        """Compute and write everything that has to be done, or stop at the first failure if `fail_fast` is set.
+
+        Raises:
+            JaxStyleError: if results or records cannot be written; finished results stay.
+        """
+        shutil.rmtree(self._writing, ignore_errors=True)
+        self._writing.mkdir(parents=True)
+        if self._run.share.index == 0:
+            self._checkpoints.keep_only({self._checkpoint_name(group) for group in self._plan.groups})
+        with (
+            ThreadPoolExecutor(_READERS) as self._readers,
+            ThreadPoolExecutor(1) as self._writer,
+            ThreadPoolExecutor(self._run.workers) as workers,
+        ):
+            pairs = self._plan.pairs_of(self._run.share)
+            unreadable = [(pair, error) for pair, error in self._plan.unreadable.items() if pair in pairs]
+            _wait([self._fail(pair, error) for pair, error in unreadable])
+            _wait([workers.submit(self._compute) for _ in range(self._run.workers)])
+        shutil.rmtree(self._writing, ignore_errors=True)
+
+    def _report(self, event: Event) -> None:
+        with self._callback_lock:
+            self._run.callback(event)
+
+    def _compute(self) -> None:
+        """Compute groups, one after another, until none is left."""
+        try:
+            writes: list[Future[None]] = []
+            while next_group := self._next_group():
+                previous, writes = writes, self._compute_group(*next_group)
+                _wait(previous)  # the writing may be one group behind, but no more
+            _wait(writes)
+        except _Stopped:
+            pass
+        except BaseException:
+            self._stopping.set()
+            raise
+
+    def _next_group(self) -> tuple[Group, dict[int, Future[Inputs]]] | None:
+        """The next group with its inputs; those of the groups after it start to be read."""
+        with self._lock:
+            while self._groups and len(self._reading) <= self._run.workers:
+                group = self._groups.popleft()
+                reads = {pair: self._readers.submit(self._run.reader, self._plan.tasks[pair]) for pair in group.pairs}
+                self._reading.append((group, reads))
+            return self._reading.popleft() if self._reading and not self._stopping.is_set() else None
+
+    def _compute_group(self, group: Group, reads: dict[int, Future[Inputs]]) -> list[Future[None]]:
+        """Compute a group; returns the writes of its results and failures."""
+        started = time.perf_counter()
+        writes: list[Future[None]] = []
+        inputs: dict[int, Inputs] = {}
+        for pair, read in reads.items():
+            try:
+                inputs[pair] = read.result()
+            except JaxStyleError as error:
+                writes.append(self._fail(pair, str(error)))
+        if any(map(self._plan.is_todo, inputs)):
+            read_at = time.perf_counter()
+            self._report(Started(group))
+            optimizer = self._plan.tasks[group.pairs[0]].settings.config.optimizer
+            resume = self._checkpoints.load(self._checkpoint_name(group), optimizer=optimizer)
+            results = self._stylize(group, inputs, resume)
+            seconds = {"wait": read_at - started, "compute": time.perf_counter() - read_at}
+            resumed = resume.history.total.shape[-1] if resume else 0
+            group_record = {"together": len(inputs), "resumed": resumed, "seconds": seconds}
+            self._report(Finished(group))
+            for pair, result in results.items():
+                if isinstance(result, str):
+                    writes.append(self._fail(pair, result))
+                elif self._plan.is_todo(pair):
+                    writes.append(self._writer.submit(self._write, pair, inputs[pair], result, group_record))
+        return [*writes, self._writer.submit(self._drop_checkpoint, group, writes)]
+
+    def _stylize(self, group: Group, inputs: dict[int, Inputs], resume: Progress | None) -> dict[int, Stylized | str]:
+        """The result or error of each pair in a group whose inputs could be read."""
+        network = next(iter(inputs.values())).network
+        try:
+            results = stylize_group(
+                network,
+                replace(group, pairs=tuple(inputs)),
+                [pair_inputs.pair for pair_inputs in inputs.values()],
+                callback=self._group_callback(group),
+                resume=resume,
+                cache=self._caches.setdefault(id(network), MeasurementCache()),
+            )
+        except JaxStyleError as error:
+            return dict.fromkeys(inputs, str(error))
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            return dict.fromkeys(inputs, OUT_OF_MEMORY)
+        return {
+            pair: str(result.error) if result.error else result for pair, result in zip(inputs, results, strict=True)
+        }
+
+    def _group_callback(self, group: Group) -> Callable[[Progress], None]:
+        """A callback that reports the steps of a group, saves checkpoints, and ends the optimization on a stop."""
+        name, saved_at, saving = self._checkpoint_name(group), time.monotonic(), _done()
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal saved_at, saving
+            if self._stopping.is_set():
+                raise _Stopped
+            self._report(Step(group, progress))
+            # A group that ran out of memory continues in halves, whose states are not those of the group.
+            is_whole = np.size(progress.state.loss) == group.batch_size
+            has_steps = progress.history.total.size > 0
+            is_due = time.monotonic() - saved_at >= self._run.checkpoint_every
+            if is_whole and has_steps and is_due and saving.done():
+                saving.result()
+                saved_at = time.monotonic()
+                saving = self._writer.submit(self._checkpoints.save, name, snapshot(progress))
+
+        return on_progress
+
+    def _drop_checkpoint(self, group: Group, writes: list[Future[None]]) -> None:
+        """Delete the checkpoint of a group, once all of its results are written."""
+        _wait(writes)
+        self._checkpoints.drop(self._checkpoint_name(group))
+
+    def _write(self, pair: int, inputs: Inputs, result: Stylized, group_record: dict[str, Any]) -> None:
+        started = time.perf_counter()
+        task, writer = self._plan.tasks[pair], inputs.writer
+        path, temporary = self._run.folder / task.output, self._writing / f"{pair}{task.output.suffix}"
+        writer.write(temporary, result.image, len(result.sizes))
+        with path_in_errors(path, "written", JaxStyleError):
+            os.replace(temporary, path)
+        height, width = writer.content.rgb.shape[:2]
+        record = {
+            "output": str(task.output),
+            "key": self._plan.keys[pair],
+            "error": None,
+            **writer.record,
+            "width": width,
+            "height": height,
+            "steps": len(result.sizes),
+            "losses": first_and_last_losses(result.history),
+            **({"history": losses_by_step(result.history)} if self._run.record_losses else {}),
+            **group_record,
+            "seconds": {**group_record["seconds"], "write": time.perf_counter() - started},
+        }
+        self._run.records.add(record)
+        self._report(Written(pair, path, record))
+
+    def _fail(self, pair: int, error: str) -> Future[None]:
+        """Record a failure, unless it was recorded before."""
+        is_new = self._plan.is_todo(pair) or pair in self._plan.unreadable
+        return self._writer.submit(self._write_failure, pair, error) if is_new else _done()
+
+    def _write_failure(self, pair: int, error: str) -> None:
+        task = self._plan.tasks[pair]
+        network, device = self._run.networks(task.settings), self._run.reader.device
+        record = result_record(task.content, task.styles, task.settings, network, saved_styles=[], device=device)
+        self._run.records.add({"output": str(task.output), "key": self._plan.keys[pair], "error": error, **record})
+        self._report(Failed(pair, error))
+        if self._run.fail_fast:
+            self._stopping.set()
+
+    def _checkpoint_name(self, group: Group) -> str:
+        """A digest of everything that the state of a group depends on, versions and device included."""
+        device = jax.local_devices()[0]
+        identity = [
+            [self._plan.keys[pair] for pair in group.pairs],
+            group.batch_size,
+            [str(padded_shape) for padded_shape in group.padded_shapes],
+            versions(),
+            [device.platform, device.device_kind],
+        ]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+
+
+def _wait(futures: list[Future[None]]) -> None:
+    """Wait for all futures; raise the first error."""
+    for future in futures:
+        future.result()
+
+
+def _done() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future

@@ -1,0 +1,95 @@
+"""The optimization at one size: steps in compiled calls, a callback between them, and the check for divergence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxstyle.errors import DivergedError
+from jaxstyle.optimization import solver
+from jaxstyle.optimization.objective import Terms
+
+# Rejected steps in a row after which the optimization counts as diverged: the trust radius is then below 1e-5.
+_MAX_FAILURES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """The state of a stylization, as its callback gets it.
+
+    Attributes:
+        size: the current longest side in pixels.
+        level, levels: the index of that size, from 0, and the number of sizes.
+        step, steps: steps taken at this size, and steps to take. At step 0 the program may still be compiling.
+        terms: the loss and its terms at the last step; None at step 0.
+        picture: the current picture, `[h, w, 3]` in [0, 1].
+        history: the terms of every step so far, as in `Stylized`.
+        state: the state of the solver, which is donated to the next call: copy it to keep it.
+    """
+
+    size: int
+    level: int
+    levels: int
+    step: int
+    steps: int
+    terms: Terms | None
+    picture: np.ndarray
+    history: Terms
+    state: solver.State
+
+
+def start_level(
+    levels: Sequence[tuple[int, int]], level: int, state: solver.State, history: Terms | None = None
+) -> Progress:
+    """The progress before the first step of a level, with the history of the levels before it."""
+    size, steps = levels[level]
+    if history is None:
+        empty: Any = np.zeros((*state.loss.shape, 0), np.float32)
+        history = Terms(empty, empty, empty, empty, empty)
+    return Progress(size, level, len(levels), 0, steps, None, np.clip(state.picture, 0, 1), history, state)
+
+
+def optimize_level(
+    progress: Progress,
+    run: Callable[[solver.State, int], tuple[solver.State, Terms]],
+    callback: Callable[[Progress], None],
+) -> Progress:
+    """Take the remaining steps at the current size, a few per compiled call.
+
+    Args:
+        progress: from `start_level`, or where an interrupted run is resumed.
+        run: takes a state and a number of steps; returns the new state and the terms of each step.
+        callback: called before the first step and after each compiled call.
+    """
+    callback(progress)
+    while progress.step < progress.steps:
+        count = min(solver.STEPS_PER_CALL, progress.steps - progress.step)
+        state, terms = run(progress.state, count)
+        terms = jax.tree.map(lambda values, count=count: np.asarray(values)[..., :count], terms)
+        progress = replace(
+            progress,
+            step=progress.step + count,
+            terms=jax.tree.map(lambda values: values[..., -1], terms),
+            picture=np.clip(state.picture, 0, 1),
+            history=jax.tree.map(lambda *values: np.concatenate(values, -1), progress.history, terms),
+            state=state,
+        )
+        callback(progress)
+    return progress
+
+
+def has_diverged(progress: Progress) -> np.ndarray:
+    """Whether the last steps were all rejected, or the loss was never finite; one value for each picture of a batch."""
+    failures = np.asarray(progress.state.failures) >= min(_MAX_FAILURES, max(1, progress.steps - 1))
+    return (failures | ~np.isfinite(progress.state.loss)) & (progress.step > 0)
+
+
+def divergence_error(progress: Progress, index: int = 0) -> DivergedError:
+    """The error for an optimization that `has_diverged`; `index` is its place in a batch."""
+    loss = np.atleast_1d(progress.state.loss)[index]
+    return DivergedError(
+        f"the optimization diverged at {progress.size} px after {progress.step} steps (last good loss: {loss:.4g}); "
+        "lower the weights, or try another optimizer"
+    )

@@ -1,0 +1,46 @@
+"""The sizes of an optimization, coarse to fine, and enlarging a picture from one to the next.
+
+At a small size a step is cheap and the receptive field is large relative to the picture, so colors and large strokes
+form there. Every larger size starts from the enlarged result of the previous one, and only adds detail.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
+
+_SMALLEST = 128  # the longest side of the smallest size in pixels; its shorter side is at least _MIN_SHORT
+_MIN_SHORT = 2 * MIN_SIDE
+_COARSE_STEPS = 1.5  # steps at each smaller size, relative to those at full size
+_DETAIL = 0.5  # share of the content's detail that is added to an enlarged result
+
+Array = TypeVar("Array", np.ndarray, jax.Array)
+
+
+def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, int], ...]:
+    """The sizes from coarse to fine and the steps at each, `((longest side, steps), ...)`, for a content's shape."""
+    sizes = [config.size]
+    while sizes[0] // 2 >= _SMALLEST and min(fit_shape(height, width, sizes[0] // 2)) >= _MIN_SHORT:
+        sizes.insert(0, sizes[0] // 2)
+    return tuple((size, config.steps if size == config.size else round(_COARSE_STEPS * config.steps)) for size in sizes)
+
+
+def style_sizes(config: StyleConfig) -> list[float]:
+    """The longest sides of the style picture at all sizes of a run, whatever the content's aspect ratio."""
+    return [size * config.style_scale for size, _ in schedule(config, 1, 1)]
+
+
+def enlarge(picture: Array, content: Array, target: Array, resize: Callable[..., Any] = resize) -> Array:
+    """Enlarge a result to the next size, and add some of the detail that the content has there.
+
+    Args:
+        picture: the result, `[h, w, 3]`.
+        content, target: the content at both sizes, `[h, w, 3]` and `[H, W, 3]`.
+        resize: `resize(picture, height, width)`.
+    """
+    height, width = target.shape[:2]
+    return resize(picture, height, width) + _DETAIL * (target - resize(content, height, width))

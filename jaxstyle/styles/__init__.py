@@ -1,0 +1,77 @@
+"""What a style is: statistics of features and colors, regions, measured styles and their files.
+
+Modules:
+    statistics: Gram matrices and color distributions
+    representations: the statistics that may describe a style
+    regions: masks, given or found, and their weights over the positions of layers
+    measured: `Style` and `StyleStatistics`, measured style pictures
+    files: saved styles
+"""
+
+from jaxstyle.styles.files import SUFFIX as STYLE_FILE_SUFFIX
+from jaxstyle.styles.files import (
+    check_style_writable,
+    load_style,
+    read_style_file,
+    replace_tensors,
+    save_style,
+    style_tensors,
+)
+from jaxstyle.styles.measured import (
+    STYLE_LAYERS,
+    Layers,
+    Style,
+    StyleStatistics,
+    blend_statistics,
+    check_compatible,
+    color_means,
+    make_style,
+    measure_statistics,
+    select_layers,
+    style_targets,
+)
+from jaxstyle.styles.regions import (
+    Masks,
+    Regions,
+    check_masks,
+    fill_missing_regions,
+    find_masks,
+    masks_from_colors,
+    regions_at_size,
+    resample_masks,
+)
+from jaxstyle.styles.representations import measure_features
+from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
+
+__all__ = [
+    "STYLE_FILE_SUFFIX",
+    "STYLE_LAYERS",
+    "Layers",
+    "Masks",
+    "Regions",
+    "Style",
+    "StyleStatistics",
+    "blend_statistics",
+    "check_compatible",
+    "check_masks",
+    "check_style_writable",
+    "color_distance",
+    "color_means",
+    "color_moments",
+    "fill_missing_regions",
+    "find_masks",
+    "gram_matrix",
+    "load_style",
+    "make_style",
+    "masks_from_colors",
+    "measure_features",
+    "measure_statistics",
+    "read_style_file",
+    "regions_at_size",
+    "replace_tensors",
+    "resample_masks",
+    "save_style",
+    "select_layers",
+    "style_targets",
+    "style_tensors",
+]

@@ -1,0 +1,148 @@
+"""Measure stylized pictures with another framework than the one that made them.
+
+    python scripts/judge.py CONTENT STYLE RESULT [RESULT...] [--size 512] [--against FILE] [--json]
+
+Everything is seen at a longest side of `--size` pixels, results at exactly the content's size, by the embedded VGG-19
+with maximum pooling in PyTorch. Smaller is better for the first four; the rest are best near 1, or in between.
+
+    content   mean squared distance of relu4_2 to the content picture's (Caffe scale, 0 to 255)
+    style     mean over relu1_1, ..., relu5_1 of |G - A| / |A|, Frobenius norms, G = F^T F / (H W); then each layer's
+    color    sliced Wasserstein distance W1 between the colors of result and style, sRGB in [0, 1], 128 fixed
+              directions: the mean over directions of the area between the two quantile functions
+    alien     share of pixels farther than 0.1 from every color of content and style, sRGB in [0, 1]
+    speckle   root mean square of chroma less its 5x5 median, against the style's: isolated specks of color raise it,
+              edges and areas do not
+    tv        mean absolute difference between neighboring pixels, sRGB in [0, 1]; then against the content's and the
+              style's
+
+The first row judges the content picture itself, for scale. With `--against FILE` the table holds ratios to that
+picture's numbers. Needs torch, safetensors, scipy and pillow.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import median_filter
+from scipy.spatial import cKDTree
+
+from scripts.judges.torch_vgg import Parameters, activations, load_vgg, preprocess, read_picture, to_tensor
+
+CONTENT_LAYER = "relu4_2"
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+DIRECTIONS = 128
+QUANTILES = 1024
+ALIEN_DISTANCE = 0.1
+
+
+def gram(features: torch.Tensor) -> torch.Tensor:
+    """`F^T F / (H W)` of `[1, C, H, W]`."""
+    columns = features[0].flatten(1)
+    return columns @ columns.T / columns.shape[1]
+
+
+def statistics(parameters: Parameters, picture: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The content features and the Gram matrices of a picture `[H, W, 3]`."""
+    features = activations(parameters, preprocess(picture), (CONTENT_LAYER, *STYLE_LAYERS))
+    return features[CONTENT_LAYER], {layer: gram(features[layer]) for layer in STYLE_LAYERS}
+
+
+def color_quantiles(picture: torch.Tensor) -> torch.Tensor:
+    """Quantiles `[QUANTILES, DIRECTIONS]` of a picture's colors along fixed directions."""
+    directions = torch.randn(3, DIRECTIONS, generator=torch.Generator().manual_seed(0))
+    projections = picture.reshape(-1, 3) @ (directions / directions.norm(dim=0))
+    levels = (torch.arange(QUANTILES) + 0.5) / QUANTILES
+    return projections.sort(dim=0).values[(levels * len(projections)).long()]
+
+
+def speckle(picture: np.ndarray) -> float:
+    """Root mean square of the two opponent color channels less their 5x5 medians."""
+    red, green, blue = np.moveaxis(picture, -1, 0)
+    chroma = ((red - green) / np.sqrt(2), (red + green - 2 * blue) / np.sqrt(6))
+    return float(np.sqrt(np.mean([(channel - median_filter(channel, 5)) ** 2 for channel in chroma])))
+
+
+def total_variation(picture: np.ndarray) -> float:
+    """Mean absolute difference between neighbors, over both axes."""
+    return float(sum(np.abs(np.diff(picture, axis=axis)).mean() for axis in (0, 1)) / 2)
+
+
+class Judge:
+    """The statistics of one content and one style picture, against which results are measured."""
+
+    def __init__(self, content: Path, style: Path, size: int) -> None:
+        self.parameters = load_vgg("vgg19")
+        self.content, self.style = (to_tensor(read_picture(path, size)) for path in (content, style))
+        self.content_features, _ = statistics(self.parameters, self.content)
+        _, self.style_grams = statistics(self.parameters, self.style)
+        self.style_colors = color_quantiles(self.style)
+        pictures = (self.content, self.style)
+        self.palette = cKDTree(
+            np.unique(np.concatenate([picture.reshape(-1, 3).numpy() for picture in pictures]), axis=0)
+        )
+
+    def measure(self, path: Path) -> dict[str, float]:
+        """All measures of the picture at `path`, by name."""
+        height, width, _ = self.content.shape
+        picture = Image.open(path).convert("RGB")
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        result = to_tensor(picture)
+        features, grams = statistics(self.parameters, result)
+        layers = {
+            layer: float(torch.linalg.norm(grams[layer] - target) / torch.linalg.norm(target))
+            for layer, target in self.style_grams.items()
+        }
+        pixels, style, content = result.numpy(), self.style.numpy(), self.content.numpy()
+        nearest, _ = self.palette.query(pixels.reshape(-1, 3), distance_upper_bound=ALIEN_DISTANCE)
+        variation = total_variation(pixels)
+        return {
+            "content": float(torch.mean((features - self.content_features) ** 2)),
+            "style": sum(layers.values()) / len(layers),
+            **layers,
+            "color": float(torch.mean((color_quantiles(result) - self.style_colors).abs())),
+            "alien": float(np.mean(np.isinf(nearest))),
+            "speckle": speckle(pixels) / speckle(style),
+            "tv": variation,
+            "tv/content": variation / total_variation(content),
+            "tv/style": variation / total_variation(style),
+        }
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Rows of measures as aligned text."""
+    names = list(next(iter(rows.values())))
+    head = max(map(len, rows))
+    lines = [" " * head + "".join(f"{name:>12}" for name in names)]
+    lines += [f"{row:<{head}}" + "".join(f"{values[name]:12.4g}" for name in names) for row, values in rows.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("content", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULT")
+    parser.add_argument("--size", type=int, default=512, help="longest side at which all is seen (default 512)")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="give ratios to this picture's numbers")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with torch.inference_mode():
+        judge = Judge(arguments.content, arguments.style, arguments.size)
+        rows = {str(path): judge.measure(path) for path in (arguments.content, *arguments.results)}
+        if arguments.against:
+            baseline = judge.measure(arguments.against)
+            rows = {
+                path: {name: value / baseline[name] if baseline[name] else float("nan") for name, value in row.items()}
+                for path, row in rows.items()
+            }
+    print(json.dumps(rows, indent=2) if arguments.json else table(rows))
+
+
+if __name__ == "__main__":
+    main()

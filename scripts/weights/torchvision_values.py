@@ -1,0 +1,101 @@
+"""Make tests/data/torchvision.npz, the values that AlexNet and GoogLeNet are tested against, with torchvision.
+
+torchvision's networks are given weights that `numbers` makes of their names, in float64, and see a small photograph.
+The file holds the photograph (`picture`, uint8), `fractions` [64] in [0, 1), which pick the entries kept of a flattened
+array (entry floor(fraction * size), arrays in `[h, w, C]` order), and for each network (`alexnet.`, `googlenet.`):
+
+    state                           JSON: the names and shapes of the weights, without the fully connected layers'
+    layers                          names of torchvision's modules, in the order of computation
+    entries [layers, 64], norms     of what the modules give
+    gradient [64]                   of |F|^2 / 2 at the module GRADIENT_AT, with respect to the picture in [0, 1]
+
+Needs torch, torchvision and pillow.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import models
+
+from scripts.weights.torchvision_numbers import numbers
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "tests" / "data" / "torchvision.npz"
+MEAN, DEVIATION = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+NETWORKS = {
+    "alexnet": lambda: models.alexnet(),
+    "googlenet": lambda: models.googlenet(transform_input=True, init_weights=False),
+}
+GRADIENT_AT = {"alexnet": "features.9", "googlenet": "inception4a"}
+SIZE = (97, 75)
+ENTRIES = 64
+
+
+def with_numbers(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Give the model these weights, and tell those of its convolutions and batch normalizations."""
+    state = {name: tuple(value.shape) for name, value in model.state_dict().items() if value.ndim}
+    state = {name: shape for name, shape in state.items() if "fc" not in name and "classifier" not in name}
+    made = {name: torch.from_numpy(numbers(name, shape)) for name, shape in state.items()}
+    model.load_state_dict(made, strict=False)
+    return state
+
+
+def activations(model: nn.Module, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What convolutions, rectifiers, pools and inceptions give, by name, in the order of computation."""
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(name: str) -> Any:
+        def hook(module: nn.Module, arguments: Any, output: torch.Tensor) -> None:
+            found[name] = output.clone()  # rectifiers work in place
+
+        return hook
+
+    kinds = ("Conv2d", "ReLU", "MaxPool2d", "BasicConv2d", "Inception")
+    for name, module in model.named_modules():
+        if type(module).__name__ in kinds and not name.endswith(".conv") and "classifier" not in name:
+            module.register_forward_hook(keep(name))
+    model.eval()(inputs)
+    return found
+
+
+def picked(values: torch.Tensor, fractions: np.ndarray) -> np.ndarray:
+    """The entries of a flattened array that `fractions` name, in float32."""
+    flat = values.detach().numpy().reshape(-1)
+    return flat[(fractions * flat.size).astype(np.int64)].astype(np.float32)
+
+
+def reference(name: str, picture: np.ndarray, fractions: np.ndarray) -> dict[str, np.ndarray]:
+    """All values of one network."""
+    model = NETWORKS[name]().double()
+    state = with_numbers(model)
+    pixels = torch.from_numpy(picture / 255).requires_grad_()
+    inputs = ((pixels - MEAN) / DEVIATION).permute(2, 0, 1)[None]
+    found = activations(model, inputs)
+    (gradient,) = torch.autograd.grad(torch.sum(found[GRADIENT_AT[name]] ** 2) / 2, pixels)
+    return {
+        "state": np.array(json.dumps(state)),
+        "layers": np.array(list(found)),
+        "entries": np.stack([picked(values[0].permute(1, 2, 0), fractions) for values in found.values()]),
+        "norms": np.array([values.norm().item() for values in found.values()]),
+        "gradient": picked(gradient, fractions),
+    }
+
+
+def main() -> None:
+    photograph = Image.open(ROOT / "examples" / "content" / "cat.jpg").convert("RGB")
+    picture = np.array(photograph.resize(SIZE, Image.Resampling.LANCZOS))
+    fractions = np.random.default_rng(0).random(ENTRIES)
+    stored = {"picture": picture, "fractions": fractions}
+    for name in NETWORKS:
+        stored |= {f"{name}.{key}": value for key, value in reference(name, picture, fractions).items()}
+    np.savez_compressed(OUTPUT, **stored)  # type: ignore[arg-type]
+    print(f"{OUTPUT.relative_to(ROOT)}: {OUTPUT.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""Many pairs: each gives the result that it gives alone, in batches or not, padded or not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from support.quick import QUICK, random_picture, run
+
+from jaxstyle import Progress
+from jaxstyle.batch import stylize as batch_module
+from jaxstyle.batch.buckets import Group, PaddedShape, plan_groups
+from jaxstyle.batch.group import stylize_group
+from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
+from jaxstyle.batch.stylize import stylize_batch
+from jaxstyle.batch.vmapped import BatchSolver
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.images.resizing import resize
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization import targets as targets_module
+from jaxstyle.stylize import Stylized, measure_style
+
+TWO_SIZES = replace(QUICK, size=256, steps=8)
+HALF_LEVEL = 0.5 / 255
+
+
+@pytest.fixture(scope="module")
+def first(network: Network) -> Network:
+    """The network's first layer."""
+    return network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
+
+
+@pytest.fixture(scope="module")
+def contents(photo: np.ndarray) -> list[np.ndarray]:
+    """Three shapes: landscape, less so, and portrait."""
+    return [photo, resize(photo, 80, 96), resize(photo.swapaxes(0, 1), 96, 70)]
+
+
+@pytest.fixture(scope="module")
+def styles(painting: np.ndarray) -> list[np.ndarray]:
+    return [painting, painting[::-1] ** 2, random_picture(50, 60) ** 3]
+
+
+@pytest.fixture(scope="module")
+def alone(network: Network, contents: Sequence[np.ndarray], styles: Sequence[np.ndarray]) -> list[Stylized]:
+    return [run(network, content, style, config=TWO_SIZES) for content, style in zip(contents, styles, strict=True)]
+
+
+class TestOneAfterAnother:
+    def test_each_pair_is_byte_for_byte_what_it_is_alone(
+        self, first: Network, contents: list[np.ndarray], styles: list[np.ndarray], alone: list[Stylized]
+    ) -> None:
+        together = stylize_batch(contents, styles, network=first, config=TWO_SIZES)
+        for found, expected in zip(together, alone, strict=True):
+            assert found.image.tobytes() == expected.image.tobytes()
+            assert found.history.total.tobytes() == expected.history.total.tobytes()
+            np.testing.assert_array_equal(found.sizes, expected.sizes)
+            assert found.config == expected.config and found.error is None
+
+    def test_settings_seeds_and_starts_are_each_pair_s_own(
+        self, network: Network, first: Network, photo: np.ndarray, painting: np.ndarray
+    ) -> None:
+        configs = [
+            replace(QUICK, init=(("noise", 1.0),), style_weight=3.0),
+            replace(QUICK, init=(("noise", 1.0),), optimizer="adam"),
+            replace(QUICK, init=(("picture", 1.0),), style_blend=(1.0, 3.0)),
+            replace(QUICK, init=(("style", 1.0),), style_scale=2.0),
+        ]
+        painted: list = [painting, painting, [painting, photo], painting]
+        start = random_picture(20, 20)
+        found = stylize_batch(
+            [photo] * 4,
+            painted,
+            network=first,
+            config=configs,
+            seeds=[1, 2, 3, 4],
+            initial_pictures=[None, None, start, None],
+        )
+        for result, config, style, seed in zip(found, configs, painted, [1, 2, 3, 4], strict=True):
+            expected = run(
+                network, photo, style, config=config, seed=seed, initial_picture=start if seed == 3 else None
+            )
+            assert result.image.tobytes() == expected.image.tobytes()
+
+    def test_measured_styles_do_as_pictures(
+        self, first: Network, contents: list[np.ndarray], painting: np.ndarray, alone: list[Stylized]
+    ) -> None:
+        style = measure_style(painting, network=first, config=TWO_SIZES)
+        (found,) = stylize_batch(contents[:1], [style], network=first, config=TWO_SIZES)
+        assert found.image.tobytes() == alone[0].image.tobytes()
+
+    def test_what_pairs_share_is_measured_once(
+        self, first: Network, contents: list[np.ndarray], painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls = {"statistics_at": 0, "content_targets": 0}
+        for name in calls:
+            real = getattr(targets_module, name)
+
+            def counted(*args, name=name, real=real, **options):
+                calls[name] += 1
+                return real(*args, **options)
+
+            monkeypatch.setattr(targets_module, name, counted)
+        monkeypatch.setattr(batch_module, "concurrent_groups", lambda *_: 1)
+        stylize_batch([contents[0]] * 3 + [contents[1]], [painting] * 4, network=first, config=TWO_SIZES)
+        assert calls == {"statistics_at": 2, "content_targets": 4}
+
+    def test_the_callback_sees_every_pair(self, first: Network, contents: list[np.ndarray], painting: np.ndarray):
+        looks: list[tuple[tuple[int, ...], Progress]] = []
+        stylize_batch(contents, [painting] * 3, network=first, config=QUICK, callback=lambda *look: looks.append(look))
+        for pair in range(3):
+            assert [progress.step for pairs, progress in looks if pairs == (pair,)] == [0, QUICK.steps]
+
+    def test_what_the_callback_raises_ends_the_run(self, first: Network, photo: np.ndarray, painting: np.ndarray):
+        calls = []
+
+        def stop(pairs: tuple[int, ...], progress: Progress) -> None:
+            calls.append(pairs)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            stylize_batch([photo] * 50, [painting] * 50, network=first, config=QUICK, callback=stop)
+        assert len(calls) < 25
+
+
+class TestBatches:
+    @pytest.mark.parametrize("programs", [50, 1], ids=["own shapes", "padded to one shape"])
+    def test_each_lane_is_what_it_is_alone(
+        self,
+        first: Network,
+        contents: list[np.ndarray],
+        styles: list[np.ndarray],
+        programs: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The bar: within a level after 10 steps. Pairs of one padded_shape go in one program, with an empty index."""
+        config = replace(QUICK, size=96, steps=10)
+        monkeypatch.setattr(batch_module, "plan_groups", partial(plan_groups, max_programs=programs))
+        contents, styles = [*contents, contents[0]], [*styles, styles[1]]
+        found = stylize_batch(contents, styles, network=first, config=config, batch_size=4)
+        for result, content, style in zip(found, contents, styles, strict=True):
+            (expected,) = stylize_batch([content], [style], network=first, config=config)
+            assert result.image.shape == expected.image.shape
+            assert np.abs(result.image - expected.image).max() < 1 / 255
+            np.testing.assert_allclose(result.history.total, expected.history.total, rtol=1e-3)
+            np.testing.assert_allclose(result.history.tv, expected.history.tv, rtol=1e-3)
+
+    @pytest.mark.parametrize("normalization", ["relative", "gatys"])
+    def test_padding_changes_nothing_in_any_term(
+        self, first: Network, contents: list[np.ndarray], styles: list[np.ndarray], normalization: str
+    ) -> None:
+        config = replace(QUICK, size=64, steps=3, normalization=normalization, tv_weight=2.0)
+        pair = check_pair(first, Pair(contents[0], (styles[0],), config))
+        results = [
+            stylize_group(first, Group((0,), 1, (padded_shape,)), [pair])[0]
+            for padded_shape in (PaddedShape(49, 64, is_padded=False), PaddedShape(61, 83, is_padded=True))
+        ]
+        for name, expected in vars(results[0].history).items():
+            np.testing.assert_allclose(getattr(results[1].history, name), expected, rtol=1e-4, err_msg=name)
+        assert np.abs(results[0].image - results[1].image).max() < HALF_LEVEL
+
+    def test_two_sizes(
+        self, first: Network, contents: list[np.ndarray], styles: list[np.ndarray], alone: list[Stylized]
+    ) -> None:
+        pairs = [
+            check_pair(first, Pair(content, (style,), TWO_SIZES))
+            for content, style in zip(contents, styles, strict=True)
+        ]
+        padded_shapes = PaddedShape(128, 128, is_padded=True), PaddedShape(256, 256, is_padded=True)
+        found = stylize_group(first, Group((0, 1, 2), 4, padded_shapes), pairs)
+        for result, expected in zip(found, alone, strict=True):
+            assert result.image.shape == expected.image.shape
+            np.testing.assert_array_equal(result.sizes, expected.sizes)
+            np.testing.assert_allclose(result.history.total, expected.history.total, rtol=0.02)
+
+    def test_a_lane_that_is_lost_is_told_and_disturbs_no_other(
+        self, first: Network, photo: np.ndarray, painting: np.ndarray
+    ) -> None:
+        configs = [QUICK, replace(QUICK, style_weight=3e38), replace(QUICK, content_weight=1.0)]
+        configs = [replace(config, steps=12) for config in configs]
+        found = stylize_batch([photo] * 3, [painting] * 3, network=first, config=configs, batch_size=3)
+        assert [result.error is None for result in found] == [True, False, True]
+        assert "64 px" in str(found[1].error) and np.isfinite(found[1].image).all()
+        for index in (0, 2):
+            (alone,) = stylize_batch([photo], [painting], network=first, config=configs[index])
+            np.testing.assert_allclose(found[index].history.total, alone.history.total, rtol=1e-3)
+
+    @pytest.mark.parametrize("batch_size", [1, 2])
+    def test_when_all_are_lost_all_are_told(
+        self, first: Network, photo: np.ndarray, painting: np.ndarray, batch_size: int
+    ) -> None:
+        config = replace(QUICK, style_weight=3e38, steps=12)
+        found = stylize_batch([photo] * 2, [painting] * 2, network=first, config=config, batch_size=batch_size)
+        assert all(result.error and np.isfinite(result.image).all() for result in found)
+
+    def test_a_batch_that_does_not_fit_the_memory_is_halved(
+        self, first: Network, photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, tried = BatchSolver.run, []
+
+        def run(self: BatchSolver, *args, **options):
+            tried.append(self.count)
+            if self.count > 2:
+                raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte")
+            return real(self, *args, **options)
+
+        monkeypatch.setattr(BatchSolver, "run", run)
+        styles = [painting**power for power in (1, 2, 3, 4, 5)]
+        found = stylize_batch([photo] * 5, styles, network=first, config=QUICK, batch_size=8)
+        assert tried == [5, 2, 2, 2]
+        for result, style in zip(found, styles, strict=True):
+            (alone,) = stylize_batch([photo], [style], network=first, config=QUICK, batch_size=1)
+            np.testing.assert_allclose(result.history.total, alone.history.total, rtol=1e-3)
+
+
+class TestResume:
+    @pytest.mark.parametrize("batch_size", [1, 2])
+    @pytest.mark.parametrize("at", [1, 3])
+    def test_goes_on_to_the_same_bytes(
+        self, first: Network, contents: list[np.ndarray], painting: np.ndarray, batch_size: int, at: int
+    ) -> None:
+        config = replace(TWO_SIZES, steps=12)
+        pairs = [check_pair(first, Pair(contents[0], (painting,), config, seed)) for seed in range(batch_size)]
+        (group,) = plan_groups([contents[0].shape[:2]] * batch_size, [config] * batch_size, batch_size=batch_size)
+        looks: list[Progress] = []
+
+        def keep(progress: Progress) -> None:
+            looks.append(replace(progress, state=jax.tree.map(np.array, progress.state)))
+
+        whole = stylize_group(first, group, pairs, look=keep)
+        assert len(looks) == 6
+        again = stylize_group(first, group, pairs, resume=looks[at])
+        for found, expected in zip(again, whole, strict=True):
+            assert found.image.tobytes() == expected.image.tobytes()
+            assert found.history.total.tobytes() == expected.history.total.tobytes()
+
+
+class TestInputs:
+    def test_nothing_gives_nothing(self, first: Network) -> None:
+        assert stylize_batch([], [], network=first) == []
+
+    @pytest.mark.parametrize("given", ["styles", "config", "seeds", "initial_pictures"])
+    def test_there_is_one_of_everything(self, first: Network, photo: np.ndarray, painting: np.ndarray, given: str):
+        options: dict = {"config": [QUICK] * 2, "seeds": [0, 1], "initial_pictures": [None, None]}
+        styles = [painting] * 2
+        if given == "styles":
+            styles.append(painting)
+        else:
+            options[given] = options[given][:1]
+        with pytest.raises(ConfigError, match="there are 2 contents and [13]"):
+            stylize_batch([photo] * 2, styles, network=first, **options)
+
+    def test_a_bad_picture_is_told_before_anything_is_computed(self, first: Network, photo: np.ndarray, painting):
+        looks = []
+        with pytest.raises(PictureError):
+            stylize_batch(
+                [photo, photo * 300], [painting] * 2, network=first, config=QUICK, callback=lambda *x: looks.append(x)
+            )
+        assert not looks
+
+
+def test_shared_forgets_the_oldest_and_never_confuses_pictures():
+    cache = MeasurementCache(max_entries=2)
+    pictures = [np.zeros(1) + index for index in range(4)]
+    made: list[int] = []
+
+    def get(index: int) -> int:
+        def make() -> int:
+            made.append(index)
+            return index
+
+        return cache.get((pictures[index],), "what", make=make)
+
+    assert [get(index) for index in (0, 1, 1, 0, 2, 3, 3, 0)] == [0, 1, 1, 0, 2, 3, 3, 0]
+    assert made == [0, 1, 2, 3, 0]
+
+
+def test_on_four_devices() -> None:
+    """In a process of its own, because the number of devices is settled when JAX starts."""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    file = Path(__file__).parents[1] / "support" / "sharded.py"
+    done = subprocess.run([sys.executable, file], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "no collective, equal results\n"
+
+
+def test_defaults_on_cpu(network: Network) -> None:
+    assert batch_module.default_batch_size(network, QUICK) == 1
+    assert batch_module.concurrent_groups(network, [QUICK], 1) == len(os.sched_getaffinity(0))
+    assert batch_module.concurrent_groups(network, [QUICK, replace(QUICK, size=20000)], 1) == 1
+    assert batch_module.concurrent_groups(network, [QUICK], 4) == 1

@@ -1,0 +1,212 @@
+"""`jaxstyle stylize` from options to files, on small real pictures; `jaxstyle info`, help and completion."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.command import CONTENT, QUICK, STYLE, run, succeed
+from support.examples import EXAMPLES
+
+import jaxstyle
+from jaxstyle.images.reading import read_image, read_picture
+from jaxstyle.weights.store import EMBEDDED, path_of
+
+SECOND_STYLE = EXAMPLES / "style" / "facets.jpg"
+
+
+def text_of(path: Path) -> dict[str, str]:
+    with Image.open(path) as image:
+        return image.text
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The record of one run, whose result others compare with."""
+    out = tmp_path_factory.mktemp("first") / "out.png"
+    return json.loads(succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK, "--save-every", 10, "--json"))
+
+
+class TestRecord:
+    def test_tells_where_the_result_is_and_how_large(self, record):
+        assert (record["width"], record["height"], record["steps"]) == (64, 49, 12)
+        assert pixels(record["output"]).shape == (49, 64, 3)
+
+    def test_tells_what_it_was_made_of(self, record):
+        assert record["content"] == "harbour.jpg" and record["styles"] == ["swirls.jpg"] and record["start"] is None
+        how = {"architecture": "vgg19", "pooling": "max", "precision": "float32"}
+        assert record["network"] == {"name": "vgg19", "sha256": EMBEDDED["vgg19"]} | how
+        assert record["versions"]["jaxstyle"] == jaxstyle.__version__
+        assert {"python", "jax", "jaxlib", "flax", "optax", "numpy", "pillow"} < set(record["versions"])
+        assert record["device"]["platform"] and record["device"]["kind"]
+
+    def test_has_every_setting(self, record):
+        config = jaxstyle.StyleConfig(
+            size=64,
+            steps=12,
+            content_layers=(("relu2_1", 1.0),),
+            style_layers=(("relu1_1", 1.0), ("relu2_1", 1.0)),
+        )
+        expected = vars(config) | {"seed": 0, "background": None}
+        assert record["settings"] == json.loads(json.dumps(expected))
+
+    def test_has_losses_that_went_down(self, record):
+        assert set(record["losses"]) == {"total", "content", "style", "color", "tv"}
+        assert record["losses"]["total"]["last"] < record["losses"]["total"]["first"]
+
+    def test_accounts_for_the_time(self, record):
+        seconds = record["seconds"]
+        (size,) = seconds["sizes"]
+        assert size["size"] == 64
+        parts = seconds["load"] + size["first_steps"] + size["other_steps"] + seconds["write"]
+        assert parts == pytest.approx(seconds["total"], rel=0.1) and min(size.values()) > 0
+
+    def test_travels_with_the_picture(self, record):
+        text = text_of(record["output"])
+        assert text["Software"] == f"jaxstyle {jaxstyle.__version__}"
+        outcome = {"output", "width", "height", "losses", "seconds"}
+        assert json.loads(text["jaxstyle"]) == {key: value for key, value in record.items() if key not in outcome}
+
+
+def test_result_is_that_of_the_python_function(record, network):
+    settings = {
+        name: tuple(map(tuple, value)) if isinstance(value, list) else value
+        for name, value in record["settings"].items()
+        if name not in ("seed", "background")
+    }
+    content, style = (read_image(path, size=64) for path in (CONTENT, STYLE))
+    result = jaxstyle.stylize(content, style, network=network, config=jaxstyle.StyleConfig(**settings))
+    np.testing.assert_array_equal(pixels(record["output"]), np.rint(result.image * 255))
+
+
+def test_same_run_gives_the_same_bytes_and_only_the_path(record, tmp_path):
+    out = tmp_path / "again.png"
+    assert succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK) == f"{out}\n"
+    assert out.read_bytes() == Path(record["output"]).read_bytes()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_snapshots_come_at_the_next_look_beside_the_result(record):
+    folder = Path(record["output"]).parent
+    assert {path.name for path in folder.iterdir()} == {"out.png", "out-0010.png"}
+    assert pixels(folder / "out-0010.png").shape == (49, 64, 3)
+    assert json.loads(text_of(folder / "out-0010.png")["jaxstyle"])["steps"] == 10
+
+
+def test_blend_of_styles(record, tmp_path):
+    """All of one style is that style alone; half of another is something else."""
+    for name, blend in (("one", "1,0"), ("two", "0.5,0.5")):
+        out = tmp_path / f"{name}.png"
+        succeed("stylize", CONTENT, STYLE, SECOND_STYLE, "-o", out, *QUICK, "--style-blend", blend)
+    np.testing.assert_array_equal(pixels(tmp_path / "one.png"), pixels(record["output"]))
+    assert np.abs(pixels(tmp_path / "two.png").astype(int) - pixels(tmp_path / "one.png")).mean() > 1
+    assert json.loads(text_of(tmp_path / "two.png")["jaxstyle"])["styles"] == ["swirls.jpg", "facets.jpg"]
+
+
+@pytest.mark.parametrize("init", ["noise", "style", "content=0.7,noise=0.3", f"{CONTENT}=0.5,noise=0.5"])
+def test_starting_points_differ_and_repeat(record, tmp_path, init):
+    def result(name: str, seed: int) -> np.ndarray:
+        out = tmp_path / f"{name}.png"
+        succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK, "--init", init, "--seed", seed)
+        return pixels(out)
+
+    first = result("first", 1)
+    np.testing.assert_array_equal(first, result("again", 1))
+    assert (first != pixels(record["output"])).any()
+    assert (first != result("other", 2)).any() == ("noise" in init)
+
+
+def test_other_networks_by_name_and_by_file(tmp_path):
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(path_of("vgg16").read_bytes())
+    by_name = json.loads(
+        succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "a.png", *QUICK, "--network", "vgg16", "--json")
+    )
+    by_file = json.loads(
+        succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "b.png", *QUICK, "--weights", file, "--json")
+    )
+    assert (by_name["network"]["name"], by_file["network"]["name"]) == ("vgg16", "own.safetensors")
+    assert by_name["network"]["sha256"] == by_file["network"]["sha256"] == EMBEDDED["vgg16"]
+    np.testing.assert_array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png"))
+
+
+class TestTransparency:
+    @pytest.fixture
+    def sticker(self, tmp_path: Path) -> Path:
+        """The photograph, transparent on the left."""
+        with Image.open(CONTENT) as image:
+            alpha = Image.new("L", image.size, 255)
+            alpha.paste(0, (0, 0, image.width // 2, image.height))
+            image.putalpha(alpha)
+            image.save(tmp_path / "sticker.png")
+        return tmp_path / "sticker.png"
+
+    def test_is_put_back(self, sticker, tmp_path):
+        succeed("stylize", sticker, STYLE, "-o", tmp_path / "out.png", *QUICK)
+        expected = read_picture(sticker, size=64).alpha
+        np.testing.assert_array_equal(pixels(tmp_path / "out.png")[..., 3], np.rint(expected * 255))
+
+    def test_is_laid_on_a_background(self, sticker, tmp_path):
+        out = tmp_path / "out.jpg"
+        succeed("stylize", sticker, STYLE, "-o", out, *QUICK, "--background", "#000")
+        assert pixels(out).shape == (49, 64, 3)
+
+    def test_needs_a_format_that_holds_it(self, sticker, tmp_path):
+        ended = run("stylize", sticker, STYLE, "-o", tmp_path / "out.jpg", *QUICK)
+        assert ended.code == 3 and "holds no transparency" in ended.err
+
+
+def test_existing_file_is_replaced_when_asked(record, tmp_path):
+    out = tmp_path / "out.png"
+    out.write_text("precious")
+    assert "exists already" in run("stylize", CONTENT, STYLE, "-o", out, *QUICK).err
+    assert out.read_text() == "precious"
+    succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK, "--overwrite")
+    assert out.read_bytes() == Path(record["output"]).read_bytes()
+
+
+def test_info_tells_device_versions_networks_and_folders():
+    out = succeed("info")
+    for name in ("jaxstyle", "python", "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "device", "compiled"):
+        assert f"\n{name} " in f"\n{out}"
+    assert str(path_of("vgg16")) in out and str(path_of("vgg19")) in out
+    assert "GiB" in out
+
+
+def test_version():
+    assert succeed("--version") == f"jaxstyle {jaxstyle.__version__}\n"
+
+
+def test_help_has_groups_and_defaults():
+    out = succeed("stylize", "--help")
+    for words in ("CONTENT", "STYLE", "What matters", "Style pictures", "Optimization", "Network", "lbfgs|adam", "512"):
+        assert words in out
+
+
+def test_commands_without_arguments_show_their_help():
+    for arguments in ((), ("weights",)):
+        ended = run(*arguments)
+        assert ended.code == 2 and ended.err == "" and "Usage: jaxstyle" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("stylize --optimizer ", "lbfgs adam"),
+        ("stylize --network vgg19", "vgg19 vgg19-full"),
+        ("stylize --init n", "noise"),
+        ("stylize --style-s", "--style-scale"),
+        ("we", "weights"),
+    ],
+)
+def test_shell_completion(monkeypatch, words, expected):
+    monkeypatch.setenv("_JAXSTYLE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"jaxstyle {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" "))))
+    assert run().out.split() == expected.split()

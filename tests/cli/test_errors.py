@@ -1,0 +1,174 @@
+"""Bad input, as people give it: one line on stderr, an exit code by its kind, and nothing left behind."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.command import CONTENT, STYLE, pretend, run
+
+from jaxstyle.images import reading as images
+from jaxstyle.weights.store import path_of
+
+USAGE, PICTURE, WEIGHTS = 2, 3, 4  # exit codes
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures, good and bad, in the present folder."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(CONTENT, "content.jpg")
+    shutil.copy(STYLE, "style.jpg")
+    Path("empty.png").touch()
+    Path("cut.jpg").write_bytes(CONTENT.read_bytes()[:9000])
+    Path("text.png").write_text("These are words, not a picture.")
+    Path("folder.png").mkdir()
+    Path("exists.png").write_text("precious")
+    Path("damaged.safetensors").write_bytes(path_of("vgg16").read_bytes()[:-1000])
+    Image.new("RGB", (9, 200)).save("small.png")
+    Image.new("RGB", (4000, 40)).save("long.png")
+    Image.new("RGBA", (40, 40), (255, 0, 0, 99)).save("glass.png")
+    os.symlink("content.jpg", "link.jpg")
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(folder: Path, command: str) -> tuple[int, str]:
+    before = contents(folder)
+    ended = run(*command.split(" "))
+    assert contents(folder) == before, "something was left behind"
+    assert ended.out == ""
+    assert ended.err.startswith("jaxstyle: error: ") and ended.err.endswith("\n")
+    line = ended.err.removeprefix("jaxstyle: error: ").removesuffix("\n")
+    assert line.isprintable() and line
+    return ended.code, line
+
+
+PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "found"),
+    [
+        # The command line itself
+        ("stylize content.jpg", USAGE, "No such command 'stylize'"),
+        ("stylize", USAGE, "Missing argument 'CONTENT'; see: jaxstyle stylize --help"),
+        ("stylize content.jpg -o out.png", USAGE, "Missing argument 'STYLE'"),
+        ("stylize content.jpg style.jpg", USAGE, "Missing option '-o' / '--output'"),
+        (f"{PAIR} --color-weight 1", USAGE, "No such option: --color-weight"),
+        (f"{PAIR} --size wide", USAGE, "'--size'"),
+        (f"{PAIR} --steps 1.5", USAGE, "'--steps'"),
+        (f"{PAIR} --seed -1", USAGE, "'--seed'"),
+        (f"{PAIR} --save-every 0", USAGE, "'--save-every'"),
+        (f"{PAIR} --tv-weight", USAGE, "--tv-weight"),
+        # Pictures to read
+        ("stylize nothing.jpg style.jpg -o out.png", PICTURE, "nothing.jpg: cannot be read (No such file"),
+        ("stylize folder.png style.jpg -o out.png", PICTURE, "folder.png: is a folder"),
+        ("stylize empty.png style.jpg -o out.png", PICTURE, "empty.png: is empty (0 bytes)"),
+        ("stylize cut.jpg style.jpg -o out.png", PICTURE, "cut.jpg: is damaged or cut short"),
+        ("stylize text.png style.jpg -o out.png", PICTURE, "text.png: holds text: 'These are words"),
+        ("stylize small.png style.jpg -o out.png", PICTURE, "small.png: has 9x200 pixels"),
+        ("stylize long.png style.jpg -o out.png", PICTURE, "long.png: has 4000x40 pixels and would get 512x5"),
+        ("stylize content.jpg nothing.jpg -o out.png", PICTURE, "nothing.jpg: cannot be read"),
+        ("stylize content.jpg folder.png -o out.png", PICTURE, "folder.png: is a folder"),
+        ("stylize content.jpg empty.png -o out.png", PICTURE, "empty.png: is empty"),
+        ("stylize content.jpg style.jpg cut.jpg -o out.png", PICTURE, "cut.jpg: is damaged"),
+        ("stylize content.jpg text.png -o out.png", PICTURE, "text.png: holds text"),
+        ("stylize content.jpg long.png -o out.png", PICTURE, "long.png: has 4000x40 pixels"),
+        (f"{PAIR} --init text.png", PICTURE, "text.png: holds text"),
+        # The file to write
+        ("stylize content.jpg style.jpg -o out", PICTURE, "out: ends in ''; expected one of .png"),
+        ("stylize content.jpg style.jpg -o out.gif", PICTURE, "out.gif: ends in '.gif'; expected one of .png"),
+        ("stylize content.jpg style.jpg -o no/out.png", PICTURE, "is not a folder; expected one to write to"),
+        ("stylize content.jpg style.jpg -o exists.png", PICTURE, "exists.png: exists already"),
+        ("stylize content.jpg style.jpg -o folder.png --overwrite", PICTURE, "folder.png: is a folder"),
+        ("stylize content.jpg style.jpg -o content.jpg --overwrite", USAGE, "content.jpg is one of the pictures to"),
+        ("stylize content.jpg style.jpg -o ./style.jpg --overwrite", USAGE, "style.jpg is one of the pictures to"),
+        ("stylize link.jpg style.jpg -o content.jpg --overwrite", USAGE, "content.jpg is one of the pictures to"),
+        ("stylize glass.png style.jpg -o out.jpg", PICTURE, "out.jpg: .jpg holds no transparency"),
+        # Settings
+        (f"{PAIR} --size 0", USAGE, "size is 0; expected "),
+        (f"{PAIR} --size 8", PICTURE, "at size 8; expected at least 16 on each side"),
+        (f"{PAIR} --size 1000000", PICTURE, "expected at most"),
+        (f"{PAIR} --steps 0", USAGE, "steps is 0; expected"),
+        (f"{PAIR} --content-layers relu5_5", USAGE, "vgg19 has no layer 'relu5_5'"),
+        (f"{PAIR} --style-layers relu1_1,rleu2_1 --network vgg16", USAGE, "vgg16 has no layer 'rleu2_1'"),
+        (f"{PAIR} --style-layers relu1_1=much", USAGE, "--style-layers has 'much'; expected a number there"),
+        (f"{PAIR} --style-layers relu1_1,,relu2_1", USAGE, "--style-layers has ''; expected NAME or NAME=WEIGHT"),
+        (f"{PAIR} --style-layers relu1_1=-1", USAGE, "style_layers has the weights [-1.0]; expected"),
+        (f"{PAIR} --content-layers relu1_1=0", USAGE, "content_layers has the weights [0.0]; expected"),
+        (f"{PAIR} --content-weight -1", USAGE, "content_weight is -1.0; expected a number from 0 to 3.4e38"),
+        (f"{PAIR} --style-weight nan", USAGE, "style_weight is nan; expected a number from 0 to 3.4e38"),
+        (f"{PAIR} --color-weight inf", USAGE, "color_weight is inf; expected"),
+        (f"{PAIR} --style-scale 0", USAGE, "style_scale is 0.0; expected a number above 0"),
+        (f"{PAIR} --style-scale 0.1", PICTURE, "style.jpg: has 960x768 pixels and would get 6x5"),
+        (f"{PAIR} --style-blend 0.5,0.5", USAGE, "style_blend has 2 weights for 1 style pictures"),
+        (f"{PAIR} --style-blend half", USAGE, "--style-blend has 'half'; expected a number there"),
+        (f"{PAIR} --style-blend -1", USAGE, "style_blend is [-1.0]; expected numbers that add up to more than 0"),
+        (f"{PAIR} --init nosie", USAGE, "--init has 'nosie', which is no file; expected one of content, noise, pink"),
+        (f"{PAIR} --init content=0", USAGE, "init has the weights [0.0]; expected"),
+        (f"{PAIR} --init content.jpg,style.jpg", USAGE, "at most one picture file"),
+        (f"{PAIR} --normalization none", USAGE, "normalization is 'none'; expected one of relative, gatys"),
+        (f"{PAIR} --optimizer sgd", USAGE, "optimizer is 'sgd'; expected one of lbfgs, adam"),
+        (f"{PAIR} --pooling min", USAGE, "unknown pooling 'min'; expected one of max, avg"),
+        (f"{PAIR} --precision half", USAGE, "unknown precision 'half'; expected one of auto, float32"),
+        (f"{PAIR} --background reddish", USAGE, "no color is called 'reddish'; expected one like white"),
+        (f"{PAIR} --background ", USAGE, "no color is called ''"),
+        # Networks
+        (f"{PAIR} --network vgg11", USAGE, "--network is 'vgg11'; expected one of vgg16, vgg19"),
+        (f"{PAIR} --network damaged.safetensors", USAGE, "or --weights FILE"),
+        (f"{PAIR} --weights nothing.safetensors", WEIGHTS, "no weights called 'nothing.safetensors'"),
+        (f"{PAIR} --weights damaged.safetensors", WEIGHTS, "damaged.safetensors is not a jaxstyle weights file, or"),
+        (f"{PAIR} --weights content.jpg", WEIGHTS, "content.jpg is not a jaxstyle weights file"),
+        (f"{PAIR} --network vgg16 --weights damaged.safetensors", USAGE, "--network and --weights exclude each other"),
+        ("weights verify damaged.safetensors", WEIGHTS, "damaged.safetensors is not a jaxstyle weights file"),
+        ("weights convert nothing.pth out", WEIGHTS, "nothing.pth"),
+    ],
+)
+def test_bad_input(folder, command, code, found):
+    ended = refused(folder, command)
+    assert ended[0] == code and found in ended[1], ended
+
+
+def test_the_nearest_layer_is_in_the_message(folder):
+    assert "relu5_1" in refused(folder, f"{PAIR} --style-layers relu5-1")[1]
+
+
+def test_a_network_that_is_not_fetched_says_how_to_fetch_it(folder, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder)
+    assert refused(folder, f"{PAIR} --network vgg19-full") == (
+        WEIGHTS,
+        "vgg19-full is not fetched yet; run: jaxstyle weights fetch vgg19",
+    )
+
+
+def test_a_file_without_permission(folder, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(images.tempfile, "TemporaryFile", refuse)
+    assert refused(folder, PAIR)[1].startswith("out.png: cannot be written (Permission denied)")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_is_full_or_read_only_at_the_end(folder, monkeypatch, number):
+    def fail(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", pretend())
+    monkeypatch.setattr("os.fsync", fail)
+    for options in ("", " --save-every 10", " --json"):
+        code, line = refused(folder, PAIR + options)
+        assert code == PICTURE and os.strerror(number) in line
+
+
+def test_numbers_out_of_this_world_are_lost_without_a_trace(folder):
+    """The real optimization, in which a weight makes the loss infinite at the first step."""
+    options = "--steps 10 --content-layers relu1_1 --style-layers relu1_1 --normalization gatys --style-weight 3e38"
+    code, line = refused(folder, f"{PAIR} {options}")
+    assert code == 5 and "stopped before the first step; nothing was written" in line

@@ -1,0 +1,92 @@
+"""`jaxstyle export`: a file that JAX alone runs, with the stylizer's result, and bad input in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from support.command import QUICK, STYLE, run, succeed
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.images.reading import read_image
+from jaxstyle.networks.network import Network
+from jaxstyle.styles.files import load_style
+from jaxstyle.stylize import measure_style
+from jaxstyle.stylizer import make_stylizer
+
+# Runs without jaxstyle: importing it fails.
+SERVE = """
+import sys
+sys.modules["jaxstyle"] = None
+from pathlib import Path
+import jax, numpy as np
+from jax import export
+from safetensors.numpy import load_file
+painted = export.deserialize(bytearray(Path(sys.argv[1]).read_bytes()))
+inputs = [np.load(sys.argv[2]), *(load_file(file) for file in sys.argv[4:])]
+np.save(sys.argv[3], jax.jit(painted.call)(*inputs))
+print(*painted.platforms)
+"""
+SHAPE = ("--height", 48, "--width", 64, *QUICK, "--steps", 2)
+CONFIG = StyleConfig(
+    size=64, steps=2, content_layers=(("relu2_1", 1.0),), style_layers=(("relu1_1", 1.0), ("relu2_1", 1.0))
+)
+
+
+@pytest.mark.parametrize("built_in", [True, False])
+def test_jax_alone_runs_it_with_the_stylizer_s_result(
+    network: Network, photo: np.ndarray, tmp_path: Path, built_in: bool
+) -> None:
+    saved, program, content, result = (tmp_path / name for name in ("s.safetensors", "p", "c.npy", "r.npy"))
+    succeed("style", "save", STYLE, "-o", saved, "--size", 64, "--style-layers", "relu1_1,relu2_1")
+    assert succeed("export", "-o", program, *SHAPE, *(["--style", saved] if built_in else [])) == f"{program}\n"
+    np.save(content, photo[:48, :64])
+    command = [sys.executable, "-c", SERVE, program, content, result, *([] if built_in else [saved])]
+    served = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (served.returncode, served.stdout) == (0, "cpu cuda tpu\n"), served.stderr
+    stylizer = make_stylizer(network, CONFIG, height=48, width=64)
+    expected = jax.jit(lambda stylizer, *inputs: stylizer(*inputs))(stylizer, photo[:48, :64], load_style(saved))
+    assert np.abs(np.load(result) - expected).max() < 1 / 255
+    assert np.abs(expected - photo[:48, :64]).max() > 0.1
+    # The network's weights, to the deepest layer and no farther, are most of it.
+    weights = sum(np.prod(network.parameters[f"conv{name}"]["kernel"].shape) for name in ("1_1", "1_2", "2_1"))
+    assert 4 * weights < program.stat().st_size < 4 * weights + 2e6
+
+
+def test_several_styles_are_built_in_blended(network: Network, tmp_path: Path) -> None:
+    other = STYLE.with_name("embers.jpg")
+    styles = [read_image(style, size=64) for style in (STYLE, other)]
+    blend = measure_style(styles, network=network, config=StyleConfig(**vars(CONFIG) | {"style_blend": (1.0, 3.0)}))
+    ones = [measure_style(style, network=network, config=CONFIG) for style in styles]
+    for mixed, one, two in zip(*(style.statistics for style in (blend, *ones)), strict=True):
+        np.testing.assert_allclose(
+            mixed.measured["relu2_1"], 0.25 * one.measured["relu2_1"] + 0.75 * two.measured["relu2_1"], 1e-5
+        )
+    succeed("export", "-o", tmp_path / "p", *SHAPE, "--style", STYLE, "--style", other, "--style-blend", "1,3")
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "told"),
+    [
+        (("--platforms", "cpu,abacus"), 2, "'abacus'"),
+        (("--init", str(STYLE)), 2, "starts from content"),
+        (("--init", "style"), 2, "starts from content"),
+        (("--style-layers", "relu9_9"), 2, "relu9_9"),
+        (("--style", "nowhere.jpg"), 3, "nowhere.jpg"),
+        (("--height", 4), 3, "pixels"),
+        (("--output", "no/such/folder/p"), 1, "is not a folder"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, given: tuple, code: int, told: str) -> None:
+    ended = run("export", "-o", tmp_path / "p", *SHAPE, *given)
+    assert ended.code == code and told in ended.err and ended.err.count("\n") == 1 and ended.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "p").write_bytes(b"mine")
+    ended = run("export", "-o", tmp_path / "p", *SHAPE)
+    assert ended.code == 1 and "exists already" in ended.err
+    assert (tmp_path / "p").read_bytes() == b"mine"

@@ -1,0 +1,134 @@
+"""Options as values: layers with weights, shares, starting points."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.command import CONTENT, STYLE, pretend, succeed
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.images.reading import read_image
+from jaxstyle.jobs.parsing import format_weighted, parse_init, parse_numbers, parse_weighted
+from jaxstyle.networks.architectures import resolve_layers
+
+names = st.text("abcrelu_123", min_size=1, max_size=8)
+weights = st.one_of(st.integers(0, 10_000), st.integers(1, 999).map(lambda thousandths: thousandths / 1000))
+
+
+@given(st.lists(st.tuples(names, weights.map(float)), unique_by=lambda pair: pair[0], max_size=5).map(tuple))
+def test_what_is_written_is_read_again(pairs):
+    assert parse_weighted("--layers", format_weighted(pairs)) == pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("relu1_1", (("relu1_1", 1.0),)),
+        (" relu1_1 = 0.5 , relu2_1", (("relu1_1", 0.5), ("relu2_1", 1.0))),
+        ("a=b.jpg=2e-1", (("a=b.jpg", 0.2),)),
+        ("relu1_1=-1", (("relu1_1", -1.0),)),  # for StyleConfig to refuse
+    ],
+)
+def test_weighted(text, expected):
+    assert parse_weighted("--layers", text) == expected
+
+
+@pytest.mark.parametrize("text", ["a=", "a=x", "=1", "a,,b", "a,", "a,a=2", "a=nan", "a=inf"])
+def test_weighted_refuses(text):
+    with pytest.raises(ConfigError, match=r"^--layers (has|names) .*; expected "):
+        parse_weighted("--layers", text)
+
+
+def test_numbers():
+    assert parse_numbers("--blend", "") == () and parse_numbers("--blend", "1, .25,3e0") == (1.0, 0.25, 3.0)
+    for text in ("x", "1,,2", "nan"):
+        with pytest.raises(ConfigError, match=r"^--blend has .*; expected a number there$"):
+            parse_numbers("--blend", text)
+
+
+def test_starts(tmp_path):
+    file = tmp_path / "start.png"
+    file.touch()
+    assert parse_init("--init", "content") == ((("content", 1.0),), None)
+    assert parse_init("--init", "style=2,noise") == ((("style", 2.0), ("noise", 1.0)), None)
+    assert parse_init("--init", f"noise=0.3,{file}=0.7") == ((("noise", 0.3), ("picture", 0.7)), file)
+    for text in ("", "nois", f"{file},{CONTENT}", "picture"):
+        with pytest.raises(ConfigError, match=r"^--init has .*; expected "):
+            parse_init("--init", text)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
+    """What the command asked of `stylize`."""
+    seen: dict = {}
+    work = pretend()
+
+    def stylize(content, styles, **keywords):
+        seen.update(keywords, content=content, styles=styles)
+        return work(content, styles, **keywords)
+
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", stylize)
+    return seen
+
+
+def test_defaults_are_those_of_the_python_function(asked, tmp_path):
+    succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png")
+    assert asked["config"] == resolve_layers(StyleConfig(), "vgg19")
+    assert asked["seed"] == 0 and asked["start"] is None
+    assert (asked["network"].architecture, asked["network"].pooling) == ("vgg19", "max")
+    for given_, path in ((asked["content"], CONTENT), (asked["styles"][0], STYLE)):
+        assert (given_ == read_image(path, size=512)).all()
+
+
+def test_every_option_arrives(asked, tmp_path):
+    options = {
+        "--size": 80,
+        "--content-weight": 2,
+        "--style-weight": 3,
+        "--color-weight": 4,
+        "--tv-weight": 5,
+        "--content-layers": "relu3_1=0.5,relu4_1",
+        "--style-layers": "pool1",
+        "--normalization": "gatys",
+        "--style-blend": "0.25,0.75",
+        "--style-scale": 0.5,
+        "--init": f"{STYLE}=0.5,noise=0.5",
+        "--steps": 7,
+        "--optimizer": "adam",
+        "--seed": 11,
+        "--network": "vgg16",
+        "--pooling": "avg",
+        "--precision": "bfloat16",
+    }
+    words = [word for pair in options.items() for word in pair]
+    succeed("stylize", CONTENT, STYLE, CONTENT, "-o", tmp_path / "out.png", *words)
+    assert asked["config"] == StyleConfig(
+        size=80,
+        content_weight=2,
+        style_weight=3,
+        color_weight=4,
+        tv_weight=5,
+        content_layers=(("relu3_1", 0.5), ("relu4_1", 1.0)),
+        style_layers=(("pool1", 1.0),),
+        normalization="gatys",
+        style_blend=(0.25, 0.75),
+        style_scale=0.5,
+        init=(("picture", 0.5), ("noise", 0.5)),
+        steps=7,
+        optimizer="adam",
+    )
+    assert asked["seed"] == 11
+    network = asked["network"]
+    assert (network.architecture, network.pooling, network.precision) == ("vgg16", "avg", "bfloat16")
+    assert [style.shape for style in asked["styles"]] == [(32, 40, 3), (31, 40, 3)]
+    assert (asked["start"] == read_image(STYLE, size=80)).all()
+
+
+def test_home_folder_is_understood(asked, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "start.jpg").write_bytes(Path(STYLE).read_bytes())
+    succeed("stylize", CONTENT, STYLE, "-o", "~/out.png", "--init", "~/start.jpg", "--size", 64)
+    assert (tmp_path / "out.png").exists() and asked["start"] is not None

@@ -1,0 +1,114 @@
+"""`jaxstyle` as a process of its own, as a person starts it: caches, silence, and signals."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.command import CONTENT, QUICK, STYLE
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """No settings of JAX, and a cache folder of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    return kept | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+def start(environment: dict[str, str], *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.Popen:
+    """The installed program, or the module where there is none."""
+    program = Path(sys.executable).with_name("jaxstyle")
+    words = [program] if program.exists() else [sys.executable, "-m", "jaxstyle"]
+    command = [*words, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+
+
+def ended(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is elsewhere")
+def test_second_run_is_the_same_and_neither_compiles_nor_traces(environment, tmp_path):
+    cache = Path(environment["XDG_CACHE_HOME"]) / "jaxstyle" / "compiled"
+    compiled = []
+    for name in ("a.png", "b.png"):
+        process = start(environment, "stylize", CONTENT, STYLE, "-o", tmp_path / name, *QUICK)
+        assert ended(process) == (0, f"{tmp_path / name}\n", "")
+        compiled.append({path.name for path in cache.rglob("*-*") if not path.name.endswith("-atime")})
+        for path in cache.glob("traced/*"):
+            os.utime(path, (0, 0))
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert compiled[0] == compiled[1] and any(name.startswith("jit_advance") for name in compiled[0])
+    kept = list(cache.glob("traced/advance-*"))
+    assert kept and all(path.stat().st_mtime == 0 for path in cache.glob("traced/*")), "something was kept again"
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_leaves_the_picture_as_it_stands(environment, tmp_path, stop):
+    out, snapshot = tmp_path / "out.png", tmp_path / "out-0010.png"
+    options = (*QUICK, "--steps", 100_000, "--save-every", 10)
+    process = start(environment, "stylize", CONTENT, STYLE, "-o", out, *options)
+    deadline = time.monotonic() + 60
+    while not snapshot.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(stop)
+    code, printed, err = ended(process)
+    assert code == 130 and printed == ""
+    assert err.startswith("jaxstyle: stopped after ") and err.count("\n") == 1 and str(out) in err
+    with Image.open(out) as image:
+        assert image.size == (64, 49)
+        assert f"after {json.loads(image.text['jaxstyle'])['steps']} of 100000 steps" in err
+
+
+def test_stopped_while_compiling_ends_at_once(environment, tmp_path):
+    """On a terminal, which says why it waits; the layers are deep, and their programs in no cache."""
+    screen, terminal = pty.openpty()
+    with start(
+        environment, "stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 65, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        while shown.count(b"compiling") < 3:  # it is drawn ten times a second
+            shown += os.read(screen, 10_000)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        with suppress(OSError):  # which is how the end of a terminal reads
+            while more := os.read(screen, 10_000):
+                shown += more
+        os.close(screen)
+        assert process.wait(timeout=60) == 130 and time.monotonic() - began < 2
+    assert b"harbour.jpg at 65 x 50 pixels, on " in shown and b"65 px (1/1) compiling (kept for" in shown
+    assert b"jaxstyle: stopped before the first step; nothing was written" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"])
+def test_no_word_about_a_cache_that_cannot_be_written_or_a_missing_gpu(environment, tmp_path, name):
+    (tmp_path / "file").write_text("no folder")
+    code = """
+        import jax, logging
+        from jaxstyle.cli.jax_config import configure_jax
+        configure_jax()
+        logging.getLogger("jax._src.xla_bridge").warning("An NVIDIA GPU may be present, but")
+        print(jax.jit(lambda x: x + 1)(1))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = environment | {name: str(tmp_path / "file" / "cache")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def test_device_that_is_not_there(environment):
+    for platform in ("cuda", "nonsense"):
+        code, out, err = ended(start(environment | {"JAX_PLATFORMS": platform}, "info"))
+        assert (code, out) == (1, "")
+        assert err.startswith("jaxstyle: error: JAX has no device to run on (") and err.count("\n") == 1

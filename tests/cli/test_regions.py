@@ -1,0 +1,103 @@
+"""`jaxstyle stylize` with other style representations, with regions, and with masks: results, records and refusals."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.command import CONTENT, STYLE, run, succeed
+
+QUICK = ("--size", 64, "--steps", 8, "--content-layers", "relu1_1", "--style-layers", "relu1_1,relu1_2")
+USAGE, PICTURE = 2, 3  # exit codes
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures, and masks of their upper halves, in the present folder; the style's is wider than the style."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(CONTENT, "content.jpg")
+    shutil.copy(STYLE, "style.jpg")
+    for name, size in (("mask", (64, 49)), ("style-mask", (200, 80))):
+        levels = np.zeros((size[1], size[0]), np.uint8)
+        levels[: size[1] // 2] = 255
+        Image.fromarray(levels).save(f"{name}.png")
+    Image.new("L", (64, 64)).save("black.png")
+    Image.new("RGB", (64, 64), "green").save("green.png")
+    Path("text.png").write_text("These are words.")
+    return tmp_path
+
+
+def painted(*options: object) -> tuple[np.ndarray, dict[str, Any]]:
+    """The result, in [0, 1], and the record of a run."""
+    command = ("stylize", "content.jpg", "style.jpg", "-o", "out.png", "--overwrite", *QUICK, *options, "--json")
+    record = json.loads(succeed(*command))
+    with Image.open("out.png") as image:
+        return np.asarray(image, np.float32) / 255, record
+
+
+@pytest.mark.usefixtures("folder")
+class TestResults:
+    @pytest.mark.parametrize("representation", ["moments", "shifted", "activation-shift", "neighbors"])
+    def test_every_representation_paints_another_picture(self, representation: str) -> None:
+        plain, _ = painted()
+        other, record = painted("--style-representation", representation)
+        assert record["settings"]["style_representation"] == representation
+        assert record["losses"]["total"]["last"] < record["losses"]["total"]["first"]
+        assert np.abs(plain - other).max() > 4 / 255
+
+    def test_masks_that_are_crossed_paint_another_picture_and_are_told(self) -> None:
+        straight, record = painted("--content-mask", "mask.png", "--style-mask", "style-mask.png")
+        assert record["masks"] == ["mask.png", "style-mask.png"]
+        with Image.open("style-mask.png") as mask:
+            Image.fromarray(255 - np.asarray(mask)).save("crossed.png")
+        crossed, _ = painted("--content-mask", "mask.png", "--style-mask", "crossed.png")
+        assert np.abs(straight - crossed).mean() > 10 / 255
+
+    def test_regions_are_found(self) -> None:
+        plain, _ = painted()
+        local, record = painted("--regions", 2)
+        assert record["settings"]["regions"] == 2
+        assert np.abs(plain - local).mean() > 2 / 255
+
+    def test_a_saved_style_is_taken_as_what_it_is(self) -> None:
+        measured = ("--size", 64, "--style-layers", "relu1_1,relu1_2", "--style-representation", "moments")
+        succeed("style", "save", "style.jpg", "-o", "style.safetensors", *measured)
+        assert "measured  moments" in succeed("style", "show", "style.safetensors")
+        expected, _ = painted("--style-representation", "moments")
+        command = ("stylize", "content.jpg", "style.safetensors", "-o", "saved.png", *QUICK)
+        succeed(*command, "--style-representation", "moments")
+        with Image.open("saved.png") as image:
+            np.testing.assert_array_equal(np.asarray(image, np.float32) / 255, expected)
+        ended = run(*command, "--overwrite")
+        assert ended.code == USAGE
+        assert "the style was measured as 'moments', and style_representation is 'gram'" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "found"),
+    [
+        ("--style-representation grams", USAGE, "style_representation is 'grams'; expected one of gram, moments"),
+        ("--regions 0", USAGE, "regions is 0; expected a whole number from 1 to 16"),
+        ("--content-mask mask.png", USAGE, "there is --content-mask without --style-mask; give both"),
+        ("--style-mask mask.png", USAGE, "there is --style-mask without --content-mask; give both"),
+        ("--content-mask black.png --style-mask mask.png", USAGE, "the content mask has 1 flat colors; expected 2 to"),
+        ("--content-mask content.jpg --style-mask mask.png", USAGE, "the content mask has"),
+        ("--content-mask mask.png --style-mask green.png", USAGE, "none of the content mask's colors"),
+        ("--content-mask text.png --style-mask mask.png", PICTURE, "text.png: holds text"),
+        ("--content-mask mask.png --style-mask none.png", PICTURE, "none.png: cannot be read"),
+        ("--content-mask mask.png --style-mask mask.png --style-mask mask.png", USAGE, "2 style masks for 1 style"),
+        ("--content-mask mask.png --style-mask mask.png --regions 2", USAGE, "regions is 2, and there are masks too"),
+        ("--content-mask mask.png --style-mask out.png", USAGE, "out.png is one of the pictures to read"),
+    ],
+)
+def test_refusals_are_one_line(folder: Path, options: str, code: int, found: str) -> None:
+    shutil.copy("mask.png", "out.png")
+    before = Path("out.png").read_bytes()
+    ended = run("stylize", "content.jpg", "style.jpg", "-o", "out.png", "--overwrite", *QUICK, *options.split())
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.startswith("jaxstyle: error: ") and ended.err.count("\n") == 1
+    assert found in ended.err
+    assert Path("out.png").read_bytes() == before

@@ -1,0 +1,156 @@
+"""Runs that end before their time, snapshots, records and devices, with a stand-in for the long work."""
+
+import errno
+import json
+import os
+import signal
+import threading
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from support.command import CONTENT, STYLE, pretend, run, succeed
+
+from jaxstyle.cli.run import is_still_running
+from jaxstyle.errors import DivergedError
+from jaxstyle.images import files
+from jaxstyle.jobs.environment import device_name
+
+
+def raising(error: BaseException):
+    def end() -> None:
+        raise error
+
+    return end
+
+
+def stylized(tmp_path, *options, end=lambda: None):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxstyle.cli.run.stylize", pretend(end))
+        return run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 256, "--steps", 20, *options)
+
+
+def grays_of(path) -> tuple[tuple[int, int], list[int]]:
+    with Image.open(path) as image:
+        return image.size, np.unique(image).tolist()
+
+
+def steps_of(path) -> int:
+    with Image.open(path) as image:
+        return json.loads(image.text["jaxstyle"])["steps"]
+
+
+class TestSnapshots:
+    def test_of_smaller_sizes_are_enlarged(self, tmp_path):
+        """30 steps at 128 px, then 20 at 256."""
+        assert stylized(tmp_path, "--save-every", 20).code == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out-0020.png", "out-0040.png", "out.png"]
+        assert grays_of(tmp_path / "out-0020.png") == ((256, 196), [170])
+        assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
+        assert [steps_of(tmp_path / name) for name in ("out-0020.png", "out-0040.png", "out.png")] == [20, 40, 50]
+
+    def test_replace_nothing_unless_asked_and_say_so_at_the_start(self, tmp_path):
+        (tmp_path / "out-0040.png").write_text("precious")
+        ended = stylized(tmp_path, "--save-every", 20)
+        assert ended.code == 3 and "out-0040.png: exists already" in ended.err
+        assert [path.name for path in tmp_path.iterdir()] == ["out-0040.png"]
+        assert stylized(tmp_path, "--save-every", 20, "--overwrite").code == 0
+        assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
+
+
+class TestInterruption:
+    def interrupted(self, tmp_path, monkeypatch, number):
+        """A run whose last look is followed by a signal, while the work goes on in its thread."""
+        left, go_on = [], threading.Event()
+
+        def end() -> None:
+            signal.raise_signal(number)
+            go_on.wait(30)
+
+        def leave(code: int) -> None:
+            left.append(is_still_running())
+            go_on.set()
+            raise SystemExit(code)
+
+        monkeypatch.setattr(os, "_exit", leave)
+        ended = stylized(tmp_path, end=end)
+        assert left == [True]
+        return ended
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_writes_the_picture_as_it_stands(self, tmp_path, monkeypatch, number):
+        handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        ended = self.interrupted(tmp_path, monkeypatch, number)
+        out = tmp_path / "out.png"
+        message = f"jaxstyle: stopped after 50 of 50 steps; the picture as it stands is in {out}\n"
+        assert (ended.code, ended.out, ended.err) == (130, "", message)
+        assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 50
+        assert handlers == [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+
+    def test_with_a_full_disk(self, tmp_path, monkeypatch):
+        full = OSError(errno.ENOSPC, "No space left on device")
+        monkeypatch.setattr(files.os, "fsync", lambda _: raising(full)())
+        ended = self.interrupted(tmp_path, monkeypatch, signal.SIGINT)
+        assert ended.code == 3 and "No space left on device" in ended.err and ended.err.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestLostOptimization:
+    def test_leaves_the_last_good_picture(self, tmp_path):
+        ended = stylized(tmp_path, end=raising(DivergedError("the loss went away")))
+        out = tmp_path / "out.png"
+        message = f"the loss went away; stopped after 50 of 50 steps; the picture as it stands is in {out}"
+        assert (ended.code, ended.out, ended.err) == (5, "", f"jaxstyle: error: {message}\n")
+        assert grays_of(out) == ((256, 196), [255])
+
+    def test_leaves_nothing_before_the_first_step(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("jaxstyle.cli.run.stylize", lambda *_, **__: raising(DivergedError("the loss went away"))())
+        ended = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
+        assert (ended.code, list(tmp_path.iterdir())) == (5, [])
+        assert "stopped before the first step; nothing was written" in ended.err
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        "error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")]
+    )
+    def test_that_is_not_enough_is_one_line(self, tmp_path, error):
+        ended = stylized(tmp_path, end=raising(error))
+        assert ended.code == 1 and list(tmp_path.iterdir()) == []
+        assert ended.err == (
+            "jaxstyle: error: the memory is not enough for pictures of this size; choose a smaller --size\n"
+        )
+
+    def test_is_not_blamed_for_defects(self, tmp_path):
+        for error in (jax.errors.JaxRuntimeError("INTERNAL: something else"), ZeroDivisionError()):
+            with pytest.raises(type(error)):
+                stylized(tmp_path, end=raising(error))
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        ({"platform": "cpu", "kind": "cpu", "count": 1, "cores": 1}, "CPU (1 core)"),
+        ({"platform": "cpu", "kind": "cpu", "count": 1, "cores": 12}, "CPU (12 cores)"),
+        ({"platform": "gpu", "kind": "NVIDIA H100", "count": 1}, "NVIDIA H100"),
+        ({"platform": "tpu", "kind": "TPU v4", "count": 4}, "TPU v4 (the first of 4)"),
+    ],
+)
+def test_device_names(found, name):
+    assert device_name(found) == name
+
+
+def test_record_has_no_numbers_that_json_does_not_know(tmp_path, monkeypatch):
+    work = pretend()
+
+    def stylize(*arguments, **keywords):
+        result = work(*arguments, **keywords)
+        result.history.total[-1] = np.inf
+        return result
+
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", stylize)
+    out = succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, "--json")
+    record = json.loads(out, parse_constant=lambda constant: pytest.fail(f"the record has {constant}"))
+    assert record["losses"]["total"] == {"first": 1.0, "last": None}
+    assert record["losses"]["tv"] == {"first": 5.0, "last": 0.5}

@@ -1,0 +1,112 @@
+"""The commands `jaxstyle weights ...`, as a person types them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import foreign
+from support.foreign import TINY, random_parameters
+from typer.testing import CliRunner
+
+from jaxstyle import weights
+from jaxstyle.cli.weights import weights_app
+from jaxstyle.errors import ConfigError, JaxStyleError, WeightsError
+from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.weights import store
+from jaxstyle.weights.originals import Fetched
+from jaxstyle.weights.store import EMBEDDED
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(store.platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "user")
+    monkeypatch.setitem(ARCHITECTURES, "tiny", replace(ARCHITECTURES["vgg16"], parameters=TINY))
+    return tmp_path / "user" / "weights"
+
+
+def run(*arguments: object) -> list[str]:
+    result = CliRunner().invoke(weights_app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout.splitlines()
+
+
+def fail(*arguments: object) -> JaxStyleError:
+    with pytest.raises(JaxStyleError) as caught:
+        run(*arguments)
+    return caught.value
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    foreign.write_torch_state(tmp_path / "w.pth", foreign.torch_names(random_parameters(TINY)))
+    return tmp_path / "w.pth"
+
+
+def test_list_gives_names_sizes_and_places_and_says_how_to_get_the_rest() -> None:
+    lines = run("list")
+    assert [line.split()[0] for line in lines] == list(weights.NAMES)
+    for line in lines[:2]:
+        name, size, unit, path = line.split(maxsplit=3)
+        assert Path(path) == weights.path_of(name)
+        assert (float(size), unit) == (pytest.approx(Path(path).stat().st_size / 1e6, abs=0.05), "MB")
+    assert lines[2].endswith("jaxstyle weights fetch vgg16") and lines[3].endswith("jaxstyle weights fetch vgg19")
+
+
+def test_list_and_verify_know_what_is_fetched(cache: Path) -> None:
+    written = replace(weights.load_weights("vgg16"), source="fetched")
+    weights.write_weights(cache / "vgg16-full.safetensors", written)
+    assert str(cache / "vgg16-full.safetensors") in run("list")[2]
+    lines = run("verify")
+    assert [line.split(":")[0] for line in lines] == ["vgg16", "vgg19", "vgg16-full"]
+    assert all(EMBEDDED[name] in line for name, line in zip(EMBEDDED, lines, strict=False))
+    assert "shipped" in lines[0] and "shipped" not in lines[2]
+
+
+def test_verify_stops_at_what_is_damaged(theirs: Path, tmp_path: Path) -> None:
+    run("convert", theirs, tmp_path / "out")
+    assert run("verify", tmp_path / "out")[0].startswith(f"{tmp_path / 'out'}: a whole tiny; SHA-256 ")
+    content = (tmp_path / "out").read_bytes()
+    (tmp_path / "out").write_bytes(content[:-1])
+    assert isinstance(fail("verify", "vgg16", tmp_path / "out"), WeightsError)
+
+
+def test_convert_says_what_it_recognized_and_the_result_loads(theirs: Path, tmp_path: Path) -> None:
+    (line,) = run("convert", theirs, tmp_path / "out")
+    assert line == f"{tmp_path / 'out'}: tiny, input as in torchvision; use it with --weights {tmp_path / 'out'}"
+    assert weights.load_network(tmp_path / "out").architecture == "tiny"
+    (line,) = run("convert", theirs, tmp_path / "other", "--convention", "caffe")
+    assert "input as in caffe;" in line
+    assert weights.load_network(tmp_path / "other").reverse_channels
+
+
+def test_convert_replaces_a_file_only_if_asked(theirs: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("precious")
+    assert str(fail("convert", theirs, tmp_path / "out")).endswith(
+        "exists already; choose another name, or say --overwrite"
+    )
+    assert (tmp_path / "out").read_text() == "precious"
+    run("convert", theirs, tmp_path / "out", "--overwrite")
+    weights.verify(tmp_path / "out")
+
+
+def test_an_unknown_convention_is_a_wrong_setting(theirs: Path, tmp_path: Path) -> None:
+    error = fail("convert", theirs, tmp_path / "out", "--convention", "keras")
+    assert isinstance(error, ConfigError)
+    assert str(error) == f"unknown convention 'keras'; expected one of {', '.join(weights.CONVENTIONS)}"
+
+
+def test_fetch_prints_the_distances_and_knows_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = []
+
+    def fetch(name: str, *, base_url: str | None, progress: object) -> Fetched:
+        urls.append(base_url)
+        return Fetched(f"{name}-full", Path("some") / "file", {"conv1_1.kernel": 0.0067, "conv1_1.bias": 0.0})
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+    lines = run("fetch", "vgg19")
+    assert lines[0] == "vgg19-full: some/file"
+    assert [line.split() for line in lines[2:]] == [["conv1_1.kernel", "6.7e-03"], ["conv1_1.bias", "0.0e+00"]]
+    run("fetch", "vgg19", "--url", "http://one")
+    monkeypatch.setenv("JAXSTYLE_WEIGHTS_URL", "http://two")
+    run("fetch", "vgg19")
+    assert urls == [None, "http://one", "http://two"]

@@ -1,0 +1,291 @@
+"""Files that cannot be read, and files written: whole, exact, and only where they should be."""
+
+import os
+import re
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, PngImagePlugin
+from support.pictures import (
+    ADOBE_RGB,
+    COLORS,
+    GRAYS,
+    encoded,
+    examples,
+    failing,
+    refusal,
+    rgb_profile,
+    saved,
+)
+
+from jaxstyle.errors import PictureError
+from jaxstyle.images.reading import read_image, read_picture
+from jaxstyle.images.writing import check_writable, write_image
+
+COLOR_PNG = encoded(Image.fromarray(COLORS), "PNG")
+COLOR_JPEG = encoded(Image.fromarray(COLORS), "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "empty (0 bytes)"),
+        (b"These are words,\nnot a picture", "holds text: 'These are words, not a picture'"),
+        (b"<!DOCTYPE html><html><head>", "holds text: '<!DOCTYPE html>"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", "holds text: '%!PS"),
+        (bytes(range(256)), "no picture of a known kind"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "HEIC"),
+        (COLOR_PNG[:20], "damaged"),
+        (COLOR_PNG[: len(COLOR_PNG) // 2], "cut short"),
+        (COLOR_JPEG[: len(COLOR_JPEG) // 2], "cut short"),
+        (encoded(Image.new("1", (9500, 9500)), "PNG"), "too large to be safe (Image size (90250000 pixels)"),
+        (encoded(Image.new("1", (20000, 20000)), "PNG"), "too large to be safe (Image size (400000000 pixels)"),
+    ],
+)
+def test_files_that_are_no_pictures(tmp_path, content, found):
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    message = refusal(path, read_image, path)
+    assert found in message and re.search(r"; expected .+: |exceeds limit of .+: ", message)
+
+
+def test_missing_file_and_folders(tmp_path):
+    assert "No such file" in refusal(tmp_path / "a.png", read_image, tmp_path / "a.png")
+    assert "No such file" in refusal(tmp_path / "b" / "a.png", read_image, tmp_path / "b" / "a.png")
+    assert "is a folder" in refusal(tmp_path, read_image, tmp_path)
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "pipe" in refusal(tmp_path / "pipe.png", read_image, tmp_path / "pipe.png")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    assert "cannot be read" in refusal(tmp_path / "loop.png", read_image, tmp_path / "loop.png")
+
+
+def test_file_without_permission(tmp_path, monkeypatch):
+    path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
+    monkeypatch.setattr(Path, "open", failing(PermissionError(13, "Permission denied")))
+    assert "cannot be read (Permission denied)" in refusal(path, read_image, path)
+
+
+def test_raw_photograph_is_not_taken_for_its_thumbnail(tmp_path):
+    path = saved(tmp_path / "a.dng", Image.fromarray(COLORS), format="TIFF", tiffinfo={254: 1})
+    assert "thumbnail" in refusal(path, read_image, path)
+
+
+def test_unprintable_names_stay_on_one_line(tmp_path):
+    with pytest.raises(PictureError) as caught:
+        read_image(tmp_path / "two\nlines\udcff.png")
+    assert str(caught.value).isprintable() and r"\udcff" in str(caught.value)
+
+
+SAMPLES = [
+    encoded(Image.fromarray(COLORS), kind, **options)
+    for kind, options in [
+        ("PNG", {"icc_profile": rgb_profile(ADOBE_RGB, 2.2)}),
+        ("JPEG", {"exif": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"}),
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("BMP", {}),
+        ("WEBP", {}),
+        ("PPM", {}),
+    ]
+]
+
+
+@settings(examples, max_examples=300)
+@given(st.sampled_from(SAMPLES), st.data())
+def test_damaged_files_give_a_picture_or_one_line(tmp_path, content, data):
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(0, 4))):
+        damaged[data.draw(st.integers(0, min(200, len(content) - 1)))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "a"
+    path.write_bytes(damaged[: data.draw(st.integers(1, len(damaged)))])
+    try:
+        picture = read_image(path, size=32)
+    except PictureError:
+        refusal(path, read_image, path, size=32)
+    else:
+        assert max(picture.shape[:2]) == 32 and picture.min() >= 0 and picture.max() <= 1
+
+
+def test_reading_in_threads_leaves_the_warning_filters_alone(tmp_path, monkeypatch):
+    path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
+    opened, before = Image.open, list(warnings.filters)
+
+    def open_slowly(*arguments, **options):
+        time.sleep(0.003)  # so that the threads overlap
+        return opened(*arguments, **options)
+
+    monkeypatch.setattr(Image, "open", open_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: read_image(path), range(24)))
+    assert warnings.filters == before
+
+
+# Writing
+
+
+@examples
+@given(arrays(np.uint8, st.tuples(st.integers(16, 24), st.integers(16, 24), st.just(3))))
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.tiff", "a.bmp", "a.BMP"])
+def test_round_trip_is_exact(tmp_path, name, levels):
+    write_image(tmp_path / name, levels / np.float32(255), overwrite=True)
+    with Image.open(tmp_path / name) as image:
+        np.testing.assert_array_equal(np.asarray(image), levels)
+    np.testing.assert_array_equal(read_image(tmp_path / name), levels / np.float32(255))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.webp", "WEBP")])
+def test_lossy_formats_are_written_closely(tmp_path, name, kind):
+    smooth = np.mgrid[0:1:40j, 0:1:50j, 0:1][[0, 1, 0], ..., 0].transpose(1, 2, 0)
+    write_image(tmp_path / name, smooth)
+    with Image.open(tmp_path / name) as image:
+        assert image.format == kind
+        np.testing.assert_allclose(np.asarray(image) / 255, smooth, atol=0.05)
+
+
+def test_levels_are_rounded_and_clipped(tmp_path):
+    values = np.array([-3, -1e-9, 0.49 / 255, 0.51 / 255, 100.49 / 255, 100.51 / 255, 254.51 / 255, 1 + 1e-6, 7])
+    write_image(tmp_path / "a.png", np.tile(values[:, None, None], (1, 1, 3)))
+    with Image.open(tmp_path / "a.png") as image:
+        assert list(np.asarray(image)[:, 0, 1]) == [0, 0, 0, 1, 100, 101, 255, 255, 255]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tiff"])
+def test_alpha_goes_back_on(tmp_path, name):
+    write_image(tmp_path / name, np.full((20, 24, 3), 0.5), alpha=GRAYS / 255)
+    np.testing.assert_array_equal(read_picture(tmp_path / name).alpha, GRAYS / np.float32(255))
+
+
+def test_metadata(tmp_path):
+    settings_of_run = {"jaxstyle": '{"size": 512}', "Title": "日本 é", "Software": "x" * 5000}
+    for name in ("a.png", "a.jpg"):
+        write_image(tmp_path / name, COLORS / 255, metadata=settings_of_run)
+    with Image.open(tmp_path / "a.png") as image:
+        assert isinstance(image, PngImagePlugin.PngImageFile) and image.text == settings_of_run
+
+
+def test_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_image("~/a.png", COLORS / 255)
+    assert read_image("~/a.png").shape == (20, 24, 3) and (tmp_path / "a.png").exists()
+
+
+def test_new_files_have_the_usual_permissions(tmp_path):
+    (tmp_path / "plain").touch()
+    write_image(tmp_path / "a.png", COLORS / 255)
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_overwriting_keeps_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"old")
+    (tmp_path / "a.png").symlink_to("real/a.png")
+    assert "exists already" in refusal(tmp_path / "a.png", write_image, tmp_path / "a.png", COLORS / 255)
+    write_image(tmp_path / "a.png", COLORS / 255, overwrite=True)
+    assert (tmp_path / "a.png").is_symlink() and read_image(tmp_path / "real" / "a.png").shape == (20, 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "found"),
+    [
+        ("a.gif", {}, "'.gif'; expected one of .png .jpg .jpeg .webp .tif .tiff .bmp"),
+        ("a", {}, "ends in ''"),
+        ("a.jpg", {"alpha": True}, "no transparency"),
+        ("a.bmp", {"alpha": True}, "no transparency"),
+        ("missing/a.png", {}, "missing is not a folder"),
+        ("old.png/a.png", {}, "old.png is not a folder"),
+        ("old.png", {}, "exists already"),
+        ("folder.png", {"overwrite": True}, "is a folder"),
+        ("pipe.png", {"overwrite": True}, "pipe"),
+        ("loop.png", {}, "cannot be written"),
+        ("n" * 300 + ".png", {}, "cannot be written (File name too long)"),
+    ],
+)
+def test_paths_that_cannot_be_written(tmp_path, name, options, found):
+    (tmp_path / "old.png").write_bytes(b"old")
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    before = sorted(tmp_path.rglob("*"))
+    path = tmp_path / name
+    assert found in refusal(path, check_writable, path, **options)
+    alpha = np.ones((20, 24)) if options.pop("alpha", False) else None
+    assert found in refusal(path, write_image, path, COLORS / 255, alpha=alpha, **options)
+    assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "old.png").read_bytes() == b"old"
+
+
+def test_checking_leaves_nothing(tmp_path):
+    check_writable(tmp_path / "a.png", alpha=True)
+    (tmp_path / "b.jpg").write_bytes(b"old")
+    check_writable(tmp_path / "b.jpg", overwrite=True)
+    assert os.listdir(tmp_path) == ["b.jpg"] and (tmp_path / "b.jpg").read_bytes() == b"old"
+
+
+def test_read_only_folder(tmp_path, monkeypatch):
+    error = PermissionError(30, "Read-only file system")
+    monkeypatch.setattr("tempfile.TemporaryFile", failing(error))
+    monkeypatch.setattr(Path, "open", failing(error))
+    path = tmp_path / "a.png"
+    assert "cannot be written (Read-only file system)" in refusal(path, check_writable, path)
+    assert "cannot be written (Read-only file system)" in refusal(path, write_image, path, COLORS / 255)
+
+
+@pytest.mark.parametrize("function", ["os.fsync", "os.replace"])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(OSError(28, "No space left on device"), PictureError), (KeyboardInterrupt(), KeyboardInterrupt)],
+)
+def test_nothing_half_written(tmp_path, monkeypatch, function, error, raised):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(function, failing(error))
+    with pytest.raises(raised):
+        write_image(path, COLORS / 255, overwrite=True)
+    assert os.listdir(tmp_path) == ["a.png"] and path.read_bytes() == b"old"
+
+
+def test_full_disk(tmp_path):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = tmp_path / "a.bmp"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        message = refusal(path, write_image, path, COLORS / 255)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "cannot be written (File too large)" in message and os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [
+        (np.full((20, 24, 3), np.nan), "NaN"),
+        (np.full((20, 24, 3), np.inf), "infinity"),
+        (COLORS, "uint8[20, 24, 3] is no picture; expected floats"),
+        (COLORS[..., 0] / 255, "float64[20, 24] is no picture"),
+        (np.zeros((0, 24, 3)), "is no picture"),
+        (np.zeros((20, 24, 4)), "is no picture"),
+    ],
+)
+def test_arrays_that_are_no_pictures(tmp_path, picture, found):
+    path = tmp_path / "a.png"
+    assert found in refusal(path, write_image, path, picture)
+    assert os.listdir(tmp_path) == []
+
+
+def test_alpha_of_another_shape(tmp_path):
+    path = tmp_path / "a.png"
+    message = refusal(path, write_image, path, COLORS / 255, alpha=np.ones((3, 4)))
+    assert message == "alpha has shape [3, 4]; expected [20, 24]" and os.listdir(tmp_path) == []
+
+
+def test_more_pixels_than_a_format_can_count(tmp_path):
+    path = tmp_path / "a.webp"
+    message = refusal(path, write_image, path, np.zeros((16, 17000, 3)))
+    assert "16383" in message and os.listdir(tmp_path) == []

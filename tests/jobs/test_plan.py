@@ -1,0 +1,109 @@
+"""What there is to do in a job, from its record and what is in its folder."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.command import CONTENT, STYLE
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.jobs.inputs import NetworkCache
+from jaxstyle.jobs.manifest import Task, pair_up
+from jaxstyle.jobs.options import Options
+from jaxstyle.jobs.plan import Plan, count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
+from jaxstyle.jobs.records import Share
+
+networks = NetworkCache()
+SECOND = CONTENT.with_name("cat.jpg")
+
+
+@pytest.fixture
+def tasks(tmp_path) -> list[Task]:
+    (tmp_path / "bad.png").write_text("words")
+    return pair_up([CONTENT, SECOND, tmp_path / "bad.png"], [STYLE], Options(size=64), zipped=False)
+
+
+def planned(tasks: list[Task], records: dict, folder: Path, **options) -> Plan:
+    return make_plan(tasks, networks, records, folder, **options)
+
+
+def told(plan: Plan, pair: int, error: str | None = None) -> dict:
+    return {str(plan.tasks[pair].output): {"key": plan.keys[pair], "error": error}}
+
+
+def test_everything_is_new_at_first(tasks, tmp_path):
+    plan = planned(tasks, {}, tmp_path)
+    assert (plan.done, plan.failed, set(plan.unreadable)) == (frozenset(), {}, {2})
+    assert sorted(plan.todo) == [0, 1] and sorted(pair for group in plan.groups for pair in group.pairs) == [0, 1]
+
+
+def test_a_pair_is_done_with_picture_and_record(tasks, tmp_path):
+    plan = planned(tasks, {}, tmp_path)
+    records = told(plan, 0)
+    assert planned(tasks, records, tmp_path).done == frozenset()
+    (tmp_path / tasks[0].output).touch()
+    again = planned(tasks, records, tmp_path)
+    assert again.done == {0} and again.todo == [1]
+    assert (again.groups, again.keys) == (plan.groups, plan.keys), "a job is computed as it began"
+    others = pair_up([CONTENT, SECOND], [STYLE], Options(size=64, seed=1), zipped=False)
+    assert planned(others, records, tmp_path).done == frozenset()
+
+
+def test_a_failure_is_kept_until_it_is_to_be_tried_again(tasks, tmp_path):
+    plan = planned(tasks, {}, tmp_path)
+    records = told(plan, 1, "lost") | told(plan, 2, "words")
+    again = planned(tasks, records, tmp_path)
+    assert (again.failed, again.unreadable, again.todo) == ({1: "lost", 2: "words"}, {}, [0])
+    once_more = planned(tasks, records, tmp_path, retry_failed=True)
+    assert (once_more.failed, set(once_more.unreadable), sorted(once_more.todo)) == ({}, {2}, [0, 1])
+    assert done_and_failed(plan.tasks, plan.keys, records, tmp_path) == (frozenset(), {1: "lost", 2: "words"})
+
+
+def test_networks_do_not_mix(tmp_path):
+    tasks = [
+        task
+        for pooling in ("max", "avg", "max")
+        for task in pair_up([CONTENT], [STYLE], Options(size=64, pooling=pooling), zipped=True)
+    ]
+    groups = planned(tasks, {}, tmp_path, batch_size=4).groups
+    assert [group.pairs for group in groups] == [(0, 2), (1,)]
+
+
+@given(st.integers(1, 9), st.integers(0, 40))
+def test_processes_share_everything_and_nothing_twice(count, things):
+    shares = [Share(index, count).select(range(things)) for index in range(count)]
+    assert sorted(thing for share in shares for thing in share) == list(range(things))
+
+
+def test_work_is_pixels_of_all_steps():
+    assert count_pixel_steps(StyleConfig(size=100, steps=7), 50, 100) == 7 * 50 * 100
+    assert count_pixel_steps(StyleConfig(size=256, steps=10), 256, 128) == 10 * 256 * 128 + 15 * 128 * 64
+
+
+def test_pace_is_that_of_most_pairs_on_such_a_device():
+    device = {"platform": "cpu"}
+
+    def record(seconds, together=1, device=device, resumed=0):
+        settings = {"size": 100, "steps": 10}
+        return {
+            "error": None,
+            "device": device,
+            "resumed": resumed,
+            "settings": settings,
+            "height": 50,
+            "width": 100,
+            "together": together,
+            "seconds": {"compute": seconds},
+        }
+
+    records = [
+        record(50),
+        record(10, 2),
+        record(5),
+        record(1, device={"platform": "gpu"}),
+        record(1, resumed=3),
+        {"error": "bad"},
+    ]
+    assert seconds_per_pixel_step(records, device) == 5 / (10 * 50 * 100)
+    assert seconds_per_pixel_step(records[-2:], device) is None

@@ -1,0 +1,141 @@
+"""The record of a job survives whatever ends the process, and keeps two jobs apart."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.jobs import records
+from jaxstyle.jobs.records import STATE_FOLDER, Records, Share, file_digests, pair_key, read_records
+
+LINE = {"output": "a.png", "key": "1", "error": None}
+
+
+def written(folder: Path, *lines: dict, share: Share = Share(0, 1)) -> Path:  # noqa: B008 - frozen
+    with closing(Records(folder, share)) as file:
+        for line in lines:
+            file.add(line)
+        return file.path
+
+
+def test_lines_are_added_in_order_with_the_time(tmp_path):
+    path = written(tmp_path / "new", LINE, LINE | {"output": "b.png", "error": "bad"})
+    written(tmp_path / "new", LINE | {"key": "2"})
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["output"], line["key"]) for line in lines] == [("a.png", "1"), ("b.png", "1"), ("a.png", "2")]
+    assert [line["ended"] for line in lines] == sorted(line["ended"] for line in lines)
+    assert {name: record["key"] for name, record in read_records(tmp_path / "new").items()} == {
+        "a.png": "2",
+        "b.png": "1",
+    }
+
+
+def test_a_line_cut_short_anywhere_costs_only_itself(tmp_path):
+    path = written(tmp_path, LINE | {"output": "é.png"}, LINE | {"output": "b.png"})
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for end in range(len(whole) + 1):
+        path.write_bytes(whole[:end])
+        expected = [*["é.png"] * (end >= first - 1), *["b.png"] * (end >= len(whole) - 1)]
+        assert list(read_records(tmp_path)) == expected  # as it was left: a line without its end may still be whole
+        written(tmp_path, LINE | {"output": "c.png"})
+        lines = [json.loads(line)["output"] for line in path.read_text("utf-8").splitlines()]
+        assert lines == [*["é.png"] * (end >= first), *["b.png"] * (end == len(whole)), "c.png"]
+
+
+def test_lines_that_are_no_records_count_for_nothing(tmp_path):
+    path = written(tmp_path, LINE)
+    with path.open("ab") as file:
+        file.write(b'\xff\xfe\n[]\n{"output": "x"}\n\x00\x00\n')
+    assert list(read_records(tmp_path)) == ["a.png"]
+    assert read_records(tmp_path / "missing") == {}
+
+
+def test_the_latest_of_all_processes_counts(tmp_path):
+    for index, key in ((1, "old"), (0, "new")):
+        written(tmp_path, LINE | {"key": key}, share=Share(index, 2))
+    assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == ["results-0.jsonl", "results-1.jsonl"]
+    assert read_records(tmp_path)["a.png"]["key"] == "new"
+    written(tmp_path, LINE | {"key": "newest"})
+    assert read_records(tmp_path)["a.png"]["key"] == "newest"
+
+
+class TestTwoJobs:
+    def test_do_not_work_in_one_folder(self, tmp_path):
+        with closing(Records(tmp_path, Share())), pytest.raises(JaxStyleError, match="another job at work"):
+            Records(tmp_path, Share())
+        written(tmp_path, LINE)
+
+    def test_but_the_processes_of_one_do(self, tmp_path):
+        with closing(Records(tmp_path, Share(0, 2))), closing(Records(tmp_path, Share(1, 2))):
+            for share in (Share(), Share(1, 2)):
+                with pytest.raises(JaxStyleError, match="another job at work"):
+                    Records(tmp_path, share)
+
+    def test_a_killed_one_leaves_the_folder_free(self, tmp_path):
+        code = "import sys, time, pathlib; from jaxstyle.jobs.records import *\n"
+        code += "records = Records(pathlib.Path(sys.argv[1]), Share()); print(flush=True); time.sleep(60)"
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout and process.stdout.readline()
+            with pytest.raises(JaxStyleError, match="another job at work"):
+                Records(tmp_path, Share())
+            process.send_signal(signal.SIGKILL)
+        written(tmp_path, LINE)
+
+    def test_are_not_kept_apart_where_there_are_no_locks(self, tmp_path, monkeypatch):
+        def flock(*_):
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(records.fcntl, "flock", flock)
+        with closing(Records(tmp_path, Share())):
+            written(tmp_path, LINE)
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(tmp_path, monkeypatch):
+    path = written(tmp_path, LINE)
+    before = path.read_bytes()
+
+    def fsync(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(JaxStyleError, match=r"results.jsonl: cannot be written \(No space left on device\)"):
+        written(tmp_path, LINE)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(JaxStyleError, match="file"):
+        Records(tmp_path / "file" / "out", Share())
+    assert not (tmp_path / STATE_FOLDER).exists()
+
+
+def test_digests_are_of_bytes(tmp_path):
+    for name, data in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / name).write_bytes(data)
+    a, b, c, folder, nothing = file_digests([*(tmp_path / name for name in "abc"), tmp_path, tmp_path / "d"]).values()
+    assert a == b and len({a, c, nothing}) == 3 and folder == nothing
+    os.utime(tmp_path / "a", (0, 0))
+    assert file_digests([tmp_path / "a"] * 2) == {tmp_path / "a": a}
+
+
+def test_keys_depend_on_every_part_but_the_name_of_the_network():
+    parts = ("c", ["s"], None, {"size": 1}, {"name": "vgg19", "sha256": "x"})
+    others = (
+        ("d", *parts[1:]),
+        ("c", ["t"], *parts[2:]),
+        ("c", ["s", "s"], *parts[2:]),
+        ("c", ["s"], "p", *parts[3:]),
+        (*parts[:3], {"size": 2}, parts[4]),
+        (*parts[:4], {"name": "vgg19", "sha256": "y"}),
+    )
+    assert len({pair_key(*each) for each in (parts, *others)}) == 7
+    assert pair_key(*parts) == pair_key(*parts[:4], {"name": "own", "sha256": "x"})

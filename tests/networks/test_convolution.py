@@ -1,0 +1,206 @@
+"""The convolution against naive NumPy and the compiler's own, at every kind of shape and under every transformation."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import naive
+
+from jaxstyle.networks import convolution as conv
+
+Shape = tuple[int, int, int, int, int]  # N, H, W, I, O
+
+SHAPES = {
+    "one pixel": (1, 1, 1, 16, 16),
+    "one row": (2, 1, 37, 16, 24),
+    "one column": (1, 41, 1, 32, 16),
+    "odd sides and channels": (3, 7, 5, 17, 19),
+    "wide": (1, 9, 515, 64, 16),
+    "high": (2, 259, 6, 20, 64),
+    "large and shallow": (1, 150, 131, 64, 64),
+    "a large stack": (3, 70, 131, 64, 24),
+    "small and deep": (1, 6, 9, 512, 512),
+    "a deep stack": (5, 12, 10, 256, 16),
+    "deep strips": (2, 70, 130, 256, 16),
+    "a picture's channels": (2, 9, 7, 3, 64),
+    "few channels out": (1, 9, 7, 64, 3),
+    "one channel": (1, 5, 6, 1, 1),
+}
+
+
+def with_gradients(
+    inputs: jax.Array, kernel: jax.Array, cotangent: jax.Array, prepared: conv.Prepared | None = None
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The convolution, and its gradients with respect to inputs and kernel."""
+    value, pull = jax.vjp(lambda inputs, kernel: conv.conv3x3(inputs, kernel, prepared), inputs, kernel)
+    return value, *pull(cotangent)
+
+
+compiled = jax.jit(with_gradients)
+
+
+def problem(shape: Shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs, a kernel, and what weights the result."""
+    count, height, width, channels_in, channels_out = shape
+    random = np.random.default_rng(seed)
+    shapes = (
+        (count, height, width, channels_in),
+        (3, 3, channels_in, channels_out),
+        (count, height, width, channels_out),
+    )
+    inputs, kernel, cotangent = (random.normal(size=shape).astype(np.float32) for shape in shapes)
+    return inputs, kernel, cotangent
+
+
+def assert_right(found: tuple[jax.Array, ...], inputs: np.ndarray, kernel: np.ndarray, cotangent: np.ndarray) -> None:
+    expected = naive.convolution(inputs, kernel), *naive.convolution_gradients(inputs, kernel, cotangent)
+    for value, right in zip(found, expected, strict=True):
+        assert value.dtype == jnp.float32
+        assert naive.error(value, right) < 1e-4
+
+
+class TestEveryShape:
+    @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+    def test_values_and_gradients(self, shape: Shape) -> None:
+        arrays = problem(shape)
+        assert_right(compiled(*arrays), *arrays)
+
+    @settings(max_examples=10, deadline=None)
+    @given(
+        shape=st.tuples(*(st.integers(1, most) for most in (3, 40, 40, 70, 70))),
+        seed=st.integers(0, 999),
+        prepare=st.booleans(),
+    )
+    def test_any_values_and_gradients(self, shape: Shape, seed: int, prepare: bool) -> None:
+        arrays = problem(shape, seed)
+        prepared = conv.prepare(jnp.asarray(arrays[1])) if prepare else None
+        assert_right(compiled(*arrays, prepared), *arrays)
+
+    def test_agrees_with_the_compilers_own(self) -> None:
+        inputs, kernel, cotangent = problem((2, 30, 23, 64, 48))
+        own, pull = jax.vjp(
+            lambda inputs, kernel: jax.lax.conv_general_dilated(
+                inputs, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            ),
+            inputs,
+            kernel,
+        )
+        for value, expected in zip(compiled(inputs, kernel, cotangent), (own, *pull(cotangent)), strict=True):
+            assert naive.error(value, expected) < 1e-4
+
+
+class TestBiasAndRectifier:
+    @pytest.mark.parametrize("shape", [(2, 9, 7, 3, 16), (2, 30, 23, 17, 24)])
+    @pytest.mark.parametrize("rectify", [False, True])
+    @pytest.mark.parametrize("prepared", [None, conv.DIRECT], ids=["plain", "direct"])
+    def test_values_and_gradients(self, shape: Shape, rectify: bool, prepared: conv.Prepared | None) -> None:
+        inputs, kernel, cotangent = problem(shape)
+        bias = np.random.default_rng(1).normal(size=shape[-1]).astype(np.float32)
+
+        @jax.jit
+        def found(*arguments: jax.Array) -> tuple[jax.Array, ...]:
+            value, pull = jax.vjp(lambda x, k, b: conv.conv3x3(x, k, prepared, bias=b, rectify=rectify), *arguments)
+            return value, *pull(cotangent)
+
+        value = naive.convolution(inputs, kernel) + bias
+        passed = cotangent * (value > 0) if rectify else cotangent
+        expected = (
+            np.where(value > 0, value, 0) if rectify else value,
+            *naive.convolution_gradients(inputs, kernel, passed),
+            passed.sum((0, 1, 2)),
+        )
+        for result, right in zip(found(inputs, kernel, bias), expected, strict=True):
+            assert naive.error(result, right) < 1e-4
+
+
+class TestTransformations:
+    SHAPE = (2, 7, 10, 16, 18)
+
+    @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
+    def test_differentiated_twice(self, prepare: bool) -> None:
+        """The gradient of a gradient's length, as whole optimizations need it, against the compiler's own."""
+        inputs, kernel, cotangent = problem(self.SHAPE)
+        prepared = conv.prepare(jnp.asarray(kernel)) if prepare else None
+
+        def length(convolve: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+            def loss(inputs: jax.Array) -> jax.Array:
+                return jnp.sum(cotangent * jax.nn.relu(convolve(inputs, kernel)) ** 2)
+
+            return jnp.sum(jax.grad(loss)(inputs) ** 2)
+
+        fast = partial(conv.conv3x3, prepared=prepared)
+        found, expected = (
+            jax.jit(jax.grad(partial(length, convolve), argnums=(0, 1)))(inputs, kernel)
+            for convolve in (fast, conv.direct)
+        )
+        for value, right in zip(found, expected, strict=True):
+            assert naive.error(value, np.asarray(right)) < 1e-4
+
+    def test_without_jit(self) -> None:
+        arrays = [jnp.asarray(array) for array in problem(self.SHAPE)]
+        assert_right(with_gradients(*arrays), *map(np.asarray, arrays))
+
+    @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
+    @pytest.mark.parametrize(("pictures", "kernels"), [(0, None), (None, 0), (0, 0)])
+    def test_vmap(self, pictures: int | None, kernels: int | None, prepare: bool) -> None:
+        problems = [problem(self.SHAPE, seed) for seed in range(3)]
+        inputs, kernel, cotangent = (np.stack(arrays) for arrays in zip(*problems, strict=True))
+        inputs, kernel = inputs if pictures == 0 else inputs[0], kernel if kernels == 0 else kernel[0]
+        prepared = None
+        if prepare:
+            prepared = conv.prepare(kernel) if kernels is None else jax.vmap(conv.prepare)(kernel)
+        mapped = jax.jit(jax.vmap(with_gradients, in_axes=(pictures, kernels, 0, kernels)))
+        found = mapped(inputs, kernel, cotangent, prepared)
+        for index in range(3):
+            arrays = inputs[index] if pictures == 0 else inputs, kernel[index] if kernels == 0 else kernel
+            assert_right(tuple(value[index] for value in found), *arrays, cotangent[index])
+
+    def test_shard_map(self) -> None:
+        """Pictures spread over two devices, the kernel on both: the kernel's gradient is the sum of theirs."""
+        program = """
+            import jax
+            import numpy as np
+            import test_conv
+            from jax.sharding import Mesh, PartitionSpec
+
+            assert len(jax.devices()) == 2
+            mesh, spread, whole = Mesh(np.array(jax.devices()), "n"), PartitionSpec("n"), PartitionSpec()
+            arrays = test_conv.problem((4, 7, 10, 16, 18))
+            sharded = jax.shard_map(
+                test_conv.with_gradients,
+                mesh=mesh,
+                in_specs=(spread, whole, spread, whole),
+                out_specs=(spread, spread, whole),
+            )
+            for prepared in (None, test_conv.conv.prepare(arrays[1])):
+                found = jax.jit(sharded)(*arrays, prepared)
+                assert len(found[0].sharding.device_set) == 2
+                test_conv.assert_right(found, *arrays)
+        """
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+class TestPrecision:
+    @pytest.mark.parametrize("channels", [3, 32])
+    @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
+    def test_bfloat16_in_gives_bfloat16_out(self, channels: int, prepare: bool) -> None:
+        inputs, kernel, cotangent = problem((2, 9, 11, channels, 32))
+        inputs, cotangent = (jnp.asarray(array, jnp.bfloat16) for array in (inputs, cotangent))
+        value, gradient, _ = compiled(inputs, kernel, cotangent, conv.prepare(jnp.asarray(kernel)) if prepare else None)
+        assert value.dtype == gradient.dtype == jnp.bfloat16
+        inputs, cotangent = (np.asarray(array, np.float64) for array in (inputs, cotangent))
+        assert naive.error(value, naive.convolution(inputs, kernel)) < 1e-2
+        assert naive.error(gradient, naive.convolution_gradients(inputs, kernel, cotangent)[0]) < 1e-2

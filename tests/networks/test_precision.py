@@ -1,0 +1,111 @@
+"""Less precise features: near those in float32, with float32 statistics and losses, and the same optimization."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.quick import objective_of
+
+from jaxstyle import stylize
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.networks.architectures import resolve_layers
+from jaxstyle.networks.network import Network, make_network
+from jaxstyle.networks.precision import PRECISIONS, resolve_precision
+from jaxstyle.styles.measured import STYLE_LAYERS
+from jaxstyle.stylize import prepare_network
+from jaxstyle.stylizer import make_stylizer
+from jaxstyle.weights.store import load_network
+
+CONFIG = resolve_layers(StyleConfig(size=64, steps=8), "vgg19")
+
+
+@pytest.fixture(scope="module")
+def coarse(network: Network) -> Network:
+    return network.replace(precision="bfloat16")
+
+
+def distance(value: Any, other: Any) -> float:
+    value, other = (np.asarray(array, np.float64) for array in (value, other))
+    return float(np.linalg.norm(value - other) / np.linalg.norm(other))
+
+
+def test_features_are_float32s_to_8_bits(network: Network, coarse: Network, photo: np.ndarray) -> None:
+    """Rounding to 8 bits is an error of 1/256 at most; they add up along 13 layers, as roots where independent."""
+    exact, rounded = (each.features(photo, STYLE_LAYERS) for each in (network, coarse))
+    for layer in STYLE_LAYERS:
+        assert rounded[layer].dtype == jnp.bfloat16 and exact[layer].dtype == jnp.float32
+        assert 1e-4 < distance(rounded[layer], exact[layer]) < np.sqrt(13) / 256, layer
+
+
+@pytest.mark.parametrize("is_winograds", [True, False])
+def test_losses_are_float32_and_near(
+    network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray, is_winograds: bool
+) -> None:
+    """With either convolution."""
+    networks = [prepare_network(each) if is_winograds else each.direct() for each in (network, coarse)]
+    start = photo[::-1].copy()
+
+    def loss(picture: jax.Array, network: Network, objective: Any) -> jax.Array:
+        return objective.terms(network, picture).total
+
+    (exact, exactly), (rounded, roughly) = (
+        jax.jit(jax.value_and_grad(loss))(start, each, objective_of(each, CONFIG, photo, [painting]))
+        for each in networks
+    )
+    assert rounded.dtype == roughly.dtype == jnp.float32
+    assert float(rounded) == pytest.approx(float(exact), rel=0.01)
+    assert distance(roughly, exactly) < 0.1
+
+
+@pytest.mark.usefixtures("quick_to_compile")
+def test_losses_along_the_way_follow_float32s(
+    network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray
+) -> None:
+    exact, rounded = (stylize(photo, painting, network=each, config=CONFIG) for each in (network, coarse))
+    assert rounded.image.dtype == np.float32
+    assert rounded.history.total == pytest.approx(exact.history.total, rel=0.03)
+    assert exact.history.total[-1] < 0.5 * exact.history.total[0]  # or there would be nothing to follow
+
+
+@pytest.mark.parametrize(
+    ("precision", "operands", "products"),
+    [("float32", "f32", "HIGHEST"), ("tensorfloat32", "f32", "HIGH"), ("bfloat16", "bf16", None)],
+)
+def test_a_gpu_is_told_how_to_convolve(network: Network, precision: str, operands: str, products: str | None) -> None:
+    """Forwards and backwards, by the text of the program that would be compiled for one."""
+    first = network.replace(precision=precision)
+
+    def loss(picture: jax.Array, network: Network) -> jax.Array:
+        return network.features(picture, ("relu1_2",))["relu1_2"].sum(dtype=jnp.float32)
+
+    picture = jax.ShapeDtypeStruct((16, 16, 3), jnp.float32)
+    text = jax.jit(jax.grad(loss)).trace(picture, first).lower(lowering_platforms=("cuda",)).as_text()
+    lines = [line for line in text.splitlines() if "stablehlo.convolution(" in line]
+    assert len(lines) == 4
+    for line in lines:
+        assert f"x{operands}>" in line
+        assert (f"#stablehlo<precision {products}>, #stablehlo<precision {products}>" in line) == bool(products), line
+
+
+def test_auto_is_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_network().precision == resolve_precision("auto") == "float32"
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert load_network().precision == "bfloat16"
+    assert load_network(precision="float32").precision == "float32"
+    assert load_network("random:vgg16", precision="tensorfloat32").precision == "tensorfloat32"
+
+
+def test_it_is_static_and_passes_through_a_stylizer(coarse: Network) -> None:
+    assert jax.tree.structure(coarse) != jax.tree.structure(coarse.replace(precision="float32"))
+    content = jax.ShapeDtypeStruct((64, 64, 3), jnp.float32)
+    stylizer = make_stylizer(coarse, CONFIG, height=64, width=64)
+    assert jax.eval_shape(stylizer, content, jax.eval_shape(stylizer.measure, content)).dtype == jnp.float32
+
+
+def test_an_unknown_one_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="unknown precision 'half'; expected one of auto, float32"):
+        make_network("vgg19", {}, np.zeros(3), np.ones(3), pooling="max", digest="", precision="half")
+    assert PRECISIONS[0] == "auto"

@@ -1,0 +1,53 @@
+"""Networks with random weights."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxstyle.errors import ConfigError
+from jaxstyle.networks.network import random_network
+from jaxstyle.weights.store import load_network
+
+
+@pytest.mark.parametrize("name", ["vgg16", "alexnet", "googlenet-caffe"])
+def test_kernels_are_normal_with_the_variance_of_he(name: str) -> None:
+    for layer, parameters in random_network(name, seed=5).parameters.items():
+        kernel = np.asarray(parameters["kernel"], float) * np.sqrt(np.prod(parameters["kernel"].shape[:-1]) / 2)
+        doubt = 6 / np.sqrt(kernel.size)
+        assert abs(kernel.mean()) < doubt and abs(kernel.var() - 1) < 1.5 * doubt, layer
+        assert abs((kernel**4).mean() - 3) < 10 * doubt and not parameters["bias"].any(), layer
+
+
+def test_activations_keep_their_size() -> None:
+    """Which is what this variance is for: the mean square after a rectifier stays that before the convolution."""
+    network, picture = random_network("vgg16"), np.random.default_rng(0).random((64, 64, 3), np.float32)
+    layers = ("relu1_1", "relu1_2", "pool1", "relu2_1")
+    values = jax.jit(lambda network, picture: network.features(picture, layers))(network, picture)
+    inputs = (picture - network.mean.reshape(1, 1, 3)) * network.scale.reshape(1, 1, 3)
+    squares = {"picture": jnp.mean(inputs**2)} | {layer: jnp.mean(value**2) for layer, value in values.items()}
+    for before, after in (("picture", "relu1_1"), ("relu1_1", "relu1_2"), ("pool1", "relu2_1")):
+        assert 0.6 < squares[after] / squares[before] < 1.6
+
+
+def test_seeds() -> None:
+    first, again, other = (random_network("alexnet", seed=seed) for seed in (0, 0, 1))
+    assert jax.tree.all(jax.tree.map(np.array_equal, first, again))
+    assert not np.array_equal(first.parameters["conv1"]["kernel"], other.parameters["conv1"]["kernel"])
+    assert first.digest == again.digest != other.digest
+
+
+def test_load_by_name() -> None:
+    named, made = load_network("random:alexnet", pooling="avg"), random_network("alexnet", pooling="avg")
+    assert jax.tree.structure(named) == jax.tree.structure(made)
+    assert jax.tree.all(jax.tree.map(np.array_equal, named, made))
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):
+        load_network("random:resnet")
+    with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):
+        random_network("resnet")
+    with pytest.raises(ConfigError, match="'median'; expected one of max, avg"):
+        random_network("alexnet", pooling="median")
+    assert random_network("alexnet", pooling="avg").pooling == "avg"

@@ -1,0 +1,167 @@
+"""The losses as anyone may use them, against their definitions in NumPy, and what they must not depend on."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from support import naive
+
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization.objective import content_loss, content_targets, style_loss, total_variation
+from jaxstyle.styles.measured import style_targets
+
+NORMALIZATIONS = ("relative", "gatys")
+WEIGHTS = {"a": 1.0, "b": 4.0}
+
+
+def random_layers(seed: int, height: int = 5) -> dict[str, jax.Array]:
+    random = np.random.default_rng(seed)
+    return {"a": jnp.asarray(random.exponential(2, (height, 4, 6)), jnp.float32)} | {
+        "b": jnp.asarray(random.exponential(9, (3, height, 8)), jnp.float32)
+    }
+
+
+class TestLosses:
+    """Of features as they are, from any network."""
+
+    @pytest.mark.parametrize("normalization", NORMALIZATIONS)
+    def test_content_loss_is_the_definition(self, normalization: str) -> None:
+        found, targets = random_layers(0), random_layers(1)
+        each = {layer: naive.content_loss(found[layer], targets[layer], normalization) for layer in found}
+        loss = partial(content_loss, found, targets, normalization=normalization)
+        assert loss(weights=WEIGHTS) == pytest.approx(naive.weighted_mean(each, WEIGHTS), rel=1e-5)
+        assert loss() == pytest.approx(sum(each.values()) / 2, rel=1e-5)
+
+    @pytest.mark.parametrize("normalization", NORMALIZATIONS)
+    def test_style_loss_is_the_definition(self, normalization: str) -> None:
+        found, style = random_layers(0), random_layers(1, height=7)
+        targets = {layer: jnp.asarray(naive.gram(style[layer]), jnp.float32) for layer in style}
+        each = {
+            layer: naive.style_loss(naive.gram(found[layer]), np.asarray(targets[layer], float), normalization)
+            for layer in found
+        }
+        loss = partial(style_loss, found, targets, normalization=normalization)
+        assert loss(weights=WEIGHTS) == pytest.approx(naive.weighted_mean(each, WEIGHTS), rel=1e-5)
+        assert loss() == pytest.approx(sum(each.values()) / 2, rel=1e-5)
+
+    @pytest.mark.parametrize("normalization", NORMALIZATIONS)
+    @pytest.mark.parametrize("loss", [content_loss, style_loss])
+    def test_only_the_ratios_of_weights_matter(self, loss: Callable[..., jax.Array], normalization: str) -> None:
+        targets = random_layers(1) if loss is content_loss else grams(random_layers(1))
+        few, many = (
+            loss(random_layers(0), targets, weights={"a": scale, "b": 4 * scale}, normalization=normalization)
+            for scale in (0.01, 100)
+        )
+        assert few == pytest.approx(float(many), rel=1e-6)
+
+    @pytest.mark.parametrize("loss", [content_loss, style_loss])
+    def test_relative_losses_do_not_depend_on_a_layers_scale(self, loss: Callable[..., jax.Array]) -> None:
+        """Nor do they become something else for flat black pictures, whose targets are nothing."""
+        measure = grams if loss is style_loss else dict
+        plain = loss(random_layers(0), measure(random_layers(1)))
+        scaled = (jax.tree.map(lambda x: 1000 * x, random_layers(seed)) for seed in (0, 1))
+        assert loss(next(scaled), measure(next(scaled))) == pytest.approx(float(plain), rel=1e-5)
+        nothing = jax.tree.map(jnp.zeros_like, random_layers(1))
+        assert np.isfinite(loss(random_layers(0), measure(nothing)))
+        assert loss(nothing, measure(nothing)) == 0
+
+    @pytest.mark.parametrize("loss", [content_loss, style_loss])
+    def test_is_nothing_at_the_target_and_one_at_nothing(self, loss: Callable[..., jax.Array]) -> None:
+        targets = random_layers(0) if loss is content_loss else grams(random_layers(0))
+        assert loss(random_layers(0), targets) == pytest.approx(0, abs=1e-12)
+        assert loss(jax.tree.map(jnp.zeros_like, random_layers(0)), targets) == pytest.approx(1, rel=1e-5)
+
+    def test_other_layers_are_left_alone(self) -> None:
+        found = random_layers(0) | {"c": jnp.full((2, 2, 3), jnp.nan)}
+        assert content_loss(found, random_layers(1)) == content_loss(random_layers(0), random_layers(1))
+
+
+def grams(layers: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    return {layer: jnp.asarray(naive.gram(values), jnp.float32) for layer, values in layers.items()}
+
+
+class TestTotalVariation:
+    @pytest.mark.parametrize("shape", [(5, 7, 3), (1, 7, 3), (5, 1, 3)])
+    def test_is_the_mean_squared_difference_of_neighbors(self, shape: tuple[int, int, int]) -> None:
+        picture = np.random.default_rng(0).random(shape).astype(np.float32)
+        down = [(picture[i + 1, j] - picture[i, j]) ** 2 for i in range(shape[0] - 1) for j in range(shape[1])]
+        across = [(picture[i, j + 1] - picture[i, j]) ** 2 for i in range(shape[0]) for j in range(shape[1] - 1)]
+        expected = sum(np.mean(squares) for squares in (down, across) if squares)
+        assert total_variation(jnp.asarray(picture)) == pytest.approx(expected, rel=1e-5)
+
+    def test_of_known_pictures(self) -> None:
+        board = jnp.asarray(np.indices((8, 9)).sum(0) % 2, jnp.float32)[..., None]
+        assert total_variation(board) == 2
+        assert total_variation(jnp.full((4, 4, 3), 0.7)) == 0
+        ramp = jnp.broadcast_to(jnp.linspace(0, 1, 11).reshape(-1, 1, 1), (11, 5, 3))
+        assert total_variation(ramp) == pytest.approx(0.01, rel=1e-5)
+
+    def test_of_a_single_pixel_is_nothing(self) -> None:
+        value, gradient = jax.value_and_grad(total_variation)(jnp.ones((1, 1, 3)))
+        assert value == 0 and not gradient.any()
+
+
+class TestSizes:
+    LAYERS = ("relu1_1", "relu2_1")
+
+    def test_gram_matrices_do_not_depend_on_the_size(
+        self, network: Network, painting: np.ndarray, photo: np.ndarray
+    ) -> None:
+        """But for what the borders see: measured 2 and 9 % in tiles of 48 pixels, half as much in larger ones."""
+        tile, another = painting[:48, :48], photo[:48, :48]
+        single, tiled, other = (
+            style_targets(network, x, ("relu1_1", "relu2_1")) for x in (tile, np.tile(tile, (2, 2, 1)), another)
+        )
+        for layer, expected in single.items():
+            scale = np.linalg.norm(expected)
+            assert np.linalg.norm(tiled[layer] - expected) < 0.15 * scale
+            assert np.linalg.norm(other[layer] - expected) > 0.3 * scale
+
+    @pytest.mark.parametrize("normalization", NORMALIZATIONS)
+    def test_losses_do_not_depend_on_the_size(self, normalization: str) -> None:
+        found, targets = random_layers(0), random_layers(1)
+        tiled = [jax.tree.map(lambda x: jnp.tile(x, (3, 2, 1)), layers) for layers in (found, targets)]
+        for loss, measure in ((content_loss, dict), (style_loss, grams)):
+            expected = loss(found, measure(targets), normalization=normalization)
+            assert loss(tiled[0], measure(tiled[1]), normalization=normalization) == pytest.approx(
+                float(expected), rel=1e-4
+            )
+
+
+class TestInTrainingLoops:
+    def test_a_generator_learns_from_the_losses(self, network: Network) -> None:
+        """A single layer between noise and picture, trained with the losses alone as perceptual losses."""
+        random = np.random.default_rng(0)
+        noise, content, style = (random.random(shape, np.float32) for shape in ((24, 20, 3), (24, 20, 3), (30, 17, 3)))
+        targets = (
+            content_targets(network, content, ("relu1_1",)),
+            style_targets(network, style**3, ("relu1_1", "relu2_1")),
+        )
+        solver = optax.adam(0.05)
+
+        def generate(parameters: dict[str, jax.Array]) -> jax.Array:
+            mixed = jnp.einsum("hwi,io->hwo", noise, parameters["mix"])
+            return jax.nn.sigmoid(mixed + jnp.broadcast_to(parameters["bias"], mixed.shape))
+
+        @jax.jit
+        def train(network: Network, targets: Any, parameters: Any, state: Any) -> tuple[Any, Any, jax.Array]:
+            def loss(parameters: Any) -> jax.Array:
+                found = network.features(generate(parameters), ("relu1_1", "relu2_1"))
+                return 0.01 * content_loss(found, targets[0]) + style_loss(found, targets[1])
+
+            value, gradient = jax.value_and_grad(loss)(parameters)
+            updates, state = solver.update(gradient, state)
+            return optax.apply_updates(parameters, updates), state, value
+
+        parameters = {"mix": jnp.eye(3), "bias": jnp.zeros(3)}
+        state, losses = solver.init(parameters), []
+        for _ in range(30):
+            parameters, state, value = train(network, targets, parameters, state)
+            losses.append(float(value))
+        assert losses[-1] < 0.5 * losses[0]
+        assert train._cache_size() == 1

@@ -1,0 +1,261 @@
+"""The solver on problems with known answers, against a textbook L-BFGS, and out of the places that have no answer."""
+
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.bowl import OPTIMIZERS, SHAPE, Bowl, bowl, only, random
+from support.quick import objective_of
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.networks.network import Network
+from jaxstyle.optimization import solver
+from jaxstyle.optimization.objective import Terms
+
+
+@flax.struct.dataclass
+class Rosenbrock:
+    """The chained valley of Rosenbrock (1960), its minimum moved to 0.8 everywhere."""
+
+    def terms(self, network: Any, picture: jax.Array) -> Terms:
+        x = picture.reshape(-1) + 0.2
+        return only(jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
+
+
+def solve(objective: Any, start: np.ndarray, steps: int, optimizer: str = "lbfgs") -> tuple[solver.State, np.ndarray]:
+    """The state and the losses after as many steps, in chunks."""
+    state, losses = solver.init(start, optimizer=optimizer), []
+    while len(losses) < steps:
+        count = min(solver.STEPS_PER_CALL, steps - len(losses))
+        state, terms = solver.run(None, objective, state, count, optimizer=optimizer)
+        losses.extend(np.asarray(terms.total)[:count].tolist())
+    return state, np.array(losses)
+
+
+class TestKnownMinima:
+    def test_lbfgs_in_a_bowl(self) -> None:
+        objective = bowl()
+        state, losses = solve(objective, random(1), 40)
+        np.testing.assert_allclose(state.picture, objective.center, atol=1e-3)
+        assert state.loss < 1e-6 * losses[0]
+
+    def test_lbfgs_in_rosenbrocks_valley(self) -> None:
+        state, losses = solve(Rosenbrock(), np.full((1, 2, 3), 0.1, np.float32), 150)
+        np.testing.assert_allclose(state.picture, 0.8, atol=1e-2)
+        assert losses[-1] < 1e-4 * losses[0]
+
+    def test_adam_in_a_bowl(self) -> None:
+        objective = bowl()
+        state, losses = solve(objective, random(1), 300, "adam")
+        np.testing.assert_allclose(state.picture, objective.center, atol=2e-2)
+        assert losses[-1] < 1e-3 * losses[0]
+
+    def test_staying_at_the_minimum(self) -> None:
+        objective = bowl()
+        for optimizer in OPTIMIZERS:
+            state, losses = solve(objective, np.asarray(objective.center), 20, optimizer)
+            np.testing.assert_array_equal(state.picture, objective.center)
+            assert not losses.any() and state.failures == 0
+
+
+class TestLbfgs:
+    def test_is_the_textbooks(self) -> None:
+        """Nocedal and Wright, algorithm 7.4, in float64; a first step of length 1, and no pixel beyond the radius."""
+        objective, start = bowl(), random(2)
+        center, curvature = (np.asarray(x, float) for x in (objective.center, objective.curvature))
+        step = jax.jit(partial(solver.step, optimizer="lbfgs"))
+        state = solver.init(start, optimizer="lbfgs")
+        x, pairs, before = start.astype(float), [], None
+        for _ in range(12):
+            np.testing.assert_allclose(state.trial, x, atol=2e-4)
+            state, _ = step(None, objective, state)
+            assert state.failures == 0
+            gradient = 2 * curvature * (x - center)
+            if before is not None:
+                pairs.append((x - before[0], gradient - before[1]))
+            before = x, gradient
+            direction = -two_loops(gradient, pairs)
+            x = x + direction * min(1, float(state.radius) / np.abs(direction).max())
+        assert np.sum(curvature * (x - center) ** 2) < 1e-2 * np.sum(curvature * (start - center) ** 2)
+
+    def test_no_step_is_kept_that_climbs(self) -> None:
+        step, state = jax.jit(partial(solver.step, optimizer="lbfgs")), solver.init(random(1), optimizer="lbfgs")
+        tried, kept = [], []
+        for _ in range(40):
+            state, terms = step(None, Rosenbrock(), state)
+            tried.append(float(terms.total))
+            kept.append(float(state.loss))
+        assert max(after / before for before, after in pairwise(tried)) > 1.2, "nothing was to be taken back"
+        assert max(after / before for before, after in pairwise(kept)) <= 1.1
+
+
+def two_loops(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    q, factors = gradient.copy(), []
+    for s, y in reversed(pairs):
+        factors.append(np.sum(s * q) / np.sum(s * y))
+        q = q - factors[-1] * y
+    last = pairs[-1] if pairs else None
+    r = q * (np.sum(last[0] * last[1]) / np.sum(last[1] ** 2) if last else 1 / np.linalg.norm(gradient))
+    for (s, y), factor in zip(pairs, reversed(factors), strict=True):
+        r = r + s * (factor - np.sum(y * r) / np.sum(s * y))
+    return r
+
+
+class TestAdam:
+    def test_only_the_shape_of_the_loss_matters(self) -> None:
+        objective = bowl()
+        _, losses = solve(objective, random(1), 20, "adam")
+        _, scaled = solve(objective.replace(curvature=objective.curvature * 50), random(1), 20, "adam")
+        np.testing.assert_allclose(scaled, 50 * losses, rtol=1e-3)
+
+    def test_first_step_is_equally_long_for_every_pixel_and_downhill(self) -> None:
+        objective = bowl()
+        state, _ = solve(objective, random(1), 1, "adam")
+        moved = np.asarray(state.trial) - random(1)
+        np.testing.assert_allclose(np.abs(moved), np.abs(moved).max(), rtol=1e-3)
+        np.testing.assert_array_equal(np.sign(moved), np.sign(objective.center - random(1)))
+
+
+class TestTakingBack:
+    """Between start and minimum nothing is wrong, but the first step, as far as it goes, lands behind a wall."""
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    @pytest.mark.parametrize("kind", ["nan", "inf", "cliff", "gradient"])
+    def test_comes_back_and_finds_the_minimum(self, kind: str, optimizer: str) -> None:
+        objective, start = self.problem(kind, optimizer)
+        state, losses = solve(objective, start, 200, optimizer)
+        assert (~(losses <= losses[0])).any() or kind == "gradient"
+        np.testing.assert_allclose(state.picture, objective.center, atol=2e-2)
+        assert np.isfinite(jax.tree.leaves(state)[0]).all() and state.loss < 1e-2 * losses[0]
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    @pytest.mark.parametrize("kind", ["nan", "inf", "cliff", "gradient"])
+    def test_starts_again_from_the_last_good_picture_with_smaller_steps(self, kind: str, optimizer: str) -> None:
+        objective, start = self.problem(kind, optimizer)
+        first, _ = solve(objective, start, 1, optimizer)
+        assert np.max(first.trial) > objective.wall
+        second, _ = solve(objective, start, 2, optimizer)
+        np.testing.assert_array_equal(second.picture, start)
+        assert second.loss == first.loss and second.failures == 1 and second.radius < first.radius
+        assert 0 < np.abs(second.trial - start).max() <= second.radius * 1.001
+
+    def test_failures_in_a_row_are_counted_and_forgotten(self) -> None:
+        objective, start = self.problem("nan", "lbfgs")
+        counts = [int(solve(objective, start, steps)[0].failures) for steps in range(1, 20)]
+        assert counts[:2] == [0, 1]
+        assert all(count in (0, before + 1) for before, count in pairwise(counts))
+        assert counts[-1] == 0
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_nothing_but_nan_leaves_the_start_alone(self, optimizer: str) -> None:
+        objective = bowl(wall=-1.0)
+        state, losses = solve(objective, random(1), 12, optimizer)
+        np.testing.assert_array_equal(state.picture, random(1))
+        assert np.isnan(losses).all() and state.failures == 12 and state.loss == np.inf
+        assert np.isfinite(state.trial).all()
+
+    @staticmethod
+    def problem(kind: str, optimizer: str) -> tuple[Bowl, np.ndarray]:
+        wall = 0.5
+        start = np.full(SHAPE, wall - (0.02 if optimizer == "adam" else 0.1), np.float32)
+        return Bowl(jnp.full(SHAPE, wall - 0.01), jnp.full(SHAPE, 3.0), wall=jnp.float32(wall), kind=kind), start
+
+
+class TestRadius:
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_no_pixel_moves_farther(self, optimizer: str) -> None:
+        objective, step = bowl(wall=0.75), jax.jit(partial(solver.step, optimizer=optimizer))
+        state = solver.init(np.full(SHAPE, 0.1, np.float32), optimizer=optimizer)
+        for _ in range(30):
+            state, _ = step(None, objective, state)
+            assert np.abs(state.trial - state.picture).max() <= state.radius * 1.001 + 1e-7
+
+    def test_a_far_minimum_is_approached_at_full_radius(self) -> None:
+        objective = Bowl(jnp.full(SHAPE, 100.0), jnp.full(SHAPE, 1.0))
+        state, _ = solve(objective, np.zeros(SHAPE, np.float32), 8)
+        assert np.max(state.trial) == pytest.approx(8 * float(state.radius), rel=1e-3)
+
+
+class TestState:
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_saved_and_resumed_it_goes_on_to_the_same_bytes(self, optimizer: str) -> None:
+        objective = bowl()
+        state, _ = solve(objective, random(1), 6, optimizer)
+        leaves, structure = jax.tree.flatten(state)
+        saved = [np.array(leaf).tobytes() for leaf in leaves]
+        shapes = [(leaf.dtype, leaf.shape) for leaf in leaves]
+        uninterrupted = solver.run(None, objective, state, 7, optimizer=optimizer)
+        again = [np.frombuffer(b, dtype).reshape(shape) for b, (dtype, shape) in zip(saved, shapes, strict=True)]
+        resumed = solver.run(None, objective, jax.tree.unflatten(structure, again), 7, optimizer=optimizer)
+        assert_same_bytes(resumed, uninterrupted)
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_starting_from_any_float_picture(self, optimizer: str) -> None:
+        states = [solver.init(start, optimizer=optimizer) for start in (random(1), random(1).astype(float))]
+        assert_same_bytes(*states)
+        assert states[0].picture.dtype == jnp.float32
+
+    @pytest.mark.parametrize("chunks", [(10,), (3, 7), (1,) * 10, (9, 1)])
+    def test_chunks_do_not_matter(self, chunks: tuple[int, ...]) -> None:
+        objective = bowl()
+        whole, terms = solver.run(None, objective, solver.init(random(1), optimizer="lbfgs"), 10, optimizer="lbfgs")
+        state, losses = solver.init(random(1), optimizer="lbfgs"), []
+        for steps in chunks:
+            state, found = solver.run(None, objective, state, steps, optimizer="lbfgs")
+            losses.append(found.total[:steps])
+        assert_same_bytes((state, np.concatenate(losses)), (whole, np.asarray(terms.total)))
+
+    def test_history_holds_the_loss_of_every_picture_tried(self) -> None:
+        objective, state = bowl(), solver.init(random(1), optimizer="lbfgs")
+        for _ in range(5):
+            trial = np.asarray(state.trial)
+            state, terms = solver.run(None, objective, state, 1, optimizer="lbfgs")
+            expected = np.sum(np.asarray(objective.curvature, float) * (trial - np.asarray(objective.center)) ** 2)
+            assert terms.total[0] == pytest.approx(expected, rel=1e-5)
+            assert terms.content[0] == terms.total[0]
+
+
+def assert_same_bytes(found: Any, expected: Any) -> None:
+    for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
+
+
+class TestCompilation:
+    def test_once_for_all_numbers_of_steps_targets_and_weights(self, network: Network) -> None:
+        picture, style = (np.random.default_rng(seed).random((8, 9, 3), np.float32) for seed in (0, 1))
+        config = StyleConfig(content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),))
+        before = solver.run.jitted._cache_size()
+        for steps, content_weight in ((1, 0.1), (7, 0.1), (10, 3.0)):
+            other = StyleConfig(**vars(config) | {"content_weight": content_weight})
+            objective = objective_of(network, other, picture + 0.01 * steps, [style])
+            state = solver.init(picture, optimizer="lbfgs")
+            for _ in range(2):
+                state, _ = solver.run(network, objective, state, steps, optimizer="lbfgs")
+        assert solver.run.jitted._cache_size() == before + 1
+
+
+class TestVmap:
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_lanes_are_what_they_are_alone(self, optimizer: str) -> None:
+        """Though one finds its minimum, one is beaten back by a wall, and one knows nothing but NaN."""
+        objectives = [bowl(seed, wall=jnp.float32(wall)) for seed, wall in enumerate((np.inf, np.inf, 0.6, -1))]
+        initial_pictures = np.stack([random(seed + 4) for seed in range(4)])
+        initial_pictures[2] = 0.59
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *objectives)
+        states = jax.vmap(partial(solver.init, optimizer=optimizer))(initial_pictures)
+        step = jax.jit(jax.vmap(partial(solver.step, optimizer=optimizer), in_axes=(None, 0, 0)))
+        totals = []
+        for _ in range(8):
+            states, terms = step(None, stacked, states)
+            totals.append(terms.total)
+        for index, (objective, start) in enumerate(zip(objectives, initial_pictures, strict=True)):
+            state, losses = solve(objective, start, 8, optimizer)
+            np.testing.assert_allclose(np.stack(totals)[:, index], losses, rtol=1e-3, atol=1e-6)
+            np.testing.assert_allclose(states.picture[index], state.picture, atol=1e-4)
+            assert states.failures[index] == state.failures
+        assert states.failures[3] == 8

@@ -1,0 +1,81 @@
+"""The command `jaxstyle` run within the tests' own process, and a stand-in for the long work."""
+
+import io
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from support.examples import EXAMPLES
+
+from jaxstyle.cli import jax_config
+from jaxstyle.cli.app import main
+from jaxstyle.images.resizing import fit_shape
+from jaxstyle.optimization.objective import Terms
+from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.optimization.solver import STEPS_PER_CALL
+from jaxstyle.stylize import Stylized
+
+CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"
+# Layers whose programs compile in a second or two.
+QUICK = ("--size", 64, "--steps", 12, "--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def run(*arguments: object, stderr: io.StringIO | None = None) -> Ended:
+    """What `jaxstyle ARGUMENTS` does, except for JAX's settings, which belong to all tests."""
+    out, err = io.StringIO(), stderr or io.StringIO()
+    with (
+        patch.object(sys, "argv", ["jaxstyle", *map(str, arguments)]),
+        patch.object(jax_config, "configure_jax"),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    assert isinstance(ended.value.code, int)
+    return Ended(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def succeed(*arguments: object) -> str:
+    """The standard output of a run that ends well, with nothing on stderr."""
+    ended = run(*arguments)
+    assert (ended.code, ended.err) == (0, "")
+    return ended.out
+
+
+def pretend(end: Callable[[], None] = lambda: None):
+    """A `stylize` that looks like the real one from outside, returns the content, and calls `end` before its end.
+
+    The picture at each look is all of one gray: the share of the steps at this size.
+    """
+
+    def stylize(content, styles, *, config, callback, **_):
+        levels = schedule(config, *content.shape[:2])
+        for level, (size, steps) in enumerate(levels):
+            shape = *fit_shape(*content.shape[:2], size), 3
+            for step in [*range(0, steps, STEPS_PER_CALL), steps]:
+                terms = Terms(*np.arange(5.0) + step) if step else None
+                picture = np.full(shape, step / steps, np.float32)
+                callback(Progress(size, level, len(levels), step, steps, terms, picture, None, None))
+        end()
+        total = sum(steps for _, steps in levels)
+        history = Terms(*(np.linspace(index + 1, 0.5, total) for index in range(5)))
+        return Stylized(content, history, np.repeat(*np.transpose(levels)), config)
+
+    return stylize

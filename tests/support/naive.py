@@ -1,0 +1,114 @@
+"""Plain float64 NumPy versions of what jaxstyle computes, written from the definitions, for tests to compare with."""
+
+from collections.abc import Mapping
+from itertools import product
+
+import numpy as np
+
+from jaxstyle.networks.network import Network
+
+# Caffe's input, which the embedded networks were trained on: BGR in 0-255, less the mean of ImageNet.
+CAFFE_MEAN = np.array([103.939, 116.779, 123.68])
+
+# Edges, face diagonals and space diagonals of the color cube, one of each opposite pair.
+DIRECTIONS = np.array(
+    [
+        *[(1, 0, 0), (0, 1, 0), (0, 0, 1)],
+        *[(1, 1, 0), (1, -1, 0), (1, 0, 1), (1, 0, -1), (0, 1, 1), (0, 1, -1)],
+        *[(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)],
+    ]
+)
+HARMONICS = np.arange(1, 9)
+
+
+def convolution(pictures: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """`[..., H, W, I]` correlated with `[3, 3, I, O]`, zeros outside: `[..., H, W, O]`."""
+    windows = shifted(pictures)
+    return sum(windows[row, column] @ kernel[row, column] for row, column in windows)
+
+
+def convolution_gradients(
+    pictures: np.ndarray, kernel: np.ndarray, cotangent: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The gradients of `sum(cotangent * convolution(pictures, kernel))`, by adding up every product that enters it."""
+    height, width = pictures.shape[-3:-1]
+    padded = np.zeros((*pictures.shape[:-3], height + 2, width + 2, pictures.shape[-1]))
+    kernel_gradient = np.zeros(kernel.shape)
+    for (row, column), window in shifted(pictures).items():
+        padded[..., row : row + height, column : column + width, :] += cotangent @ kernel[row, column].T
+        kernel_gradient[row, column] = flat(window).T @ flat(cotangent)
+    return padded[..., 1:-1, 1:-1, :], kernel_gradient
+
+
+def shifted(pictures: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+    """For every entry of a 3x3 kernel the pixels that it meets."""
+    height, width = pictures.shape[-3:-1]
+    padded = np.pad(np.asarray(pictures, float), [(0, 0)] * (pictures.ndim - 3) + [(1, 1), (1, 1), (0, 0)])
+    return {
+        (row, column): padded[..., row : row + height, column : column + width, :]
+        for row, column in product(range(3), repeat=2)
+    }
+
+
+def features(network: Network, picture: np.ndarray, deepest: str) -> dict[str, np.ndarray]:
+    """Activations of a Caffe network with max pooling for `[H, W, 3]`, down to a layer of it."""
+    x, found = picture[..., ::-1] * 255 - CAFFE_MEAN, {}
+    for layer in network.layers[: network.layers.index(deepest) + 1]:
+        if layer.startswith("conv"):
+            kernel, bias = (np.asarray(network.parameters[layer][name], float) for name in ("kernel", "bias"))
+            x = convolution(x, kernel) + bias
+        elif layer.startswith("relu"):
+            x = np.maximum(x, 0)
+        else:
+            height, width = x.shape[0] // 2, x.shape[1] // 2
+            x = x[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).max((1, 3))
+        found[layer] = x
+    return found
+
+
+def gram(values: np.ndarray) -> np.ndarray:
+    """`[H, W, C]` to `[C, C]`: the mean over positions of the products of every two channels."""
+    columns = flat(np.asarray(values, float))
+    return sum((np.outer(column, column) for column in columns), np.zeros(())) / len(columns)
+
+
+def projected(colors: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Where colors `[..., 3]` fall between the ends of the cube that are farthest along an axis, 0 to 1."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) @ axis
+    return (np.asarray(colors, float) @ axis - corners.min()) / (corners.max() - corners.min())
+
+
+def color_moments(picture: np.ndarray) -> np.ndarray:
+    """Mean cosines of the colors' places along each of DIRECTIONS, by HARMONICS."""
+    places = np.stack([projected(flat(picture), axis) for axis in DIRECTIONS])
+    return np.stack([np.cos(np.pi * k * places).mean(1) for k in HARMONICS], axis=-1)
+
+
+def color_distance(moments: np.ndarray, target: np.ndarray) -> float:
+    return float(np.mean(np.sum(2 * ((moments - target) / (np.pi * HARMONICS)) ** 2, axis=1)))
+
+
+def content_loss(values: np.ndarray, target: np.ndarray, normalization: str) -> float:
+    squares = np.sum((np.asarray(values, float) - target) ** 2)
+    if normalization == "relative":
+        return float(squares / np.sum(np.asarray(target, float) ** 2))
+    return float(squares / (2 * values.shape[0] * values.shape[1]))
+
+
+def style_loss(gram: np.ndarray, target: np.ndarray, normalization: str) -> float:
+    squares = np.sum((gram - target) ** 2)
+    return float(squares / (np.sum(target**2) if normalization == "relative" else 4 * len(gram) ** 2))
+
+
+def flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])
+
+
+def weighted_mean(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    return float(np.average(list(values.values()), weights=[weights[name] for name in values]))
+
+
+def error(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, relative to the largest value expected."""
+    assert found.shape == expected.shape
+    return float(np.abs(np.asarray(found, float) - expected).max() / np.abs(expected).max())

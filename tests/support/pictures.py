@@ -1,0 +1,132 @@
+"""Pictures, PNG files and color profiles made by hand, and what tests of them have in common."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from PIL import Image
+
+from jaxstyle.errors import PictureError
+
+examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RNG = np.random.default_rng(1602)
+COLORS = RNG.integers(0, 256, (20, 24, 3), np.uint8)
+GRAYS = COLORS[..., 0]
+DEEP = RNG.integers(0, 65536, (20, 24), np.uint16)
+
+
+def saved(path: Path, image: Image.Image, **options) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def encoded(image: Image.Image, format_name: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format_name, **options)
+    return buffer.getvalue()
+
+
+def png(levels: np.ndarray, color_type: int, depth: int = 16, chunks: bytes = b"") -> bytes:
+    """A PNG made by hand, for the kinds that Pillow does not write; `levels` are the bytes of its rows."""
+    height, width = levels.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in levels)
+    ends = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + ends
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def gray_stack(values: np.ndarray) -> np.ndarray:
+    return np.repeat(np.asarray(values, np.float32)[..., None], 3, axis=-1)
+
+
+def cmyk(inks: np.ndarray) -> Image.Image:
+    return Image.merge("CMYK", [Image.fromarray(np.ascontiguousarray(inks[..., i])) for i in range(4)])
+
+
+# Color profiles, made by hand after ICC.1:2001-04
+
+ADOBE_RGB = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])  # to XYZ
+D50_TO_SRGB = np.array(
+    [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]]
+)
+
+
+def fixed(*values: float) -> bytes:
+    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+
+def icc_profile(kind: bytes, space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
+    d50 = fixed(0.9642, 1, 0.8249)
+    description = b"desc" + struct.pack(">II", 0, 5) + b"test\0" + bytes(78)
+    tags = {b"desc": description, b"cprt": b"text\0\0\0\0none\0", b"wtpt": b"XYZ \0\0\0\0" + d50, **tags}
+    table, body = b"", b""
+    for name, data in tags.items():
+        table += name + struct.pack(">II", 132 + 12 * len(tags) + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    size = 132 + len(table) + len(body)
+    header = struct.pack(">I4xI4s4s4s12x4s28x", size, 0x02400000, kind, space, connection, b"acsp") + d50
+    return header + bytes(128 - len(header)) + struct.pack(">I", len(tags)) + table + body
+
+
+def gamma_curve(gamma: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
+
+
+def rgb_profile(primaries: np.ndarray, gamma: float) -> bytes:
+    tags = {}
+    for name, column in zip((b"r", b"g", b"b"), primaries.T, strict=True):
+        tags |= {name + b"XYZ": b"XYZ \0\0\0\0" + fixed(*column), name + b"TRC": gamma_curve(gamma)}
+    return icc_profile(b"mntr", b"RGB ", b"XYZ ", tags)
+
+
+def gray_profile(gamma: float) -> bytes:
+    return icc_profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": gamma_curve(gamma)})
+
+
+def cmyk_profile() -> bytes:
+    """Only black ink prints, and lightness is 100 (1 - K^2)."""
+    inks = np.arange(256) / 255
+    tables = np.stack([inks, inks, inks, inks**2])
+    lightness = np.array([255, 0] * 8)  # at the corners of the CMYK cube, black fastest
+    corners = np.stack([lightness, np.full(16, 128), np.full(16, 128)], axis=-1)
+    lut = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    for part in (np.rint(tables * 255), corners, np.tile(np.arange(256), 3)):
+        lut += part.astype(np.uint8).tobytes()
+    return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": lut})
+
+
+def srgb_encoded(linear: np.ndarray) -> np.ndarray:
+    """IEC 61966-2-1."""
+    linear = np.clip(linear, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def from_adobe_rgb(levels: np.ndarray) -> np.ndarray:
+    return srgb_encoded((levels / 255) ** 2.2 @ ADOBE_RGB.T @ D50_TO_SRGB.T)
+
+
+# Failures
+
+
+def refusal(path, function, *arguments, **options) -> str:
+    """The message of the PictureError that a call raises: one line that begins with the path."""
+    with pytest.raises(PictureError) as caught:
+        function(*arguments, **options)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and message.isprintable()
+    return message.removeprefix(f"{path}: ")
+
+
+def failing(error: BaseException):
+    def fail(*arguments, **options):
+        raise error
+
+    return fail

@@ -1,0 +1,50 @@
+"""Run by test_batch.py with four simulated devices: lanes spread over them need no communication, and agree."""
+
+import re
+import sys
+from unittest.mock import patch
+
+import jax
+import numpy as np
+from support.examples import EXAMPLES
+from support.quick import QUICK
+
+from jaxstyle.batch import vmapped as vmapped
+from jaxstyle.batch.stylize import stylize_batch
+from jaxstyle.batch.vmapped import BatchSolver
+from jaxstyle.images.reading import read_image
+from jaxstyle.weights.store import load_network
+
+COLLECTIVES = re.compile(r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter|send\(|recv\(")
+
+assert len(jax.local_devices()) == 4
+network = load_network()
+first = network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
+photo = read_image(EXAMPLES / "content" / "harbour.jpg", size=64)
+painting = read_image(EXAMPLES / "style" / "swirls.jpg", size=64)
+contents, styles = [photo[::-1], photo, photo**2, photo, photo], [painting, painting**2, painting, painting, painting]
+
+texts, placed, real = [], [], vmapped._run
+
+
+def run(*arguments, **options):
+    texts.append(real.jitted.lower(*arguments, **options).compile().as_text())
+    placed.append(len(arguments[2].picture.sharding.device_set))
+    return real(*arguments, **options)
+
+
+with patch.object(vmapped, "_run", run):
+    sharded = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
+assert placed and set(placed) == {4}, placed
+assert "while" in texts[0] and not COLLECTIVES.search(texts[0]), COLLECTIVES.findall(texts[0])
+
+with patch.object(
+    BatchSolver, "_mesh", property(lambda self: jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",)))
+):
+    whole = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
+alone = stylize_batch(contents, styles, network=first, config=QUICK)
+for found, expected, single in zip(sharded, whole, alone, strict=True):
+    assert np.abs(found.image - expected.image).max() < 1 / 255
+    assert np.abs(found.image - single.image).max() < 1 / 255
+    np.testing.assert_allclose(found.history.total, expected.history.total, rtol=1e-3)
+sys.stdout.write("no collective, equal results\n")

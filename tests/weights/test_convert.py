@@ -1,0 +1,295 @@
+"""Conversion of other frameworks' weights files: round trips from every format, what is recognized, what is refused."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from support import foreign
+from support.foreign import TINY, random_parameters
+
+from jaxstyle import weights
+from jaxstyle.errors import WeightsError
+from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.weights.files import CAFFE, CAFFE_RGB, TORCHVISION
+
+Tensors = Mapping[str, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "tiny", replace(ARCHITECTURES["vgg16"], parameters=TINY))
+
+
+@pytest.fixture(scope="module")
+def vgg16() -> Tensors:
+    return weights.load_weights("vgg16").parameters()
+
+
+def write_keras(path: Path, parameters: Tensors, *, kernel: str, bias: str) -> None:
+    foreign.write_hdf5(path, foreign.keras_names(parameters, kernel, bias))
+
+
+def write_keras3(path: Path, parameters: Tensors) -> None:
+    tensors = {"optimizer/vars/1": np.ones((3, 3, 3, 4), np.float32), "optimizer/vars/2": np.ones(4, np.float32)}
+    for index, layer in enumerate(foreign.layers_of(parameters)):
+        group = f"layers/conv2d_{index}" if index else "layers/conv2d"
+        tensors |= {f"{group}/vars/0": parameters[f"{layer}.kernel"], f"{group}/vars/1": parameters[f"{layer}.bias"]}
+    foreign.write_hdf5(path, tensors)
+
+
+def write_npz(path: Path, parameters: Tensors, *, kernel: str, bias: str) -> None:
+    renamed = {
+        (kernel if name.endswith(".kernel") else bias).format(name.rsplit(".", 1)[0]): array
+        for name, array in parameters.items()
+    }
+    np.savez(path, fc6_W=np.ones((2, 2), np.float32), **renamed)
+
+
+def write_torch(path: Path, parameters: Tensors) -> None:
+    foreign.write_torch_state(path, foreign.torch_names(parameters))
+
+
+def write_timm(path: Path, parameters: Tensors) -> None:
+    fully_connected = {"pre_logits.fc1.weight": np.ones((6, 5, 7, 7), np.float32), "pre_logits.fc1.bias": np.ones(6)}
+    foreign.write_safetensors(path, foreign.torch_names(parameters) | fully_connected)
+
+
+# Keras as it writes models now, its files of 2016, a model saved with its optimizer, and the same inside another model.
+WRITERS: dict[str, Callable[[Path, Tensors], None]] = {
+    "torch.pth": write_torch,
+    "keras.h5": partial(write_keras, kernel="{0}/{0}/kernel:0", bias="{0}/{0}/bias:0"),
+    "keras1.h5": partial(write_keras, kernel="{0}/{0}_W_1:0", bias="{0}/{0}_b_1:0"),
+    "nested.h5": partial(write_keras, kernel="model_weights/vgg/{0}/kernel:0", bias="model_weights/vgg/{0}/bias:0"),
+    "keras3.weights.h5": write_keras3,
+    "underlined.npz": partial(write_npz, kernel="{0}_W", bias="{0}_b"),
+    "dotted.npz": partial(write_npz, kernel="{0}.kernel", bias="{0}.bias"),
+    "graph.onnx": foreign.write_onnx,
+    "timm.safetensors": write_timm,
+}
+
+
+def assert_same(found: Tensors, expected: Tensors) -> None:
+    assert found.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_vgg16_comes_back_from_every_format(name: str, vgg16: Tensors, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path / name, vgg16)
+    written = weights.convert(tmp_path / name, tmp_path / "out.safetensors")
+    found = weights.read_weights(tmp_path / "out.safetensors")
+    assert (found.architecture, found.convention, found.source) == ("vgg16", CAFFE, f"converted from {name}")
+    assert_same(found.parameters(), vgg16)
+    assert_same(written.parameters(), vgg16)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "out.safetensors"])
+
+
+def test_vgg19_is_told_from_vgg16(tmp_path: Path) -> None:
+    vgg19 = weights.load_weights("vgg19").parameters()
+    write_torch(tmp_path / "w.pth", vgg19)
+    weights.convert(tmp_path / "w.pth", tmp_path / "out")
+    network = weights.load_network(tmp_path / "out")
+    assert network.architecture == "vgg19"
+    for layer, parameters in weights.load_network("vgg19").parameters.items():
+        np.testing.assert_array_equal(network.parameters[layer]["kernel"], parameters["kernel"])
+
+
+@pytest.mark.parametrize("file", ["state-zip.pth", "state-legacy.pth"])
+def test_a_file_that_pytorch_wrote(file: str, tmp_path: Path) -> None:
+    weights.convert(Path(__file__).parents[1] / "data" / file, tmp_path / "out")
+    found = weights.read_weights(tmp_path / "out")
+    assert found.convention == TORCHVISION
+    for name, shape in TINY.items():
+        # The numbers count up in PyTorch's order of axes: output, input, height, width.
+        theirs = (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape
+        expected = np.arange(np.prod(shape)).reshape(theirs) / 8
+        np.testing.assert_array_equal(
+            found.tensors[name], expected.transpose(2, 3, 1, 0) if len(shape) == 4 else expected
+        )
+
+
+def test_layers_are_ordered_by_their_numbers_and_not_their_letters(tmp_path: Path) -> None:
+    parameters = random_parameters(TINY)
+    tensors = foreign.torch_names(parameters)
+    renamed = {
+        name.replace("features.0", "features.9").replace("features.2", "features.10"): tensors[name] for name in tensors
+    }
+    foreign.write_safetensors(tmp_path / "w.safetensors", renamed)
+    assert_same(weights.convert(tmp_path / "w.safetensors", tmp_path / "out").parameters(), parameters)
+
+
+def test_other_precisions_become_float32(tmp_path: Path) -> None:
+    parameters = random_parameters(TINY)
+    halves = {name: tensor.astype(np.float16) for name, tensor in foreign.torch_names(parameters).items()}
+    foreign.write_safetensors(tmp_path / "w.safetensors", halves)
+    found = weights.convert(tmp_path / "w.safetensors", tmp_path / "out").tensors
+    assert {tensor.dtype for tensor in found.values()} == {np.dtype(np.float32)}
+    assert_same(found, {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in parameters.items()})
+
+
+def test_the_original_is_recognized_with_its_channels_turned(vgg16: Tensors, tmp_path: Path) -> None:
+    kernel = vgg16["conv1_1.kernel"][:, :, ::-1] * 1.001
+    write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": kernel})
+    assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == CAFFE_RGB
+
+
+def test_turned_channels_see_the_same_picture(vgg16: Tensors, tmp_path: Path) -> None:
+    write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"][:, :, ::-1]})
+    weights.convert(tmp_path / "w.pth", tmp_path / "out")
+    picture = np.random.default_rng(2).uniform(size=(8, 8, 3)).astype(np.float32)
+    found, expected = (
+        weights.load_network(name).features(picture, ["conv1_1"]) for name in (tmp_path / "out", "vgg16")
+    )
+    np.testing.assert_allclose(found["conv1_1"], expected["conv1_1"], rtol=1e-4, atol=1e-2)
+
+
+def test_weights_of_another_training_are_torchvisions_by_their_names(vgg16: Tensors, tmp_path: Path) -> None:
+    kernel = np.random.default_rng(3).normal(size=(3, 3, 3, 64)).astype(np.float32)
+    write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": kernel})
+    assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == TORCHVISION
+
+
+def test_the_original_made_for_pictures_in_0_to_1_is_asked_about(vgg16: Tensors, tmp_path: Path) -> None:
+    write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"] * 255})
+    with pytest.raises(WeightsError, match="does not tell what its network expects"):
+        weights.convert(tmp_path / "w.pth", tmp_path / "out")
+
+
+def test_an_unknown_convention_is_asked_for_and_then_taken(tmp_path: Path) -> None:
+    parameters = random_parameters(TINY)
+    write_npz(tmp_path / "w.npz", parameters, kernel="{0}_W", bias="{0}_b")
+    with pytest.raises(WeightsError, match="--convention, one of caffe, caffe-rgb, torchvision"):
+        weights.convert(tmp_path / "w.npz", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert weights.convert(tmp_path / "w.npz", tmp_path / "out", convention=CAFFE_RGB).convention == CAFFE_RGB
+
+
+def refused(path: Path) -> str:
+    """Convert, expecting an error of one line and no trace on the disk; return its message."""
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(WeightsError) as caught:
+        weights.convert(path, path.parent / "out")
+    assert sorted(path.parent.iterdir()) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.999])
+def test_a_truncated_file_is_refused(name: str, part: float, tmp_path: Path) -> None:
+    path = tmp_path / name
+    WRITERS[name](path, random_parameters(TINY))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    assert str(path) in refused(path)
+
+
+def test_a_network_that_we_do_not_have(tmp_path: Path) -> None:
+    shapes = {"conv1_1.kernel": (7, 7, 3, 8), "conv1_1.bias": (8,)}
+    write_torch(tmp_path / "w.pth", random_parameters(shapes))
+    message = refused(tmp_path / "w.pth")
+    assert message.endswith(
+        "googlenet-caffe, tiny): it holds 1 convolutions, the first with a kernel of shape [8, 3, 7, 7]"
+    )
+
+
+def test_a_network_that_lacks_a_layer(tmp_path: Path) -> None:
+    tensors = foreign.torch_names(random_parameters(TINY))
+    del tensors["features.2.bias"]
+    foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
+    assert "it holds 1 convolutions" in refused(tmp_path / "w.safetensors")
+
+
+def test_fully_connected_layers_alone(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", fc6_W=np.ones((4, 4)), fc6_b=np.ones(4))
+    assert "no convolutions with biases" in refused(tmp_path / "w.npz")
+
+
+def test_quantized_kernels_are_no_kernels(tmp_path: Path) -> None:
+    tensors = {name: tensor.astype(np.int8) for name, tensor in foreign.torch_names(random_parameters(TINY)).items()}
+    foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
+    assert "no convolutions with biases" in refused(tmp_path / "w.safetensors")
+
+
+def test_batch_normalization(tmp_path: Path) -> None:
+    tensors = foreign.torch_names(random_parameters(TINY)) | {"features.1.running_mean": np.ones(4, np.float32)}
+    foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
+    assert "batch normalization" in refused(tmp_path / "w.safetensors")
+    foreign.write_hdf5(tmp_path / "w.h5", {"bn/moving_mean:0": np.ones(4, np.float32)})
+    assert "batch normalization" in refused(tmp_path / "w.h5")
+    foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY), between="BatchNormalization")
+    assert "batch normalization" in refused(tmp_path / "w.onnx")
+
+
+def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    parameters = random_parameters(TINY)
+    parameters["conv1_2.kernel"][0, 0, 0, 0] = np.nan
+    write_torch(tmp_path / "w.pth", parameters)
+    assert refused(tmp_path / "w.pth").endswith("not finite in conv1_2.kernel")
+
+
+def test_our_own_file(tmp_path: Path) -> None:
+    (tmp_path / "w").symlink_to(weights.path_of("vgg19").absolute())
+    assert "a jaxstyle weights file already" in refused(tmp_path / "w")
+
+
+@pytest.mark.parametrize("library", ["h5py", "onnx"])
+def test_a_missing_library_names_the_extra(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = {"h5py": "keras.h5", "onnx": "graph.onnx"}[library]
+    WRITERS[name](tmp_path / name, random_parameters(TINY))
+    monkeypatch.setitem(sys.modules, library, None)
+    message = refused(tmp_path / name)
+    assert message == f"this needs {library}, which is not installed; run: pip install 'jaxstyle[convert]'"
+
+
+def test_an_archive_of_pickled_objects_is_not_unpickled(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (tmp_path / "sprung",)
+
+    (tmp_path / "in").mkdir()
+    np.savez(tmp_path / "in" / "w.npz", conv1_1_W=np.array([Trap()]))
+    assert "cannot be read as NumPy" in refused(tmp_path / "in" / "w.npz")
+    assert not (tmp_path / "sprung").exists()
+    with np.load(tmp_path / "in" / "w.npz", allow_pickle=True) as archive:
+        archive["conv1_1_W"]
+    assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.h5", "w.npz", "w.onnx", "w.safetensors", "w"])
+@pytest.mark.parametrize(
+    "content", [b"", b"text\n" * 9, b"<!DOCTYPE html>", b"PK\3\4" + b"\0" * 40, b"\x89HDF\r\n\x1a\n", b"\0" * 64]
+)
+def test_content_that_is_no_weights_file(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert str(tmp_path / name) in refused(tmp_path / name)
+
+
+def test_a_zip_archive_of_something_else(tmp_path: Path) -> None:
+    onnx_file = tmp_path / "w.onnx"
+    foreign.write_onnx(onnx_file, random_parameters(TINY))
+    foreign.write_torch_zip(tmp_path / "w.zip", {}, {})
+    assert "holds no convolutions" in refused(tmp_path / "w.zip")
+
+
+def test_missing_files_and_directories(tmp_path: Path) -> None:
+    assert (
+        refused(tmp_path / "nothing.pth")
+        == f"cannot read weights {tmp_path / 'nothing.pth'}: No such file or directory"
+    )
+    (tmp_path / "directory.pth").mkdir()
+    assert refused(tmp_path / "directory.pth").startswith("cannot read weights")
+
+
+def test_a_graph_whose_kernels_are_computed(tmp_path: Path) -> None:
+    foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY))
+    model = onnx.load(tmp_path / "w.onnx")
+    del model.graph.initializer[:]
+    onnx.save(model, tmp_path / "w.onnx")
+    assert str(tmp_path / "w.onnx") in refused(tmp_path / "w.onnx")

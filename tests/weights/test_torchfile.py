@@ -1,0 +1,199 @@
+"""PyTorch's files without PyTorch: against files that it wrote, and against files that mean harm."""
+
+import os
+import pickle
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.foreign import Call, Global, Storage, pickled, tensor, write_torch_legacy, write_torch_zip
+
+from jaxstyle.errors import WeightsError
+from jaxstyle.weights.torchfile import read_torch
+
+DATA = Path(__file__).parents[1] / "data"
+WRITTEN_BY_PYTORCH = ("state-zip.pth", "state-legacy.pth")
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return np.arange(np.prod(shape)).reshape(shape) / 8
+
+
+@pytest.mark.parametrize("file", WRITTEN_BY_PYTORCH)
+def test_every_kind_of_tensor(file: str) -> None:
+    found = read_torch(DATA / file)
+    expected = {
+        "features.0.weight": numbers(4, 3, 3, 3),
+        "features.0.bias": numbers(4),
+        "features.2.weight": numbers(5, 4, 3, 3),
+        "features.2.bias": numbers(5),
+        "classifier.0.weight": numbers(2, 5),
+        "transposed": numbers(3, 4).T,
+        "part": numbers(3, 4)[1:, 2],
+        "half": numbers(3),
+        "double": numbers(3),
+        "long": np.zeros(3),
+        "scalar": np.array(1.5),
+    }
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+    kinds = {"half": np.float16, "double": np.float64, "long": np.int64}
+    assert {name: array.dtype for name, array in found.items()} == {name: kinds.get(name, np.float32) for name in found}
+
+
+def write_both(folder: Path, content: object) -> list[Path]:
+    write_torch_zip(folder / "zip.pth", content)
+    write_torch_legacy(folder / "legacy.pth", content)
+    return [folder / "zip.pth", folder / "legacy.pth"]
+
+
+FORBIDDEN = [
+    ("os", "mkdir"),
+    ("posix", "mkdir"),
+    ("builtins", "eval"),
+    ("builtins", "getattr"),
+    ("torch", "load"),
+    ("torch", "_DTYPES"),
+    ("torch.serialization", "load"),
+    ("torch._utils", "_rebuild_tensor_v2.__globals__"),
+    ("jaxstyle.weights.torchfile", "read_torch"),
+    ("numpy", "dtype"),
+    ("collections", "defaultdict"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), FORBIDDEN)
+def test_other_names_are_refused_and_not_imported(module: str, name: str, tmp_path: Path) -> None:
+    for path in write_both(tmp_path, {"w": Call(Global(module, name), str(tmp_path / "made"))}):
+        with pytest.raises(WeightsError) as caught:
+            read_torch(path)
+        message = f"{path} names {f'{module}.{name}'!r}, which jaxstyle never runs; save only the state_dict"
+        assert str(caught.value) == message
+    assert not (tmp_path / "made").exists()
+
+
+def test_the_trap_of_the_test_before_works(tmp_path: Path) -> None:
+    pickle.loads(pickled({"w": Call(Global("os", "mkdir"), str(tmp_path / "made"))}))
+    assert (tmp_path / "made").exists()
+
+
+def test_a_trap_in_a_pickle_before_the_tensors(tmp_path: Path) -> None:
+    trap = pickled(Call(Global("os", "mkdir"), str(tmp_path / "made")))
+    legacy = (DATA / "state-legacy.pth").read_bytes()
+    magic = legacy.index(b".") + 1
+    for content in (trap + legacy, legacy[:magic] + trap + legacy[magic:]):
+        (tmp_path / "w.pth").write_bytes(content)
+        with pytest.raises(WeightsError, match="names 'os.mkdir'"):
+            read_torch(tmp_path / "w.pth")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_pickle_cannot_change_the_reader(tmp_path: Path) -> None:
+    # BUILD with a pair of dictionaries sets attributes of the object below it.
+    build = pickle.NONE + b"}(X\x05\x00\x00\x00arrayX\x01\x00\x00\x00xu" + pickle.TUPLE2 + pickle.BUILD
+    for module, name in (
+        ("torch._utils", "_rebuild_tensor_v2"),
+        ("torch", "FloatStorage"),
+        ("collections", "OrderedDict"),
+    ):
+        with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+            archive.writestr("a/data.pkl", b"\x80\x02" + f"c{module}\n{name}\n".encode() + build + b".")
+        with pytest.raises(WeightsError):
+            read_torch(tmp_path / "w.pth")
+        assert len(read_torch(DATA / "state-zip.pth")) == 11
+
+
+STORAGE = np.arange(6, dtype="<f4").tobytes()
+
+
+def test_a_view_inside_its_storage(tmp_path: Path) -> None:
+    write_torch_zip(tmp_path / "w.pth", {"w": tensor("0", 1, (2, 2), (3, 1))}, {"0": STORAGE})
+    np.testing.assert_array_equal(read_torch(tmp_path / "w.pth")["w"], [[1, 2], [4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides"),
+    [
+        (3, (4,), (1,)),
+        (-1, (2,), (1,)),
+        (0, (2,), (-1,)),
+        (5, (3,), (-3,)),
+        (0, (7,), (1,)),
+        (0, (2, 2), (5, 1)),
+        (0, (2,), (2**60,)),
+        (2**60, (1,), (1,)),
+        (0, (2**40, 2**40), (1, 1)),
+        (0, (-1,), (1,)),
+        (0, (2,), ()),
+        (0.5, (2,), (1,)),
+        (0, "ab", (1, 1)),
+        (None, None, None),
+    ],
+)
+def test_a_view_beyond_its_storage_is_refused(offset: object, shape: object, strides: object, tmp_path: Path) -> None:
+    write_torch_zip(tmp_path / "w.pth", {"w": tensor("0", offset, shape, strides)}, {"0": STORAGE})
+    with pytest.raises(WeightsError, match="is damaged: it cannot be read as PyTorch"):
+        read_torch(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("kind", ["O", "|O", "<f4", "object", "i4,O"])
+def test_storages_hold_numbers_only(kind: str, tmp_path: Path) -> None:
+    storage = Storage("FloatStorage", "0")
+    storage.identifier = ("storage", kind, "0", "cpu", 1)
+    value = Call(Global("torch._utils", "_rebuild_tensor_v2"), storage, 0, (1,), (1,), False, {})
+    write_torch_zip(tmp_path / "w.pth", {"w": value}, {"0": b"\0" * 8})
+    with pytest.raises(WeightsError, match="is damaged"):
+        read_torch(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("content", [[1, 2], "text", 3, None])
+def test_content_that_is_no_dictionary(content: object, tmp_path: Path) -> None:
+    for path in write_both(tmp_path, content):
+        with pytest.raises(WeightsError, match=f"holds a {type(content).__name__}, expected a dictionary of tensors"):
+            read_torch(path)
+
+
+def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", pickled({}))
+    with pytest.raises(WeightsError, match="compressed"):
+        read_torch(tmp_path / "w.pth")
+
+
+def test_a_number_that_a_file_remembers_by_takes_no_memory(tmp_path: Path) -> None:
+    """Pickle's LONG_BINPUT with a damaged number: the unpickler in C would make a table of 268 MB for it."""
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}r" + struct.pack("<I", 2**24) + b".")
+    tracemalloc.start()
+    try:
+        assert read_torch(tmp_path / "w.pth") == {}
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_without_permission_or_existence(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=f"cannot read weights .*: {os.strerror(2)}"):
+        read_torch(tmp_path / "w.pth")
+
+
+@settings(max_examples=300, deadline=None)
+@given(file=st.sampled_from(WRITTEN_BY_PYTORCH), data=st.data())
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    file: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = bytearray((DATA / file).read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=6)):
+        content[place] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "w.pth"
+    path.write_bytes(content)
+    try:
+        read_torch(path)
+    except WeightsError as error:
+        assert "\n" not in str(error)
