@@ -1,6 +1,6 @@
-# Sourced by the scripts beside it, which it moves to the top of the checkout.
-# `environment [EXTRA]` leaves jaxstyle, editable and with that extra, in the virtual environment .venv; it installs
-# only when there is none yet, or when pyproject.toml or the checkout's place has changed.
+# For the scripts in this folder: changes the working directory to the root of the checkout, and defines `environment`.
+# `environment [EXTRA]` makes the virtual environment .venv and installs jaxstyle there, editable, with the given extra.
+# It installs again only if pyproject.toml or the path of the checkout has changed.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,23 +21,23 @@ find_python() {
 }
 
 environment() {
-  local extra="${1:-}" python wanted stamp
+  local extra="${1:-}" python expected stamp
   if ! { is_new_enough .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; }; then
     python="$(find_python)" || return 1
     rm -rf .venv
     if ! "$python" -m venv .venv; then
       rm -rf .venv
-      echo "$python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv. Then try again." >&2
+      echo "$python cannot create virtual environments. On Debian or Ubuntu, run: apt install python3-venv. Then try again." >&2
       return 1
     fi
   fi
-  wanted="$(pwd && cat pyproject.toml)"
+  expected="$(pwd && cat pyproject.toml)"
   stamp=".venv/installed-${extra:-plain}"
-  if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "Installing jaxstyle${extra:+ with its packages for \"$extra\"} into $PWD/.venv ..." >&2
-    # Without --no-compile, pip spends a third of the time on modules that nothing imports.
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$expected" ]; then
+    echo "Installing jaxstyle${extra:+ with the extra \"$extra\"} into $PWD/.venv ..." >&2
+    # Without --no-compile, pip spends a third of the time on compiling modules that are never imported.
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable ".${extra:+[$extra]}" ||
       return 1
-    echo "$wanted" >"$stamp"
+    echo "$expected" >"$stamp"
   fi
 }

@@ -5,7 +5,6 @@ a toy; docs/embedding.md tells what it gained there, which was nothing reliable.
 
     python examples/embedding/augmentation.py
 """
-# ruff: noqa: T201
 
 from collections.abc import Callable
 from pathlib import Path

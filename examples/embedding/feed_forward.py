@@ -2,7 +2,6 @@
 
 python examples/embedding/feed_forward.py painted.png
 """
-# ruff: noqa: T201
 
 import sys
 from collections.abc import Callable, Sequence

@@ -3,7 +3,6 @@
 python examples/embedding/sharding.py
 XLA_FLAGS=--xla_force_host_platform_device_count=4 python examples/embedding/sharding.py    # four pretended devices
 """
-# ruff: noqa: T201
 
 from pathlib import Path
 
