@@ -28,10 +28,20 @@ from jaxstyle.jobs.reading import (
     read_network,
     read_on_background,
 )
-from jaxstyle.laboratory import describe
-from jaxstyle.laboratory.describe import by_energy, curve, heat_map, intensities, spectrum
-from jaxstyle.laboratory.maximize import Maximized, check_entries, entry_values, maximize_entries
-from jaxstyle.laboratory.synthetic import SAMPLERS, sample_style
+from jaxstyle.laboratory import (
+    SAMPLERS,
+    MaximizedEntries,
+    check_entries,
+    draw_curve,
+    draw_heat_map,
+    eigenvalues,
+    entry_histogram,
+    entry_values,
+    maximize_entries,
+    sample_style,
+    sort_by_energy,
+    summarize_gram,
+)
 from jaxstyle.networks.architectures import ARCHITECTURES
 from jaxstyle.networks.network import Network
 from jaxstyle.styles.files import read_style_file, save_style
@@ -146,7 +156,7 @@ def show_command(
         chosen = tuple(layer or ARCHITECTURES[loaded.architecture].style_layers)
         grams = _measure(loaded.direct(), read_on_background(picture, size, None), layers=chosen)
     matrices = {name: np.asarray(grams[name], np.float64) for name in chosen}
-    numbers = {name: asdict(describe(matrix)) for name, matrix in matrices.items()}
+    numbers = {name: asdict(summarize_gram(matrix)) for name, matrix in matrices.items()}
     if output:
         drawings = [_drawings(matrix) for matrix in matrices.values()]
         columns = ["as it is", "by energy", "eigenvalues", "entries"]
@@ -202,7 +212,7 @@ def _entry(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def _maximize(network: Network, layer: str, entries: Sequence[tuple[int, int]], **options: int) -> Maximized:
+def _maximize(network: Network, layer: str, entries: Sequence[tuple[int, int]], **options: int) -> MaximizedEntries:
     """`maximize`, which Ctrl-C and SIGTERM stop."""
     try:
         with sigterm_as_interrupt():
@@ -240,9 +250,9 @@ def _sheet(pictures: np.ndarray, entries: Sequence[tuple[int, int]]) -> np.ndarr
 
 
 def _drawings(gram: np.ndarray) -> list[np.ndarray | None]:
-    ordered = by_energy(gram)
-    curves = [curve(values, _CELL, _CELL) for values in (spectrum(gram), intensities(gram))]
-    return [heat_map(gram, _CELL), heat_map(ordered, _CELL), *curves]
+    ordered = sort_by_energy(gram)
+    curves = [draw_curve(values, _CELL, _CELL) for values in (eigenvalues(gram), entry_histogram(gram))]
+    return [draw_heat_map(gram, _CELL), draw_heat_map(ordered, _CELL), *curves]
 
 
 def _table(numbers: dict[str, dict[str, float]]) -> str:

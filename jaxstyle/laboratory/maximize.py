@@ -1,13 +1,14 @@
-"""Pictures in which one entry of a Gram matrix is as large as can be: what two channels see in one place.
+"""Activation maximization of single Gram matrix entries: pictures that excite two channels at the same positions.
 
-The picture is a sum of waves in decorrelated colors, squashed into [0, 1] (Olah, Mordvintsev and Schubert, "Feature
-Visualization", Distill 2017). A wave's amplitude is divided by its frequency, as in photographs, so that a step of
-Adam changes coarse and fine alike. Waves go round: the picture is a tile that repeats without a seam. Every step rolls
-it by some way, so that nothing can hang on to the network's borders or to the grid of its pooling.
+The picture is parametrized by Fourier coefficients in decorrelated colors, followed by a sigmoid (Olah, Mordvintsev and
+Schubert, "Feature Visualization", Distill 2017). Coefficients are divided by their frequency, as in natural images, so
+that a step of Adam changes coarse and fine detail alike. The picture is periodic and tiles without a seam. Every step
+shifts it circularly by a random offset, so that it cannot exploit the network's borders or the grid of its pooling.
 
-What grows is the mean over positions of F_i F_j. A channel that no position of the first picture activates has no
-gradient, so in place of the rectifier max(c, 0) stands s softplus(c / s), s being a share of the channel's root mean
-square at the start: much the same once the channel is active, and never quite flat. The scale is of no matter to Adam.
+The maximized entry is the mean over positions of F_i F_j. A channel that is inactive everywhere in the initial picture
+has no gradient through the rectifier max(c, 0). The objective therefore uses softplus(c / s), where s is a share of the
+channel's root mean square in the initial picture: close to the rectifier for active channels, and never flat. The scale
+of the objective does not matter to Adam.
 """
 
 from collections.abc import Sequence
@@ -20,22 +21,26 @@ import numpy as np
 import optax
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.resizing import MIN_SIDE
-from jaxstyle.networks.architectures import ARCHITECTURES, check_layers
-from jaxstyle.networks.convolution import COMPILER_OPTIONS
-from jaxstyle.networks.network import Network
+from jaxstyle.images import MIN_SIDE
+from jaxstyle.networks import ARCHITECTURES, COMPILER_OPTIONS, Network, check_layers
 
-_LEARNING_RATE = 0.1  # of Adam, in units of a wave's amplitude at its frequency
-_CONTRAST, _NOISE = 2.0, 0.3  # deviation of the picture before the sigmoid, for waves near 1; of the first waves
+_LEARNING_RATE = 0.1  # of Adam, for coefficients divided by their frequency
+_CONTRAST = 2.0  # standard deviation of the picture before the sigmoid, for coefficients of about 1
+_INITIAL_NOISE = 0.3  # standard deviation of the initial coefficients
 _SOFTNESS = 0.3  # s, in units of the root mean square
-_TOGETHER = 16  # pictures that are computed side by side
-# Lightness, orange-blue and purple-green, with about the deviations that they have in photographs.
+_BATCH_SIZE = 16  # pictures in one vectorized computation
+# Lightness, orange-blue and purple-green, scaled by their standard deviations in natural images.
 _COLORS = np.array([[1, 1, 1], [1.22, 0, -1.22], [0.71, -1.41, 0.71]], np.float32) * np.array([[1], [0.35], [0.15]])
 
 
 @flax.struct.dataclass
-class Maximized:
-    """Pictures `[N, size, size, 3]` in [0, 1], and the entry's value before each step, `[N, steps]`."""
+class MaximizedEntries:
+    """Result of `maximize_entries`.
+
+    Attributes:
+        pictures: `[N, size, size, 3]` in [0, 1], one for each entry.
+        history: `[N, steps]`, the value of the entry before each step.
+    """
 
     pictures: jax.Array
     history: jax.Array
@@ -49,95 +54,123 @@ def maximize_entries(
     size: int = 128,
     steps: int = 100,
     seed: int = 0,
-) -> Maximized:
-    """For each entry (i, j) of a layer's Gram matrix, a picture in which it is large.
+) -> MaximizedEntries:
+    """For each entry (i, j) of a layer's Gram matrix, make a picture that maximizes it.
 
-    All start from the same noise, so that a picture depends on its own entry, whatever the others are.
+    All pictures start from the same noise, and each depends on its entry alone.
 
     Args:
         network: the recognition network.
-        layer: which Gram matrix; before a rectifier, as in `conv3_1`, entries are signed and grow upwards.
-        entries: pairs of channels, counted from 0; of a channel and itself for the diagonal.
-        size: both sides of the pictures in pixels.
-        steps: of Adam.
-        seed: of the noise and of the ways that the picture is rolled.
+        layer: the layer of the Gram matrix. Before a rectifier, as in `conv3_1`, entries are signed and are made as
+            large as possible.
+        entries: pairs of channels, counted from 0. Two equal channels select a diagonal entry.
+        size: height and width of the pictures in pixels.
+        steps: steps of Adam.
+        seed: seed of the initial noise and of the random shifts.
 
     Raises:
-        ConfigError: for a layer or channel that the network does not have, or a size or number that cannot be meant.
+        ConfigError: if the network has no such layer or channel, or `size` or `steps` is too small.
     """
     check_entries(network, layer, entries)
     if size < MIN_SIDE:
         raise ConfigError(f"size is {size}; expected at least {MIN_SIDE} pixels")
     if steps < 1:
-        raise ConfigError(f"steps is {steps}; expected a whole number from 1 up")
+        raise ConfigError(f"steps is {steps}; expected at least 1")
     return _maximize(network, jnp.array(entries), jax.random.key(seed), layer=layer, size=size, steps=steps)
 
 
 def check_entries(network: Network, layer: str, entries: Sequence[tuple[int, int]]) -> None:
-    """Raise ConfigError unless the network has this layer, and the layer's Gram matrix all of these entries."""
+    """Check that the network has the layer, and that the layer's Gram matrix has the entries.
+
+    Raises:
+        ConfigError: if the layer or an entry does not exist, or `entries` is empty.
+    """
     check_layers(network.architecture, (layer,))
     channels = ARCHITECTURES[network.architecture].channels[layer]
-    outside = [f"{i},{j}" for i, j in entries if not (0 <= i < channels and 0 <= j < channels)]
-    if outside or not entries:
-        found = f"no entry {' '.join(outside)}" if outside else "entries, of which none is given"
-        raise ConfigError(f"{layer} has {found}; expected two channels from 0 to {channels - 1}")
+    expected = f"expected two channels from 0 to {channels - 1}"
+    if not entries:
+        raise ConfigError(f"no entry of {layer} is given; {expected}")
+    missing = [f"{i},{j}" for i, j in entries if not (0 <= i < channels and 0 <= j < channels)]
+    if missing:
+        raise ConfigError(f"{layer} has no entry {' '.join(missing)}; {expected}")
 
 
 @partial(jax.jit, static_argnames="layer")
 def entry_values(network: Network, pictures: jax.Array, entries: jax.Array, *, layer: str) -> jax.Array:
-    """For each picture `[N, H, W, 3]` the value of its own entry `[N, 2]` of a layer's Gram matrix, `[N]`."""
+    """Compute one entry of a layer's Gram matrix for each picture.
 
-    def value(pair: tuple[jax.Array, jax.Array]) -> jax.Array:
+    Args:
+        network: the recognition network.
+        pictures: `[N, H, W, 3]` in [0, 1].
+        entries: `[N, 2]`, the two channels for each picture.
+        layer: the layer of the Gram matrix.
+
+    Returns:
+        `[N]` values.
+    """
+
+    def entry_value(pair: tuple[jax.Array, jax.Array]) -> jax.Array:
         picture, entry = pair
         return jnp.mean(network.features(picture, (layer,))[layer][..., entry].prod(-1))
 
-    return jax.lax.map(value, (pictures, entries), batch_size=_TOGETHER)
+    return jax.lax.map(entry_value, (pictures, entries), batch_size=_BATCH_SIZE)
 
 
 @partial(jax.jit, static_argnames=("layer", "size", "steps"), compiler_options=COMPILER_OPTIONS)
-def _maximize(network: Network, entries: jax.Array, key: jax.Array, *, layer: str, size: int, steps: int) -> Maximized:
-    source, is_rectified = _before_rectifier(network.architecture, layer)
-    noise, rolls = jax.random.split(key)
-    start = _NOISE * jax.random.normal(noise, (2, size, size // 2 + 1, 3))
+def _maximize(
+    network: Network, entries: jax.Array, key: jax.Array, *, layer: str, size: int, steps: int
+) -> MaximizedEntries:
+    linear_layer, is_rectified = _before_rectifier(network.architecture, layer)
+    noise_key, shift_key = jax.random.split(key)
+    initial = _INITIAL_NOISE * jax.random.normal(noise_key, (2, size, size // 2 + 1, 3))
     adam = optax.adam(_LEARNING_RATE)
 
-    def pair(picture: jax.Array, entry: jax.Array) -> jax.Array:
-        """The features of an entry's two channels, `[h, w, 2]`, before the rectifier if there is one."""
-        return network.features(picture, (source,))[source][..., entry]
+    def channel_pair(picture: jax.Array, entry: jax.Array) -> jax.Array:
+        """The features of the entry's two channels, `[h, w, 2]`, before the rectifier if there is one."""
+        return network.features(picture, (linear_layer,))[linear_layer][..., entry]
 
-    def one(entry: jax.Array) -> tuple[jax.Array, jax.Array]:
-        scale = _SOFTNESS * jnp.sqrt(jnp.mean(pair(picture_of(start, size), entry) ** 2, (0, 1))) + 1e-6
+    def maximize_entry(entry: jax.Array) -> tuple[jax.Array, jax.Array]:
+        initial_features = channel_pair(picture_from_spectrum(initial, size), entry)
+        scale = _SOFTNESS * jnp.sqrt(jnp.mean(initial_features**2, (0, 1))) + 1e-6
 
-        def loss(waves: jax.Array, roll: jax.Array) -> tuple[jax.Array, jax.Array]:
-            found = pair(jnp.roll(picture_of(waves, size), roll, (0, 1)), entry)
-            soft = found / scale[None, None]
+        def loss(spectrum: jax.Array, shift: jax.Array) -> tuple[jax.Array, jax.Array]:
+            features = channel_pair(jnp.roll(picture_from_spectrum(spectrum, size), shift, (0, 1)), entry)
+            soft = features / scale[None, None]
             if is_rectified:
-                found, soft = jnp.maximum(found, 0), jax.nn.softplus(soft)
-            return -jnp.mean(soft.prod(-1)), jnp.mean(found.prod(-1))
+                features, soft = jnp.maximum(features, 0), jax.nn.softplus(soft)
+            return -jnp.mean(soft.prod(-1)), jnp.mean(features.prod(-1))
 
         def step(state: tuple[jax.Array, optax.OptState], key: jax.Array) -> tuple[tuple, jax.Array]:
-            waves, memory = state
-            gradient, value = jax.grad(loss, has_aux=True)(waves, jax.random.randint(key, (2,), 0, size))
-            update, memory = adam.update(gradient, memory)
-            return (waves + update, memory), value
+            spectrum, adam_state = state
+            shift = jax.random.randint(key, (2,), 0, size)
+            gradient, value = jax.grad(loss, has_aux=True)(spectrum, shift)
+            update, adam_state = adam.update(gradient, adam_state)
+            return (spectrum + update, adam_state), value
 
-        (waves, _), history = jax.lax.scan(step, (start, adam.init(start)), jax.random.split(rolls, steps))
-        return picture_of(waves, size), history
+        keys = jax.random.split(shift_key, steps)
+        (spectrum, _), history = jax.lax.scan(step, (initial, adam.init(initial)), keys)
+        return picture_from_spectrum(spectrum, size), history
 
-    return Maximized(*jax.lax.map(one, entries, batch_size=_TOGETHER))
+    return MaximizedEntries(*jax.lax.map(maximize_entry, entries, batch_size=_BATCH_SIZE))
 
 
-def picture_of(waves: jax.Array, size: int) -> jax.Array:
-    """The picture `[size, size, 3]` in [0, 1] of waves: real and imaginary parts `[2, size, size // 2 + 1, 3]`."""
+def picture_from_spectrum(spectrum: jax.Array, size: int) -> jax.Array:
+    """Compute the picture `[size, size, 3]` in [0, 1] of Fourier coefficients.
+
+    Args:
+        spectrum: real and imaginary parts `[2, size, size // 2 + 1, 3]` in decorrelated colors, multiplied by their
+            frequency.
+        size: height and width in pixels.
+    """
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
     amplitude = 1 / np.maximum(frequency, 1 / size)
     amplitude = (_CONTRAST * amplitude / np.sqrt(np.mean(amplitude**2))).astype(np.float32)
-    spectrum = jax.lax.complex(waves[0], waves[1]) * amplitude[..., None]
-    return jax.nn.sigmoid(jnp.fft.irfft2(spectrum, (size, size), (0, 1), "ortho") @ _COLORS)
+    scaled = jax.lax.complex(spectrum[0], spectrum[1]) * amplitude[..., None]
+    return jax.nn.sigmoid(jnp.fft.irfft2(scaled, (size, size), (0, 1), "ortho") @ _COLORS)
 
 
 def _before_rectifier(architecture: str, layer: str) -> tuple[str, bool]:
-    """The layer whose values a rectifier takes, if this layer is one; else the layer itself."""
+    """Return the input layer of a rectifier and True; for any other layer, the layer itself and False."""
     if "relu" not in layer:
         return layer, False
     layers = ARCHITECTURES[architecture].layers

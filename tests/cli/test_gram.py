@@ -11,8 +11,7 @@ from support.examples import EXAMPLES
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.images.reading import read_image
-from jaxstyle.laboratory import describe
-from jaxstyle.laboratory.synthetic import sample_style
+from jaxstyle.laboratory import sample_style, summarize_gram
 from jaxstyle.styles.files import load_style
 from jaxstyle.styles.measured import style_targets
 from jaxstyle.stylize import measure_style
@@ -67,7 +66,7 @@ class TestShow:
         found = json.loads(succeed("gram", "show", STYLE, *layers, "--size", 64, "-o", "out.png", "--json"))
         grams = style_targets(network, read_image(STYLE, size=64), ("relu1_1", "relu1_2"))
         for layer, gram in grams.items():
-            assert found[layer] == pytest.approx(vars(describe(np.asarray(gram))), rel=1e-3, abs=1e-3)
+            assert found[layer] == pytest.approx(vars(summarize_gram(np.asarray(gram))), rel=1e-3, abs=1e-3)
         with Image.open("out.png") as image:
             assert image.height > 2 * 192 and image.width > 4 * 192
 
