@@ -1,12 +1,11 @@
-#!/usr/bin/env python3
-"""Whether less precise features change what a stylization does: its losses, its picture, and its time.
+"""Compare the precisions of the features by the losses, the picture and the time of a stylization.
 
-    python scripts/compare_precision [--size 512] [--steps 40] [--out FOLDER] [--json FILE]
+    python -m scripts.measuring.compare_precision [--size 512] [--steps 40] [--out FOLDER] [--json FILE]
 
-Each of four pairs is painted in float32, and then in every other precision, and in float32 from a content that differs
-by at most 1e-5: what rounding alone does to the way of the optimization. The losses that are compared are float32's own
-of the finished pictures, and those along the way. Every run is made twice, and the second, with its programs at hand,
-is timed. Times are told of GPUs only, where the other precisions are of use.
+Stylizes four pairs in float32, in the other precisions, and in float32 from a perturbed content that differs by at most
+1e-5, which shows the effect of rounding alone on the optimization. The losses of the finished pictures are evaluated in
+float32; the losses along the way are those of each run. Each run is repeated, and the second one is timed, because it
+does not compile. Times are recorded for GPUs only, where the other precisions are useful.
 """
 
 import argparse
@@ -20,18 +19,18 @@ import jax
 import numpy as np
 
 import jaxstyle
-from jaxstyle.optimization.targets import make_targets
+from jaxstyle.optimization import make_targets
 from jaxstyle.stylize import prepare_network
 from scripts.measuring.pairs import DEFAULTS, PAIRS, read_pair
 from scripts.measuring.records import machine, write_record
 
-NUDGE = 1e-5
+PERTURBATION = 1e-5
 
 
-def paint(
+def stylize_twice(
     content: np.ndarray, style: np.ndarray, config: jaxstyle.StyleConfig, precision: str
 ) -> tuple[jaxstyle.Stylized, float]:
-    """A stylization, and the seconds of its second run."""
+    """The result of a stylization, and the seconds of the second run."""
     network = jaxstyle.load_network("vgg19", precision=precision)
     jaxstyle.stylize(content, style, network=network, config=config)
     began = time.perf_counter()
@@ -39,58 +38,62 @@ def paint(
 
 
 def compare(content: np.ndarray, style: np.ndarray, config: jaxstyle.StyleConfig, name: str, out: Path | None) -> Any:
-    """For each way to compute its final loss, and the losses along the way, relative to float32's."""
-    noise = np.random.default_rng(0).uniform(-NUDGE, NUDGE, content.shape).astype(np.float32)
+    """A record for each run: the final losses, and the largest deviation along the way, relative to float32."""
+    noise = np.random.default_rng(0).uniform(-PERTURBATION, PERTURBATION, content.shape).astype(np.float32)
     runs = {
         "float32": (content, "float32"),
-        "float32, nudged": (np.clip(content + noise, 0, 1), "float32"),
+        "float32, perturbed": (np.clip(content + noise, 0, 1), "float32"),
         "tensorfloat32": (content, "tensorfloat32"),
         "bfloat16": (content, "bfloat16"),
     }
     judge = prepare_network(jaxstyle.load_network("vgg19", precision="float32"))
     objective = make_targets(judge, config, content, [style], None, config.size).objective
-    loss_of = jax.jit(lambda picture, judge, objective: objective.terms(judge, picture))
+    evaluate = jax.jit(lambda picture, judge, objective: objective.terms(judge, picture))
     rows: dict[str, dict[str, float]] = {}
-    usual: Any = None
+    reference: Any = None
     for run, (picture, precision) in runs.items():
-        done, seconds = paint(picture, style, config, precision)
-        usual = usual or done
-        terms, own = loss_of(done.image, judge, objective), loss_of(usual.image, judge, objective)
-        last = done.sizes == config.size
-        along = np.abs(done.history.total / usual.history.total - 1)[last][len(done.sizes[last]) // 4 :]
+        result, seconds = stylize_twice(picture, style, config, precision)
+        reference = reference or result
+        terms, reference_terms = (evaluate(image, judge, objective) for image in (result.image, reference.image))
+        at_full_size = result.sizes == config.size
+        deviations = np.abs(result.history.total / reference.history.total - 1)[at_full_size]
         rows[run] = {
-            "loss": float(terms.total / own.total),
-            "style": float(terms.style / own.style),
-            "content": float(terms.content / own.content),
-            "along": float(along.max()),
-            "difference": float(255 * np.abs(done.image - usual.image).mean()),
+            "loss": float(terms.total / reference_terms.total),
+            "style": float(terms.style / reference_terms.style),
+            "content": float(terms.content / reference_terms.content),
+            "along the way": float(deviations[len(deviations) // 4 :].max()),
+            "difference": float(255 * np.abs(result.image - reference.image).mean()),
         }
         if jax.default_backend() != "cpu":
             rows[run]["seconds"] = seconds
         if out:
-            jaxstyle.write_image(out / f"{name}-{run.replace(', ', '-')}.png", done.image)
+            jaxstyle.write_image(out / f"{name}-{run.replace(', ', '-')}.png", result.image)
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=jaxstyle.StyleConfig().steps)
-    parser.add_argument("--out", type=Path, help="put the pictures into this folder")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.measuring.compare_precision",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--size", type=int, default=512, help="longest side in pixels (default 512)")
+    parser.add_argument("--steps", type=int, default=jaxstyle.StyleConfig().steps, help="steps at full size")
+    parser.add_argument("--out", type=Path, help="write the pictures to this folder")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     config = replace(DEFAULTS, size=arguments.size, steps=arguments.steps)
     measured_on = machine()
     print(json.dumps(measured_on))
-    found = {}
+    records = {}
     for pair in PAIRS:
         name = "-".join(pair)
-        found[name] = rows = compare(*read_pair(pair, arguments.size), config, name, arguments.out)
-        print(f"{name:<20}" + "".join(f"{column:>12}" for column in rows["float32"]))
+        records[name] = rows = compare(*read_pair(pair, arguments.size), config, name, arguments.out)
+        print(f"{name:<20}" + "".join(f"{column:>15}" for column in rows["float32"]))
         for run, row in rows.items():
-            print(f"{run:<20}" + "".join(f"{value:12.4f}" for value in row.values()), flush=True)
-        about = {"machine": measured_on, "size": arguments.size, "steps": arguments.steps}
-        write_record(arguments.json, about | {"pairs": found})
+            print(f"{run:<20}" + "".join(f"{value:15.4f}" for value in row.values()), flush=True)
+        settings = {"machine": measured_on, "size": arguments.size, "steps": arguments.steps}
+        write_record(arguments.json, settings | {"pairs": records})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-#!/usr/bin/env python3
-"""Kill a job of many pairs at random moments, again and again, and see whether anything is lost.
+"""Kill jobs of `jaxstyle batch` at random moments, and check that no result is lost or changed.
 
-Each time the same command is started again. A job that comes to its end is compared with one that nobody disturbed,
-and another one is begun, until there were enough kills.
+    python -m scripts.measuring.kill_batch [--pairs 24] [--kills 50] [--size 128] [--steps 100] [--every 1] [--seed 0]
+
+After each kill, the same command is started again. A finished job is compared with an uninterrupted one, and then
+another job is started, until there have been enough kills. The exit code is 0 if all results are the same.
 """
 
 import argparse
@@ -16,66 +17,76 @@ import tempfile
 import time
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OPTIONS = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1", "--init", "content=0.9,noise=0.1")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between checkpoints")
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.measuring.kill_batch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--pairs", type=int, default=24, help="pairs in a job (default 24)")
+    parser.add_argument("--kills", type=int, default=50, help="number of kills (default 50)")
+    parser.add_argument("--size", type=int, default=128, help="longest side in pixels (default 128)")
+    parser.add_argument("--steps", type=int, default=100, help="steps at full size (default 100)")
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between checkpoints (default 1)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default 0)")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sys.exit(trial(asked, Path(folder)))
+        sys.exit(run_trial(arguments, Path(folder)))
 
 
-def trial(asked: argparse.Namespace, folder: Path) -> int:
-    moments = random.Random(asked.seed)
-    manifest = write_manifest(folder / "pairs.jsonl", asked.pairs)
-    command = [sys.executable, "-m", "jaxstyle", "batch", manifest, *OPTIONS, "--checkpoint-every", asked.every]
-    command += ["--size", asked.size, "--steps", asked.steps]
+def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
+    random_times = random.Random(arguments.seed)
+    manifest = write_manifest(folder / "pairs.jsonl", arguments.pairs)
+    command = [sys.executable, "-m", "jaxstyle", "batch", manifest, *OPTIONS, "--checkpoint-every", arguments.every]
+    command += ["--size", arguments.size, "--steps", arguments.steps]
 
     def start(name: str) -> subprocess.Popen:
         return subprocess.Popen([*map(str, command), "-o", str(folder / name)], stdout=subprocess.DEVNULL)
 
-    assert start("undisturbed").wait() == 0  # which also compiles
+    assert start("uninterrupted").wait() == 0  # also compiles
+    shutil.rmtree(folder / "uninterrupted")
     began = time.monotonic()
-    shutil.rmtree(folder / "undisturbed")
-    assert start("undisturbed").wait() == 0
-    whole = time.monotonic() - began
-    expected = results(folder / "undisturbed")
-    assert len(expected) == asked.pairs
+    assert start("uninterrupted").wait() == 0
+    fastest = time.monotonic() - began
+    expected = read_results(folder / "uninterrupted")
+    assert len(expected) == arguments.pairs
 
-    kills, jobs, found, left = 0, 0, 0, [0, 0, 0]
+    kills, jobs, differing = 0, 0, 0
+    with_results, with_checkpoint, with_unfinished = 0, 0, 0
     while True:
         name = f"job-{jobs}"
         is_new, began = not (folder / name).exists(), time.monotonic()
         process = start(name)
         try:
-            # Never longer than the whole takes at its fastest, so that most jobs are killed several times.
-            code = process.wait(moments.uniform(0, 0.7 * whole) if kills < asked.kills else None)
+            # Less time than the fastest job takes, so that most jobs are killed several times.
+            code = process.wait(random_times.uniform(0, 0.7 * fastest) if kills < arguments.kills else None)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
             kills += 1
-            for index, has in enumerate(leavings(folder / name)):
-                left[index] += has
+            hidden = folder / name / ".jaxstyle"
+            with_results += bool(read_results(folder / name))
+            with_checkpoint += any(hidden.glob("checkpoints/*/*"))
+            with_unfinished += any(hidden.glob("writing*/*"))
             continue
         assert code == 0, f"the command ended with {code}"
-        whole = min(whole, time.monotonic() - began) if is_new else whole
-        found += compare(folder / name, expected)
+        fastest = min(fastest, time.monotonic() - began) if is_new else fastest
+        differing += count_differing(folder / name, expected)
         jobs += 1
-        print(f"{kills} kills, {jobs} jobs at their ends, {found} results that differ", file=sys.stderr)
-        if kills >= asked.kills:
+        print(f"{kills} kills, {jobs} finished jobs, {differing} results that differ", file=sys.stderr)
+        if kills >= arguments.kills:
             break
-    print(f"{kills} kills of {jobs} jobs of {asked.pairs} pairs, which take {whole:.1f} s at the fastest undisturbed")
-    print(f"{left[0]} left some pairs done and others not, {left[1]} a checkpoint, {left[2]} a result half-way")
-    print(f"{jobs * asked.pairs} results, {found} of them not as those of the undisturbed job")
-    return 1 if found else 0
+    print(f"{kills} kills of {jobs} jobs of {arguments.pairs} pairs; an uninterrupted job took {fastest:.1f} s")
+    print(
+        f"{with_results} kills left some pairs finished and others not, "
+        f"{with_checkpoint} a checkpoint, {with_unfinished} an unfinished result"
+    )
+    print(f"{jobs * arguments.pairs} results, {differing} of them different from those of the uninterrupted job")
+    return 1 if differing else 0
 
 
 def write_manifest(path: Path, pairs: int) -> Path:
@@ -88,27 +99,19 @@ def write_manifest(path: Path, pairs: int) -> Path:
     return path
 
 
-def leavings(folder: Path) -> tuple[bool, bool, bool]:
-    """Whether a killed job left some of its pairs done, a checkpoint, and a result not yet in its place."""
-    hidden = folder / ".jaxstyle"
-    return bool(results(folder)), any(hidden.glob("checkpoints/*/*")), any(hidden.glob("writing*/*"))
-
-
-def results(folder: Path) -> dict[str, bytes]:
+def read_results(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}
 
 
-def compare(folder: Path, expected: dict[str, bytes]) -> int:
-    """How many results are missing, other than expected, or not told of in exactly one whole line."""
-    have = results(folder)
-    told = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    outputs = [record["output"] for record in told if record["error"] is None]
-    assert have.keys() <= expected.keys() and {path.name for path in (folder / ".jaxstyle").iterdir()} <= {
-        "lock",
-        "checkpoints",
-    }
+def count_differing(folder: Path, expected: dict[str, bytes]) -> int:
+    """The number of results that are missing, differ from the expected ones, or do not have exactly one record."""
+    results = read_results(folder)
+    records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    outputs = [record["output"] for record in records if record["error"] is None]
+    assert results.keys() <= expected.keys()
+    assert {path.name for path in (folder / ".jaxstyle").iterdir()} <= {"lock", "checkpoints"}
     assert not any((folder / ".jaxstyle").glob("checkpoints/*"))
-    return sum(have.get(name) != data or outputs.count(name) != 1 for name, data in expected.items())
+    return sum(results.get(name) != data or outputs.count(name) != 1 for name, data in expected.items())
 
 
 if __name__ == "__main__":

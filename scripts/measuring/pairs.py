@@ -1,4 +1,4 @@
-"""Four pairs of the example pictures, and a judge of what is painted of them, for scripts that compare settings."""
+"""Four pairs of example pictures, and the measures by which the compare scripts judge their results."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 import jaxstyle
-from jaxstyle.images.resizing import resize
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.optimization.objective import content_targets, make_objective
-from jaxstyle.styles.measured import STYLE_LAYERS, measure_statistics
+from jaxstyle.images import resize
+from jaxstyle.networks import resolve_layers
+from jaxstyle.optimization import Terms, content_targets, make_objective
+from jaxstyle.styles import STYLE_LAYERS, measure_statistics
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS = (("harbour", "swirls"), ("coffee", "embers"), ("cat", "facets"), ("harbour", "embers"))
@@ -29,28 +29,28 @@ class Judge:
 
     def loss(self, picture: np.ndarray) -> float:
         """The default loss of a picture of any size."""
-        return float(_terms(self.network, self.objective, resize(picture, *self.shape))[0].total)
+        return float(_evaluate(self.network, self.objective, resize(picture, *self.shape))[0].total)
 
     def measures(self, picture: np.ndarray) -> dict[str, float]:
-        """|F - P| / |P|, the mean over layers of |G - A| / |A|, the color distance, and the loss."""
-        terms, layers = _terms(self.network, self.objective, picture)
+        """|F - P| / |P|, the mean of |G - A| / |A| over the layers, the color distance, and the loss."""
+        terms, style_terms = _evaluate(self.network, self.objective, picture)
         return {
             "content": float(np.sqrt(terms.content)),
-            "style": float(np.mean([np.sqrt(layer) for layer in layers])),
+            "style": float(np.mean([np.sqrt(term) for term in style_terms])),
             "color": float(terms.color),
             "loss": float(terms.total),
         }
 
 
 @jax.jit
-def _terms(network: jaxstyle.Network, objective: Any, picture: jax.Array) -> tuple[Any, list[jax.Array]]:
+def _evaluate(network: jaxstyle.Network, objective: Any, picture: jax.Array) -> tuple[Terms, list[jax.Array]]:
     features = network.features(picture, STYLE_LAYERS)
-    layers = [jaxstyle.style_loss(features, {layer: objective.style[layer]}) for layer in STYLE_LAYERS]
-    return objective.terms(network, picture), layers
+    style_terms = [jaxstyle.style_loss(features, {layer: objective.style[layer]}) for layer in STYLE_LAYERS]
+    return objective.terms(network, picture), style_terms
 
 
 def read_pair(pair: tuple[str, str], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The photograph, cropped to 4 by 3 so that all pairs share their compiled programs, and the painting."""
+    """The photograph and the painting; photographs are cropped to 4:3, so that all pairs share compiled programs."""
     shape = (size * 3 // 4, size)
     content, style = (
         jaxstyle.read_image(ROOT / "examples" / folder / f"{name}.jpg")

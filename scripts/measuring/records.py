@@ -1,4 +1,4 @@
-"""What the scripts that measure have in common: contenders taking turns, and records of what was found where."""
+"""Timing and records for the measuring scripts."""
 
 import json
 import os
@@ -17,19 +17,23 @@ import jaxstyle
 
 
 def median_seconds(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Of each contender; they take turns in each round, so that all meet the same machine, after one to warm up."""
+    """The median seconds of each contender.
+
+    The contenders take turns in every round, so that changes in the machine's speed affect all of them. The first round
+    is a warm-up and is not counted.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for past in range(rounds + 1):
+    for round_index in range(rounds + 1):
         for name, run in contenders.items():
             began = time.perf_counter()
             run()
-            if past:
+            if round_index > 0:
                 seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(found) for name, found in seconds.items()}
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def machine(*packages: str) -> dict[str, Any]:
-    """What the numbers were measured on, with the versions of further packages."""
+    """The machine and the versions that figures were measured with, including the versions of further packages."""
     return {
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
         "device": jax.devices()[0].device_kind,
@@ -40,6 +44,6 @@ def machine(*packages: str) -> dict[str, Any]:
 
 
 def write_record(file: Path | None, record: Mapping[str, Any]) -> None:
-    """As JSON, into a file that somebody asked for."""
+    """Write a record as JSON, if a file is given."""
     if file:
         file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,4 @@
-"""Ways to step towards a lower loss, jaxstyle's own and others, each as three functions that scripts/compare_solvers
-calls alike.
-"""
+"""The solvers that `compare_solvers` compares: jaxstyle's and others, with the same three functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,37 +11,37 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.objective import Objective, Terms
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Objective, Terms, solver
 
-SCALE = 1e4  # of the loss: optax begins L-BFGS with a step no longer than the gradient, and that is tiny
-MEMORY = 20  # of L-BFGS, as jaxstyle's
+SCALE = 1e4  # of the loss; the first step of optax's L-BFGS is not longer than the gradient, which is tiny
+MEMORY = 20  # pairs of differences in the memory of L-BFGS, as in jaxstyle
 ADAM = {"b2": 0.99}
-RATE, FASTEST = 0.03, 0.1  # of Adam, as jaxstyle's; where it falls from there to nothing
-AVERAGED = 0.9  # share of the average that stays in each step
+LEARNING_RATE = 0.03  # of Adam, as in jaxstyle
+INITIAL_LEARNING_RATE = 0.1  # of Adam with a decreasing learning rate
+DECAY = 0.9  # of the exponential moving average of pictures
 
 
 @dataclass(frozen=True)
 class Solver:
-    """A way to step.
+    """A solver.
 
     Attributes:
-        start: from the network, the objective, a picture, the last state of the size before or None, and the steps that
-            are likely to be taken, the first state.
-        step: from the network, the objective and a state, the next state.
-        shown: from a state, the picture.
+        init: returns the first state, from the network, the objective, a picture, the last state of the size before or
+            None, and the expected number of steps.
+        step: returns the next state, from the network, the objective and a state.
+        picture: returns the picture of a state.
     """
 
-    start: Callable[[Network, Objective, jax.Array, Any, int], Any]
+    init: Callable[[Network, Objective, jax.Array, Any, int], Any]
     step: Callable[[Network, Objective, Any], Any]
-    shown: Callable[[Any], jax.Array]
+    picture: Callable[[Any], jax.Array]
 
 
-def ours(optimizer: str) -> Solver:
-    """jaxstyle's own, with or without a smaller size's memory."""
+def jaxstyle_solver(optimizer: str) -> Solver:
+    """The solver of jaxstyle."""
     return Solver(
-        lambda network, objective, picture, before, steps: solver.init(picture, optimizer=optimizer),
+        lambda network, objective, picture, previous, steps: solver.init(picture, optimizer=optimizer),
         lambda network, objective, state: solver.step(network, objective, state, optimizer=optimizer)[0],
         lambda state: state.picture,
     )
@@ -54,49 +52,56 @@ def _gradient(network: Network, objective: Objective, picture: jax.Array) -> jax
     return jax.grad(lambda picture: objective.terms(network, picture).total)(picture)
 
 
-def _with_memory(network: Network, objective: Objective, picture: jax.Array, before: Any, steps: int) -> Any:
-    """A state with the memory of a smaller size, enlarged: its moves, and the changes of the gradient that they made,
-    which are spread over more pixels now. The last of them is made to look like the step that led here."""
-    state = solver.init(picture, optimizer="lbfgs")
-    if before is None:
-        return state
-    memory, *rest = before.optimizer
-    spread = memory.params.size / picture.size
+def _init_with_memory(network: Network, objective: Objective, picture: jax.Array, previous: Any, steps: int) -> Any:
+    """A state with the enlarged memory of a smaller size: the updates, and the differences of the gradients.
 
-    def larger(pictures: jax.Array) -> jax.Array:
+    The gradients are scaled down, because they are spread over more pixels. The state is such that the last update of
+    the memory appears to have led to `picture`.
+    """
+    state = solver.init(picture, optimizer="lbfgs")
+    if previous is None:
+        return state
+    memory, *rest = previous.optimizer
+    scale = memory.params.size / picture.size
+
+    def resized(pictures: jax.Array) -> jax.Array:
         return jax.image.resize(pictures, (*pictures.shape[:-3], *picture.shape), "linear")
 
-    moves, changes = larger(memory.diff_params_memory), spread * larger(memory.diff_updates_memory)
+    updates, differences = resized(memory.diff_params_memory), scale * resized(memory.diff_updates_memory)
     last = (memory.count - 2) % MEMORY
-    products = jnp.sum(moves * changes, (1, 2, 3))
+    products = jnp.sum(updates * differences, (1, 2, 3))
     memory = memory._replace(
         count=memory.count - 1,
-        params=picture - moves[last],
-        updates=SCALE * _gradient(network, objective, picture) - changes[last],
-        diff_params_memory=moves,
-        diff_updates_memory=changes,
+        params=picture - updates[last],
+        updates=SCALE * _gradient(network, objective, picture) - differences[last],
+        diff_params_memory=updates,
+        diff_updates_memory=differences,
         weights_memory=jnp.where(products > 0, 1 / products, 0),
     )
     return replace(state, optimizer=(memory, *rest))
 
 
-def with_memory() -> Solver:
-    """jaxstyle's L-BFGS, whose memory goes from each size to the next."""
-    return Solver(_with_memory, ours("lbfgs").step, ours("lbfgs").shown)
+def enlarged_memory() -> Solver:
+    """jaxstyle's L-BFGS, with its memory enlarged from each size to the next."""
+    lbfgs = jaxstyle_solver("lbfgs")
+    return Solver(_init_with_memory, lbfgs.step, lbfgs.picture)
 
 
 @flax.struct.dataclass
 class Whitened:
-    """An objective of pictures whose frequencies are scaled to equal strength, 1/f being that of photographs."""
+    """An objective for whitened pictures, whose frequencies are scaled by f; amplitudes of photographs fall as 1/f."""
 
     objective: Objective
 
     def terms(self, network: Network, white: jax.Array) -> Terms:
-        return self.objective.terms(network, _colored(white, 1))
+        return self.objective.terms(network, _scale_frequencies(white, 1))
 
 
-def _colored(picture: jax.Array, power: int) -> jax.Array:
-    """`[H, W, 3]` with each frequency f times (mean of 1/f / f)^power; -1 undoes what 1 does."""
+def _scale_frequencies(picture: jax.Array, power: int) -> jax.Array:
+    """Multiply each frequency f of a picture `[H, W, 3]` by (1/f)^power, relative to the mean of 1/f.
+
+    A power of -1 is the inverse of a power of 1.
+    """
     height, width = picture.shape[:2]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     amplitude = 1 / np.maximum(frequency, 1 / max(height, width))
@@ -105,19 +110,19 @@ def _colored(picture: jax.Array, power: int) -> jax.Array:
 
 
 def whitened() -> Solver:
-    """jaxstyle's L-BFGS on whitened pictures: it is preconditioned by 1/f^2."""
-    own = ours("lbfgs")
+    """jaxstyle's L-BFGS on whitened pictures, which is L-BFGS preconditioned by 1/f^2."""
+    lbfgs = jaxstyle_solver("lbfgs")
     return Solver(
-        lambda network, objective, picture, before, steps: own.start(
-            network, objective, _colored(picture, -1), before, steps
+        lambda network, objective, picture, previous, steps: lbfgs.init(
+            network, objective, _scale_frequencies(picture, -1), previous, steps
         ),
-        lambda network, objective, state: own.step(network, cast(Objective, Whitened(objective)), state),
-        lambda state: _colored(state.picture, 1),
+        lambda network, objective, state: lbfgs.step(network, cast(Objective, Whitened(objective)), state),
+        lambda state: _scale_frequencies(state.picture, 1),
     )
 
 
-def searching() -> Solver:
-    """optax's L-BFGS with its zoom line search, which evaluates until a step is good enough."""
+def zoom_line_search() -> Solver:
+    """optax's L-BFGS with its zoom line search."""
     search = optax.lbfgs(memory_size=MEMORY)
 
     def step(network: Network, objective: Objective, state: Any) -> Any:
@@ -131,7 +136,7 @@ def searching() -> Solver:
         return picture + update, memory
 
     return Solver(
-        lambda network, objective, picture, before, steps: (picture, search.init(picture)),
+        lambda network, objective, picture, previous, steps: (picture, search.init(picture)),
         step,
         lambda state: state[0],
     )
@@ -139,39 +144,49 @@ def searching() -> Solver:
 
 @flax.struct.dataclass
 class AdamState:
-    """`average` is of the pictures of all steps, weighted towards the last; `share` adds up the weights."""
+    """The state of `adam`.
+
+    Attributes:
+        picture: the last picture.
+        average: exponential moving average of the pictures.
+        weight: the sum of the weights in the average.
+        memory: optax's state.
+        step: the number of steps taken.
+        steps: the expected number of steps.
+    """
 
     picture: jax.Array
     average: jax.Array
-    share: jax.Array
+    weight: jax.Array
     memory: optax.OptState
-    taken: jax.Array
+    step: jax.Array
     steps: jax.Array
 
 
-def adam(*, falling: bool = False, averaged: bool = False) -> Solver:
-    """optax's Adam with a rate that falls by a cosine, or with an average of the pictures as the result."""
+def adam(*, decreasing: bool = False, averaged: bool = False) -> Solver:
+    """optax's Adam with a cosine schedule of the learning rate, or with the average of the pictures as the result."""
     unit = optax.adam(1.0, **ADAM)
 
-    def start(network: Network, objective: Objective, picture: jax.Array, before: Any, steps: int) -> AdamState:
+    def init(network: Network, objective: Objective, picture: jax.Array, previous: Any, steps: int) -> AdamState:
         zero = jnp.zeros(())
         return AdamState(picture, jnp.zeros_like(picture), zero, unit.init(picture), zero, jnp.asarray(float(steps)))
 
     def step(network: Network, objective: Objective, state: AdamState) -> AdamState:
         update, memory = unit.update(_gradient(network, objective, state.picture), state.memory)
-        past = jnp.minimum(1, state.taken / state.steps)
-        picture = state.picture + (FASTEST * (1 + jnp.cos(jnp.pi * past)) / 2 if falling else RATE) * update
-        average = AVERAGED * state.average + (1 - AVERAGED) * picture
-        share = AVERAGED * state.share + (1 - AVERAGED)
-        return AdamState(picture, average, share, memory, state.taken + 1, state.steps)
+        fraction = jnp.minimum(1, state.step / state.steps)
+        rate = INITIAL_LEARNING_RATE * (1 + jnp.cos(jnp.pi * fraction)) / 2 if decreasing else LEARNING_RATE
+        picture = state.picture + rate * update
+        average = DECAY * state.average + (1 - DECAY) * picture
+        weight = DECAY * state.weight + (1 - DECAY)
+        return AdamState(picture, average, weight, memory, state.step + 1, state.steps)
 
-    def shown(state: AdamState) -> jax.Array:
-        return state.average / state.share if averaged else state.picture
+    def result(state: AdamState) -> jax.Array:
+        return state.average / state.weight if averaged else state.picture
 
-    return Solver(start, step, shown)
+    return Solver(init, step, result)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def advance(solver: Solver, count: int, network: Network, objective: Objective, state: Any) -> Any:
-    """The state after so many steps."""
+    """The state after `count` steps."""
     return jax.lax.fori_loop(0, count, lambda _, state: solver.step(network, objective, state), state)

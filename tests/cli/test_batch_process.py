@@ -1,7 +1,6 @@
 """`jaxstyle batch` as a process that is stopped or killed, and started again with the same command."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -70,10 +69,11 @@ def test_two_jobs_in_one_folder(tmp_path):
 
 
 def test_jobs_that_are_killed_lose_nothing():
-    """The whole of scripts/kill_batch in short."""
-    program = [sys.executable, ROOT / "scripts" / "kill_batch", "--pairs", 2, "--kills", 2, "--size", 64, "--steps", 60]
-    done = subprocess.run([*map(str, program), "--every", "0.2"], capture_output=True, text=True, env=os.environ)
+    """A short run of scripts/measuring/kill_batch.py."""
+    command = [sys.executable, "-m", "scripts.measuring.kill_batch", "--pairs", 2, "--kills", 2, "--size", 64]
+    command += ["--steps", 60, "--every", 0.2]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 kills of ") and done.stdout.endswith(
-        ", 0 of them not as those of the undisturbed job\n"
+        ", 0 of them different from those of the uninterrupted job\n"
     )
