@@ -1,22 +1,24 @@
-"""Measure stylized pictures with another framework than the one that made them.
+"""Measure stylized pictures, in PyTorch and independently of jaxstyle.
 
-    python scripts/judge.py CONTENT STYLE RESULT [RESULT...] [--size 512] [--against FILE] [--json]
+    python -m scripts.judges.judge CONTENT STYLE RESULT [RESULT...] [--size 512] [--against FILE] [--json]
 
-Everything is seen at a longest side of `--size` pixels, results at exactly the content's size, by the embedded VGG-19
-with maximum pooling in PyTorch. Smaller is better for the first four; the rest are best near 1, or in between.
+All pictures are resized to a longest side of `--size` pixels, and results to the size of the content. The network is
+the embedded VGG-19 with maximum pooling. Smaller is better for content, style, color and alien; the others are best
+near 1, or near the values of the content and the style.
 
-    content   mean squared distance of relu4_2 to the content picture's (Caffe scale, 0 to 255)
-    style     mean over relu1_1, ..., relu5_1 of |G - A| / |A|, Frobenius norms, G = F^T F / (H W); then each layer's
-    color    sliced Wasserstein distance W1 between the colors of result and style, sRGB in [0, 1], 128 fixed
-              directions: the mean over directions of the area between the two quantile functions
-    alien     share of pixels farther than 0.1 from every color of content and style, sRGB in [0, 1]
-    speckle   root mean square of chroma less its 5x5 median, against the style's: isolated specks of color raise it,
-              edges and areas do not
-    tv        mean absolute difference between neighboring pixels, sRGB in [0, 1]; then against the content's and the
-              style's
+    content   mean squared distance to the content at relu4_2 (Caffe's scale, 0 to 255)
+    style     mean over relu1_1, ..., relu5_1 of |G - A| / |A|, with Frobenius norms and G = F^T F / (H W); the layers
+              follow
+    color     sliced Wasserstein distance W1 between the colors of result and style, sRGB in [0, 1], with 128 fixed
+              directions: the mean over the directions of the area between the two quantile functions
+    alien     share of pixels whose distance to every color of content and style exceeds 0.1, sRGB in [0, 1]
+    speckle   root mean square of chroma minus its 5x5 median, relative to that of the style; isolated specks of color
+              increase it, edges and areas do not
+    tv        mean absolute difference between neighboring pixels, sRGB in [0, 1]; relative to the content and the style
+              it is tv/content and tv/style
 
-The first row judges the content picture itself, for scale. With `--against FILE` the table holds ratios to that
-picture's numbers. Needs torch, safetensors, scipy and pillow.
+The first row measures the content picture itself, for comparison. With `--against FILE`, the figures are relative to
+those of that picture. Requires torch, safetensors, scipy and pillow.
 """
 
 import argparse
@@ -59,7 +61,7 @@ def color_quantiles(picture: torch.Tensor) -> torch.Tensor:
 
 
 def speckle(picture: np.ndarray) -> float:
-    """Root mean square of the two opponent color channels less their 5x5 medians."""
+    """Root mean square of the two opponent color channels minus their 5x5 medians."""
     red, green, blue = np.moveaxis(picture, -1, 0)
     chroma = ((red - green) / np.sqrt(2), (red + green - 2 * blue) / np.sqrt(6))
     return float(np.sqrt(np.mean([(channel - median_filter(channel, 5)) ** 2 for channel in chroma])))
@@ -71,7 +73,7 @@ def total_variation(picture: np.ndarray) -> float:
 
 
 class Judge:
-    """The statistics of one content and one style picture, against which results are measured."""
+    """Measures results by one content and one style picture."""
 
     def __init__(self, content: Path, style: Path, size: int) -> None:
         self.parameters = load_vgg("vgg19")
@@ -113,21 +115,25 @@ class Judge:
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
-    """Rows of measures as aligned text."""
+    """Measures as an aligned table."""
     names = list(next(iter(rows.values())))
-    head = max(map(len, rows))
-    lines = [" " * head + "".join(f"{name:>12}" for name in names)]
-    lines += [f"{row:<{head}}" + "".join(f"{values[name]:12.4g}" for name in names) for row, values in rows.items()]
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{name:>12}" for name in names)]
+    lines += [f"{row:<{width}}" + "".join(f"{values[name]:12.4g}" for name in names) for row, values in rows.items()]
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.judges.judge",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULT")
-    parser.add_argument("--size", type=int, default=512, help="longest side at which all is seen (default 512)")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="give ratios to this picture's numbers")
+    parser.add_argument("--size", type=int, default=512, help="longest side of all pictures (default 512)")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="print figures relative to those of this picture")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()

@@ -1,17 +1,22 @@
-"""Gatys, Ecker and Bethge's style transfer (arXiv 1508.06576) with neural-style's defaults, in PyTorch on a CPU.
+"""Style transfer of Gatys, Ecker and Bethge (arXiv 1508.06576) with the defaults of neural-style, in PyTorch on a CPU.
 
-    python scripts/neural_style.py CONTENT STYLE -o OUT.png [--size 512] [--steps 1000] [--init random]
+    python -m scripts.judges.neural_style CONTENT STYLE -o OUT.png [--size 512] [--steps 1000] [--init random|image]
 
-This is what people would use instead of jaxstyle, and so the baseline that its speed and its pictures are held
-against. The settings are those of jcjohnson/neural-style and its PyTorch port: VGG-19 with maximum pooling; content
-relu4_2, mean squared error, weight 5; style relu1_1, ..., relu5_1, mean squared error of F F^T / (C H W), weight 100
-each; the sum of absolute differences between neighbors, weight 0.001; Caffe's input scale; L-BFGS with history 100
-and no line search, one evaluation a step; noise of standard deviation 0.001 or the content picture to start from.
-It differs in two details that change nothing visible: pictures are scaled to 255 where theirs are to 256, and resized
-with Lanczos instead of bilinear filtering.
+This is the baseline for the speed and the results of jaxstyle. The settings are those of jcjohnson/neural-style and its
+PyTorch port:
 
-Writes OUT.png, with `--save-every N` OUT_N.png and so on, and OUT.json: settings, and for each step its seconds since
-the start and its losses. Needs torch, safetensors and pillow.
+- VGG-19 with maximum pooling and Caffe's input scale
+- content: mean squared error at relu4_2, weight 5
+- style: mean squared error of F F^T / (C H W) at relu1_1, ..., relu5_1, weight 100 each
+- total variation: sum of absolute differences between neighbors, weight 0.001
+- L-BFGS with history 100 and no line search, one evaluation per step
+- initial picture: noise of standard deviation 0.001, or the content
+
+Two details differ, with no visible effect: pictures are scaled to 255 instead of 256, and resized with Lanczos instead
+of bilinear filtering.
+
+Writes OUT.png; with `--save-every N`, also OUT_N.png and so on; and OUT.json with the settings and, for each step, the
+seconds since the first step began and the losses. Requires torch, safetensors and pillow.
 """
 
 import argparse
@@ -39,7 +44,7 @@ def gram(features: torch.Tensor) -> torch.Tensor:
 
 
 class Objective:
-    """neural-style's loss with its three terms, for inputs on Caffe's scale `[1, 3, H, W]`."""
+    """The loss of neural-style with its three terms, for inputs `[1, 3, H, W]` on Caffe's scale."""
 
     def __init__(self, content: torch.Tensor, style: torch.Tensor) -> None:
         self.parameters = load_vgg("vgg19")
@@ -59,22 +64,26 @@ class Objective:
 
 
 def save(inputs: torch.Tensor, path: Path) -> None:
-    """Write inputs on Caffe's scale as a picture, clipped only now."""
+    """Write inputs on Caffe's scale as a picture, clipped to its range."""
     picture = deprocess(inputs.detach()).clamp(0, 1).numpy()
     Image.fromarray(np.round(255 * picture).astype(np.uint8)).save(path)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.judges.neural_style",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png")
     parser.add_argument("--size", type=int, default=512, help="longest side of both pictures (default 512)")
     parser.add_argument("--steps", type=int, default=1000, help="steps of L-BFGS (default 1000)")
     parser.add_argument("--init", choices=("random", "image"), default="random", help="(default random)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default 0)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (default all)")
-    parser.add_argument("--save-every", type=int, default=0, metavar="STEPS", help="write the picture so often")
+    parser.add_argument("--save-every", type=int, default=0, metavar="STEPS", help="steps between pictures to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
@@ -90,9 +99,9 @@ def main() -> None:
     )
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
     history: list[dict[str, float]] = []
-    start = time.perf_counter()
+    began = time.perf_counter()
 
-    def record() -> None:
+    def write_record() -> None:
         text = json.dumps({"settings": settings, "torch": torch.__version__, "history": history}, indent=1)
         arguments.output.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
@@ -100,19 +109,19 @@ def main() -> None:
         step = len(history)
         if arguments.save_every and step and step % arguments.save_every == 0:
             save(inputs, arguments.output.with_stem(f"{arguments.output.stem}_{step}"))
-            record()
+            write_record()
         solver.zero_grad()
         terms = objective(inputs)
         loss = torch.stack(list(terms.values())).sum()
         loss.backward()
         losses = {name: term.item() for name, term in terms.items()}
-        history.append({"seconds": time.perf_counter() - start, "total": loss.item(), **losses})
+        history.append({"seconds": time.perf_counter() - began, "total": loss.item(), **losses})
         print(f"step {step}: {history[-1]['seconds']:.1f} s, loss {loss.item():.6g}", flush=True)
         return loss
 
     solver.step(evaluate)
     save(inputs, arguments.output)
-    record()
+    write_record()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""The embedded VGG networks in PyTorch, written apart from jaxstyle's own so that each can be held against the other.
+"""The embedded VGG networks in PyTorch, independent of jaxstyle, so that the two implementations can be compared.
 
-Used by judge.py, neural_style.py and reference_values.py; neither the package nor its tests import it.
-Needs torch, safetensors and pillow.
+Other scripts use it; neither the package nor its tests import it. Requires torch, safetensors and pillow.
 """
 
 from collections.abc import Collection, Sequence
@@ -42,28 +41,28 @@ def activations(
 ) -> dict[str, torch.Tensor]:
     """Activations `[N, C, h, w]` of `layers`, in order of computation, for inputs from `preprocess`.
 
-    Pooling takes the maximum, or with `average_gain` the mean times its block's factor.
+    Pooling takes the maximum, or with `average_gain` the mean times the factor of the block.
     """
-    found: dict[str, torch.Tensor] = {}
+    features: dict[str, torch.Tensor] = {}
     x = inputs.contiguous(memory_format=torch.channels_last)
     names = list(parameters)
     for position, conv in enumerate(names):
         kernel, bias = parameters[conv]
         x = functional.conv2d(x, kernel, bias, padding=1)
-        found[conv] = x
+        features[conv] = x
         x = functional.relu(x)
-        found[conv.replace("conv", "relu")] = x
+        features[conv.replace("conv", "relu")] = x
         if position + 1 == len(names) or names[position + 1][4] != conv[4]:
             block = int(conv[4])
             x = average_gain[block - 1] * functional.avg_pool2d(x, 2) if average_gain else functional.max_pool2d(x, 2)
-            found[f"pool{block}"] = x
-        if set(layers) <= found.keys():
+            features[f"pool{block}"] = x
+        if set(layers) <= features.keys():
             break
-    return {layer: value for layer, value in found.items() if layer in layers}
+    return {layer: value for layer, value in features.items() if layer in layers}
 
 
 def preprocess(picture: torch.Tensor) -> torch.Tensor:
-    """Caffe's input `[1, 3, H, W]`, BGR from 0 to 255 less its mean, of an RGB picture `[H, W, 3]` in [0, 1]."""
+    """Caffe's input `[1, 3, H, W]` for an RGB picture `[H, W, 3]` in [0, 1]: BGR from 0 to 255, minus the mean."""
     bgr = 255 * picture.flip(-1) - torch.tensor(BGR_MEAN, dtype=picture.dtype)
     return bgr.permute(2, 0, 1)[None]
 
@@ -74,7 +73,7 @@ def deprocess(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def read_picture(path: str | Path, size: int) -> Image.Image:
-    """An RGB picture brought to a longest side of `size` pixels."""
+    """An RGB picture, resized to a longest side of `size` pixels."""
     picture = Image.open(path).convert("RGB")
     scale = size / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
@@ -82,5 +81,5 @@ def read_picture(path: str | Path, size: int) -> Image.Image:
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
-    """`[H, W, 3]` in [0, 1]."""
+    """A picture as `[H, W, 3]` in [0, 1]."""
     return torch.from_numpy(np.array(picture, dtype=np.float32) / 255)

@@ -226,7 +226,10 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--size", type=int, default=256, help="longest side in pixels (default 256)")
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="the default and these")
+    names = "; ".join(VARIANTS)
+    parser.add_argument(
+        "--only", nargs="+", choices=VARIANTS, default=VARIANTS, metavar="NAME", help=f"some of: {names}"
+    )
     parser.add_argument("--report-only", action="store_true", help="make no runs, report the cached ones")
     arguments = parser.parse_args()
     size, machine_file = arguments.size, RUNS / f"machine {arguments.size}.json"
