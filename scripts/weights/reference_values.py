@@ -1,22 +1,22 @@
-"""Make tests/data/features.npz, the values that jaxstyle's networks and losses are tested against, with PyTorch.
+"""Write tests/data/features.npz, reference values from PyTorch for the tests of networks and losses.
 
-    python scripts/reference_values.py                     write the file from the pictures in examples/content
-    python scripts/reference_values.py --gain PICTURE...   print how average pooling has to be rescaled instead
+    python -m scripts.weights.reference_values                     write the file, from the pictures in examples/content
+    python -m scripts.weights.reference_values --gain PICTURE...   instead print the rescaling of average pooling
 
-The file holds three small photographs (`picture`, `content`, `style`, uint8), `fractions` [256] in [0, 1), which pick
-the entries kept of a flattened array (entry floor(fraction * size), arrays in `[h, w, C]` order), and, computed in
-float64 for each network and pooling (`vgg19.max.`, `vgg19.avg.`, ...):
+The file holds three small photographs (`picture`, `content`, `style`, uint8) and `fractions` [256] in [0, 1), which
+select the stored entries of a flattened array (entry floor(fraction * size), arrays in `[h, w, C]` order). The other
+values are computed in float64, for each network and pooling (`vgg19.max.`, `vgg19.avg.`, ...):
 
     entries [layers, 256], norms [layers]       of every layer's activations for `picture`, in order of computation
     grams [5, 256], gram_norms [5]              of G = F^T F / (H W) at STYLE_LAYERS
     content, content_gradient [256]             sum (F - P)^2 / 2 at CONTENT_LAYER, and its gradient
     style [5], style_gradient [256]             sum (G - A)^2 / (4 N^2) at STYLE_LAYERS, and the gradient of their mean
 
-F and G are those of `picture`, P those of `content` and A those of `style`; N is the number of channels. With Gram
-matrices divided by their own number of positions this is equations 1 and 4 of Gatys et al. (arXiv 1508.06576), for
-pictures of any size. Gradients are with respect to `picture` as RGB in [0, 1], `[H, W, 3]`.
+F and G belong to `picture`, P to `content` and A to `style`; N is the number of channels. With Gram matrices divided by
+their numbers of positions, these are equations 1 and 4 of Gatys et al. (arXiv 1508.06576), for pictures of any size.
+Gradients are with respect to `picture` as RGB in [0, 1], `[H, W, 3]`.
 
-Needs torch, safetensors and pillow.
+Requires torch, safetensors and pillow.
 """
 
 import argparse
@@ -42,14 +42,14 @@ OUTPUT = ROOT / "tests" / "data" / "features.npz"
 PICTURES = {"picture": ("cat", (97, 75)), "content": ("coffee", (97, 75)), "style": ("harbour", (83, 110))}
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-# As in jaxstyle/networks/vgg.py, which says where it comes from; the tests check that the two agree.
+# As in jaxstyle/networks/vgg.py, which gives the source; a test compares them.
 AVERAGE_GAIN = (1.3, 1.6, 1.5, 2.0, 2.0)
 ENTRIES = 256
 GAIN_SIZE = 256
 
 
-def picked(values: torch.Tensor, fractions: np.ndarray) -> np.ndarray:
-    """The entries of a flattened array that `fractions` name, in float32."""
+def select(values: torch.Tensor, fractions: np.ndarray) -> np.ndarray:
+    """The entries of a flattened array that `fractions` select, in float32."""
     flat = values.detach().numpy().reshape(-1)
     return flat[(fractions * flat.size).astype(np.int64)].astype(np.float32)
 
@@ -70,14 +70,14 @@ def reference(
 ) -> dict[str, np.ndarray]:
     """All values of one network with one pooling."""
     picture = pictures["picture"].clone().requires_grad_()
-    everything = [conv.replace("conv", kind) for conv in parameters for kind in ("conv", "relu")]
-    everything += [f"pool{block}" for block in range(1, 6)]
-    found = activations(parameters, preprocess(picture), everything, gain)
+    layers = [conv.replace("conv", kind) for conv in parameters for kind in ("conv", "relu")]
+    layers += [f"pool{block}" for block in range(1, 6)]
+    features = activations(parameters, preprocess(picture), layers, gain)
     target = activations(parameters, preprocess(pictures["content"]), (CONTENT_LAYER,), gain)[CONTENT_LAYER]
     style = activations(parameters, preprocess(pictures["style"]), STYLE_LAYERS, gain)
 
-    grams = [gram(found[layer]) for layer in STYLE_LAYERS]
-    content_loss = torch.sum((found[CONTENT_LAYER] - target) ** 2) / 2
+    grams = [gram(features[layer]) for layer in STYLE_LAYERS]
+    content_loss = torch.sum((features[CONTENT_LAYER] - target) ** 2) / 2
     style_losses = torch.stack(
         [
             torch.sum((values - gram(style[layer])) ** 2) / (4 * len(values) ** 2)
@@ -88,24 +88,24 @@ def reference(
         torch.autograd.grad(loss, picture, retain_graph=True)[0] for loss in (content_loss, style_losses.mean())
     ]
     return {
-        "entries": np.stack([picked(channels_last(values), fractions) for values in found.values()]),
-        "norms": np.array([values.norm().item() for values in found.values()]),
-        "grams": np.stack([picked(values, fractions) for values in grams]),
+        "entries": np.stack([select(channels_last(values), fractions) for values in features.values()]),
+        "norms": np.array([values.norm().item() for values in features.values()]),
+        "grams": np.stack([select(values, fractions) for values in grams]),
         "gram_norms": np.array([values.norm().item() for values in grams]),
         "content": np.array(content_loss.item()),
-        "content_gradient": picked(gradients[0], fractions),
+        "content_gradient": select(gradients[0], fractions),
         "style": style_losses.detach().numpy(),
-        "style_gradient": picked(gradients[1], fractions),
+        "style_gradient": select(gradients[1], fractions),
     }
 
 
-def double(parameters: Parameters) -> Parameters:
+def to_float64(parameters: Parameters) -> Parameters:
     """The parameters in float64."""
     return {layer: (kernel.double(), bias.double()) for layer, (kernel, bias) in parameters.items()}
 
 
 def write() -> None:
-    """Compute everything and write OUTPUT."""
+    """Compute all values and write OUTPUT."""
     stored: dict[str, Any] = {}
     for name, (file, size) in PICTURES.items():
         picture = Image.open(ROOT / "examples" / "content" / f"{file}.jpg").convert("RGB")
@@ -114,7 +114,7 @@ def write() -> None:
     stored["fractions"] = np.random.default_rng(0).random(ENTRIES)
     stored["average_gain"] = np.array(AVERAGE_GAIN)
     for network in CONVOLUTIONS:
-        parameters = double(load_vgg(network))
+        parameters = to_float64(load_vgg(network))
         for pooling, gain in (("max", ()), ("avg", AVERAGE_GAIN)):
             values = reference(parameters, pictures, gain, stored["fractions"])
             stored |= {f"{network}.{pooling}.{name}": value for name, value in values.items()}
@@ -124,17 +124,17 @@ def write() -> None:
 
 
 def gains(parameters: Parameters, inputs: torch.Tensor) -> list[float]:
-    """For each pool in turn, the factor that brings the mean after averages to the mean after maxima."""
+    """For each pooling layer, the factor that gives average pooling the mean of maximum pooling."""
     maxima = activations(parameters, inputs, [f"pool{block}" for block in range(1, 6)])
-    found: list[float] = []
+    factors: list[float] = []
     for block in range(1, 6):
-        averages = activations(parameters, inputs, (f"pool{block}",), (*found, 1.0))[f"pool{block}"]
-        found.append((maxima[f"pool{block}"].mean() / averages.mean()).item())
-    return found
+        averages = activations(parameters, inputs, (f"pool{block}",), (*factors, 1.0))[f"pool{block}"]
+        factors.append((maxima[f"pool{block}"].mean() / averages.mean()).item())
+    return factors
 
 
 def print_gains(paths: list[Path]) -> None:
-    """The gains of each network and picture at GAIN_SIZE pixels, and their geometric means."""
+    """Print the gains of each network and picture at GAIN_SIZE pixels, and their geometric means."""
     for network in CONVOLUTIONS:
         parameters = load_vgg(network)
         rows = []
@@ -148,7 +148,11 @@ def print_gains(paths: list[Path]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.weights.reference_values",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--gain", type=Path, nargs="+", metavar="PICTURE", help="print the gains for these pictures")
     arguments = parser.parse_args()
     if arguments.gain:

@@ -1,15 +1,18 @@
-"""Make tests/data/torchvision.npz, the values that AlexNet and GoogLeNet are tested against, with torchvision.
+"""Write tests/data/torchvision.npz, reference values from torchvision for the tests of AlexNet and GoogLeNet.
 
-torchvision's networks are given weights that `numbers` makes of their names, in float64, and see a small photograph.
-The file holds the photograph (`picture`, uint8), `fractions` [64] in [0, 1), which pick the entries kept of a flattened
-array (entry floor(fraction * size), arrays in `[h, w, C]` order), and for each network (`alexnet.`, `googlenet.`):
+    python -m scripts.weights.torchvision_values
 
-    state                           JSON: the names and shapes of the weights, without the fully connected layers'
-    layers                          names of torchvision's modules, in the order of computation
-    entries [layers, 64], norms     of what the modules give
+torchvision's networks get the weights of `random_weights`, and are evaluated in float64 for a small photograph. The
+file holds the photograph (`picture`, uint8) and `fractions` [64] in [0, 1), which select the stored entries of a
+flattened array (entry floor(fraction * size), arrays in `[h, w, C]` order); and for each network (`alexnet.`,
+`googlenet.`):
+
+    state                           JSON: names and shapes of the weights, without the fully connected layers
+    layers                          names of torchvision's modules, in order of computation
+    entries [layers, 64], norms     of the outputs of the modules
     gradient [64]                   of |F|^2 / 2 at the module GRADIENT_AT, with respect to the picture in [0, 1]
 
-Needs torch, torchvision and pillow.
+Requires torch, torchvision and pillow.
 """
 
 import json
@@ -22,7 +25,7 @@ from PIL import Image
 from torch import nn
 from torchvision import models
 
-from scripts.weights.torchvision_numbers import numbers
+from scripts.weights.random_weights import random_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "tests" / "data" / "torchvision.npz"
@@ -36,35 +39,35 @@ SIZE = (97, 75)
 ENTRIES = 64
 
 
-def with_numbers(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Give the model these weights, and tell those of its convolutions and batch normalizations."""
-    state = {name: tuple(value.shape) for name, value in model.state_dict().items() if value.ndim}
-    state = {name: shape for name, shape in state.items() if "fc" not in name and "classifier" not in name}
-    made = {name: torch.from_numpy(numbers(name, shape)) for name, shape in state.items()}
-    model.load_state_dict(made, strict=False)
-    return state
+def load_random_weights(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Load random weights into the convolutions and batch normalizations of a model, and return their shapes."""
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items() if value.ndim}
+    shapes = {name: shape for name, shape in shapes.items() if "fc" not in name and "classifier" not in name}
+    weights = {name: torch.from_numpy(random_weights(name, shape)) for name, shape in shapes.items()}
+    model.load_state_dict(weights, strict=False)
+    return shapes
 
 
 def activations(model: nn.Module, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What convolutions, rectifiers, pools and inceptions give, by name, in the order of computation."""
-    found: dict[str, torch.Tensor] = {}
+    """The outputs of convolutions, rectifiers, pools and inceptions by name, in order of computation."""
+    outputs: dict[str, torch.Tensor] = {}
 
-    def keep(name: str) -> Any:
+    def make_hook(name: str) -> Any:
         def hook(module: nn.Module, arguments: Any, output: torch.Tensor) -> None:
-            found[name] = output.clone()  # rectifiers work in place
+            outputs[name] = output.clone()  # because rectifiers work in place
 
         return hook
 
     kinds = ("Conv2d", "ReLU", "MaxPool2d", "BasicConv2d", "Inception")
     for name, module in model.named_modules():
         if type(module).__name__ in kinds and not name.endswith(".conv") and "classifier" not in name:
-            module.register_forward_hook(keep(name))
+            module.register_forward_hook(make_hook(name))
     model.eval()(inputs)
-    return found
+    return outputs
 
 
-def picked(values: torch.Tensor, fractions: np.ndarray) -> np.ndarray:
-    """The entries of a flattened array that `fractions` name, in float32."""
+def select(values: torch.Tensor, fractions: np.ndarray) -> np.ndarray:
+    """The entries of a flattened array that `fractions` select, in float32."""
     flat = values.detach().numpy().reshape(-1)
     return flat[(fractions * flat.size).astype(np.int64)].astype(np.float32)
 
@@ -72,17 +75,17 @@ def picked(values: torch.Tensor, fractions: np.ndarray) -> np.ndarray:
 def reference(name: str, picture: np.ndarray, fractions: np.ndarray) -> dict[str, np.ndarray]:
     """All values of one network."""
     model = NETWORKS[name]().double()
-    state = with_numbers(model)
+    shapes = load_random_weights(model)
     pixels = torch.from_numpy(picture / 255).requires_grad_()
     inputs = ((pixels - MEAN) / DEVIATION).permute(2, 0, 1)[None]
-    found = activations(model, inputs)
-    (gradient,) = torch.autograd.grad(torch.sum(found[GRADIENT_AT[name]] ** 2) / 2, pixels)
+    features = activations(model, inputs)
+    (gradient,) = torch.autograd.grad(torch.sum(features[GRADIENT_AT[name]] ** 2) / 2, pixels)
     return {
-        "state": np.array(json.dumps(state)),
-        "layers": np.array(list(found)),
-        "entries": np.stack([picked(values[0].permute(1, 2, 0), fractions) for values in found.values()]),
-        "norms": np.array([values.norm().item() for values in found.values()]),
-        "gradient": picked(gradient, fractions),
+        "state": np.array(json.dumps(shapes)),
+        "layers": np.array(list(features)),
+        "entries": np.stack([select(values[0].permute(1, 2, 0), fractions) for values in features.values()]),
+        "norms": np.array([values.norm().item() for values in features.values()]),
+        "gradient": select(gradient, fractions),
     }
 
 

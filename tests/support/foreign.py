@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import safetensors.numpy
 
-from scripts.weights.torchvision_numbers import numbers
+from scripts.weights.random_weights import random_weights
 
 TINY = {
     "conv1_1.kernel": (3, 3, 3, 4),
@@ -42,9 +42,9 @@ def torch_names(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def torchvision_state(reference: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
-    """The weights of a network of torchvision's that scripts/torchvision_values.py gave it."""
+    """The weights that scripts/weights/torchvision_values.py loads into a network of torchvision."""
     shapes = json.loads(str(reference[f"{network}.state"]))
-    return {name: numbers(name, tuple(shape)) for name, shape in shapes.items()}
+    return {name: random_weights(name, tuple(shape)) for name, shape in shapes.items()}
 
 
 def keras_names(parameters: Mapping[str, np.ndarray], kernel: str, bias: str) -> dict[str, np.ndarray]:
