@@ -6,11 +6,11 @@ from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureEr
 from jaxstyle.images.reading import read_image
 from jaxstyle.images.writing import write_image
 from jaxstyle.networks.network import Network
+from jaxstyle.optimization.losses import content_loss, content_targets, style_loss
 from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.objective import content_loss, content_targets, style_loss
+from jaxstyle.styles.files import load_style, save_style
 from jaxstyle.styles.measured import Style, style_targets
 from jaxstyle.styles.statistics import gram_matrix
-from jaxstyle.styles.files import load_style, save_style
 from jaxstyle.stylize import Stylized, measure_style, stylize
 from jaxstyle.stylizer import Stylizer, make_stylizer
 from jaxstyle.texture import texture

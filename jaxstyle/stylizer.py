@@ -1,6 +1,6 @@
-"""The whole stylization as one pure function of arrays, to jit, vmap, shard or export in other programs.
+"""The whole stylization as one pure function of arrays, to jit, vmap, shard or export in other JAX programs.
 
-It is `stylize` without callbacks and files: shapes are fixed in advance, and pictures are resized by JAX.
+It does the same as `stylize`, without a callback. Shapes are fixed in advance, and pictures are resized by JAX.
 """
 
 from collections.abc import Callable
@@ -14,23 +14,31 @@ from jax.typing import ArrayLike
 
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images.resizing import check_scaled_shape, scaled_shape
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.initial import match_colors, pink_noise, weighted_mean
-from jaxstyle.optimization.objective import content_targets, make_objective
-from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
-from jaxstyle.optimization.solver import descend
-from jaxstyle.optimization.targets import check_no_regions, check_style
-from jaxstyle.styles.measured import Style, StyleStatistics, blend_statistics, make_style, measure_statistics
+from jaxstyle.images import check_scaled_shape, scaled_shape
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import (
+    check_no_regions,
+    check_style,
+    content_targets,
+    descend,
+    enlarge,
+    make_objective,
+    match_colors,
+    pink_noise,
+    schedule,
+    style_sizes,
+    weighted_mean,
+)
+from jaxstyle.styles import Style, StyleStatistics, blend_statistics, make_style, measure_statistics
 
 
 @flax.struct.dataclass
 class Stylizer:
-    """A stylization of contents of one shape, made by `make_stylizer`: a pytree whose leaves are the network's.
+    """A stylization of contents of one shape, made by `make_stylizer`.
 
-    Pass it through `jit` as an argument; closed over, the network's weights become constants of the compiled program.
-    Both of its functions are pure: they can be jitted, vmapped, mapped, sharded, exported and differentiated.
+    A pytree with the network's parameters as leaves. Pass it to jitted functions as an argument. If it is closed over,
+    the network's parameters become constants of the compiled program. Calling it and `measure` are pure functions: they
+    can be jitted, vmapped, sharded, exported and differentiated.
 
     Attributes:
         network: the recognition network.
@@ -45,7 +53,7 @@ class Stylizer:
 
     @property
     def levels(self) -> tuple[tuple[int, int], ...]:
-        """The sizes from coarse to fine and the steps at each, `((longest side, steps), ...)`."""
+        """The sizes, coarse to fine, and the steps at each: `((longest side, steps), ...)`."""
         return schedule(self.config, self.height, self.width)
 
     def __call__(
@@ -58,88 +66,96 @@ class Stylizer:
     ) -> jax.Array:
         """Stylize a content picture.
 
-        The result is that of `stylize` to float tolerance, except that noise comes from the key. An optimization that
-        diverges ends with its last good picture. Only shapes and types of arrays are checked, not their values.
+        The result equals that of `stylize` to float tolerance, except that noise comes from the key. An optimization
+        that diverges ends with its last accepted picture. Arrays are checked for shape and dtype, but not for values.
 
         Args:
             content: `[height, width, 3]` in [0, 1].
-            style: from `measure`, `measure_style` or `load_style`. It is a pytree: a blend of several is their weighted
-                mean, and a stack of several can be vmapped over.
+            style: from `measure`, `measure_style` or `load_style`. It is a pytree: to blend styles take their weighted
+                mean, and to use several at once stack and vmap them.
             initial_picture: a picture `[h, w, 3]` in [0, 1] to start from, if `config.init` has "picture".
-            key: random key of the noise, if `config.init` has "noise" or "pink".
+            key: the random key of the noise, if `config.init` has "noise" or "pink".
 
         Returns:
             `[H, W, 3]` float32 in [0, 1], with the content's aspect ratio and `config.size` as its longest side.
 
         Raises:
-            PictureError: if a picture has the wrong shape or type.
+            PictureError: if a picture has the wrong shape or dtype.
             ConfigError: if the style does not fit the network or the settings, or an initial picture or key is missing.
         """
-        content = _picture("content", content)
+        content = _check_picture("content", content)
         if content.shape[:2] != (self.height, self.width):
             found, expected = list(content.shape), [self.height, self.width, 3]
             raise PictureError(
-                f"the content is {found}; this stylizer was made for {expected}: make another, or resize"
+                f"the content is {found}, but this stylizer expects {expected}; resize it, or make another stylizer"
             )
         if not isinstance(style, Style):
             raise ConfigError(f"the style is a {type(style).__name__}; expected a Style: measure the picture first")
         check_style(style, self.network, self.config)
         network = self.network if self.network.prepared else self.network.prepare()
-        targets = [_at_scale(content, size) for size, _ in self.levels]
+        contents = [_resize_longest(content, size) for size, _ in self.levels]
         statistics = [
             blend_statistics([style.at(size * self.config.style_scale)], self.config.style_blend)
             for size, _ in self.levels
         ]
-        picture = self._initial_picture(targets[0], statistics[0], initial_picture, key)
+        picture = self._initial_picture(contents[0], statistics[0], initial_picture, key)
         for level, (_, steps) in enumerate(self.levels):
             if level:
-                picture = enlarge(picture, targets[level - 1], targets[level], _resize)
-            contents = content_targets(network.direct(), targets[level], self.config.content_names)
-            objective = make_objective(self.config, contents, statistics[level])
+                picture = enlarge(picture, contents[level - 1], contents[level], _resize)
+            targets = content_targets(network.direct(), contents[level], self.config.content_names)
+            objective = make_objective(self.config, targets, statistics[level])
             picture = descend(network, objective, picture, steps, optimizer=self.config.optimizer).clip(0, 1)
         return picture
 
     def measure(self, picture: ArrayLike) -> Style:
-        """Measure a style picture `[h, w, 3]` in [0, 1], of any size, as `measure_style` does.
+        """Measure a style picture `[h, w, 3]` in [0, 1] of any size, as `measure_style` does.
 
         Raises:
-            PictureError: if it has the wrong shape or type, or is too small.
+            PictureError: if it has the wrong shape or dtype, or is too small.
         """
-        picture = _picture("style", picture)
+        picture = _check_picture("style", picture)
         check_scaled_shape("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
         sizes, layers = style_sizes(self.config), self.config.style_names
         representation = self.config.style_representation
         network = self.network.direct()
-        statistics = [measure_statistics(network, _at_scale(picture, size), layers, representation) for size in sizes]
-        return make_style(self.network, sizes, statistics, representation)
+        measured = [
+            measure_statistics(network, _resize_longest(picture, size), layers, representation) for size in sizes
+        ]
+        return make_style(self.network, sizes, measured, representation)
 
     def _initial_picture(
-        self, target: jax.Array, statistics: StyleStatistics, initial_picture: ArrayLike | None, key: Any
+        self, content: jax.Array, statistics: StyleStatistics, initial_picture: ArrayLike | None, key: Any
     ) -> jax.Array:
-        """The picture before the first step, of the target's shape; see `StyleConfig.init`."""
+        """The picture before the first step, with the shape of the content; see `StyleConfig.init`."""
         for name, argument, value in (
             ("picture", "initial_picture=", initial_picture),
             ("noise", "key=", key),
             ("pink", "key=", key),
         ):
             if dict(self.config.init).get(name) and value is None:
-                raise ConfigError(f"init has {name!r}, but there is no {argument}; pass it to the stylizer")
+                raise ConfigError(f"init has {name!r}, but {argument} is missing; pass it to the stylizer")
+        height, width = content.shape[:2]
         makers: dict[str, Callable[[], Any]] = {
-            "content": lambda: match_colors(target, statistics),
-            "noise": lambda: jax.random.uniform(key, target.shape),
-            "pink": lambda: pink_noise(jax.random.normal(key, target.shape)),
-            "picture": lambda: _resize(_picture("initial picture", initial_picture), target.shape[0], target.shape[1]),
+            "content": lambda: match_colors(content, statistics),
+            "noise": lambda: jax.random.uniform(key, content.shape),
+            "pink": lambda: pink_noise(jax.random.normal(key, content.shape)),
+            "picture": lambda: _resize(_check_picture("initial picture", initial_picture), height, width),
         }
         return weighted_mean(self.config.init, makers)
 
 
 def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: int, width: int) -> Stylizer:
-    """`stylize` as a pure function of arrays, for contents `[height, width, 3]`.
+    """Make a pure function of arrays that does the same as `stylize`, for contents `[height, width, 3]`.
+
+    Args:
+        network: the recognition network.
+        config: what to compare and how to optimize.
+        height, width: the shape of the contents in pixels.
 
     Raises:
-        ConfigError: for a layer that the network does not have, for "style" in `config.init` (there is no style
-            picture), for regions (which are found in NumPy), or for a height or width that is not a positive integer.
-        PictureError: if the result would be too thin.
+        ConfigError: for a layer that the network does not have, for "style" in `config.init` (a stylizer has no style
+            picture), for regions, or for a height or width that is not a positive integer.
+        PictureError: if a side of the result would be too short.
     """
     sides: dict[str, Any] = {"height": height, "width": width}
     for name, pixels in sides.items():
@@ -148,15 +164,16 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
     check_no_regions(config)
     if dict(config.init).get("style"):
         raise ConfigError(
-            "init has 'style', but a stylizer has no style picture; use 'picture', and pass it as initial_picture"
+            "init has 'style', but a stylizer has no style picture; use 'picture', and pass the picture as "
+            "initial_picture="
         )
     config = resolve_layers(config, network.architecture)
     check_scaled_shape("content", height, width, config.size)
     return Stylizer(network, config, int(height), int(width))
 
 
-def _picture(name: str, picture: Any) -> jax.Array:
-    """The picture as float32; PictureError unless it is `[H, W, 3]` of floats."""
+def _check_picture(name: str, picture: Any) -> jax.Array:
+    """The picture as float32; PictureError unless it is a float array `[H, W, 3]`."""
     picture = jnp.asarray(picture)
     floats = jnp.issubdtype(picture.dtype, jnp.floating)
     if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not floats:
@@ -164,10 +181,10 @@ def _picture(name: str, picture: Any) -> jax.Array:
     return picture.astype(jnp.float32)
 
 
-def _at_scale(picture: jax.Array, longest: float) -> jax.Array:
+def _resize_longest(picture: jax.Array, longest: float) -> jax.Array:
     return _resize(picture, *scaled_shape(picture.shape[0], picture.shape[1], longest))
 
 
 def _resize(picture: jax.Array, height: int, width: int) -> jax.Array:
-    """`images.resize` of a picture `[h, w, 3]` in JAX, within 1e-5."""
+    """Resize a picture `[h, w, 3]` in JAX; equal to `images.resize` within 1e-5."""
     return jax.image.resize(picture, (height, width, 3), "lanczos3", antialias=True).clip(0, 1)

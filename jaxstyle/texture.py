@@ -1,6 +1,6 @@
-"""Texture synthesis (Gatys, Ecker and Bethge, arXiv 1505.07376): a picture with a style and no content.
+"""Texture synthesis (Gatys, Ecker and Bethge, arXiv 1505.07376): a picture in a style, without content.
 
-It is `stylize` from pink noise, with a gray canvas as the content and no content layers.
+A texture is a stylization that starts from pink noise, with a gray content and no content layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,10 @@ import numpy as np
 
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import PictureError
-from jaxstyle.images.resizing import MIN_SIDE
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.targets import check_no_regions
-from jaxstyle.styles.measured import Style
+from jaxstyle.images import MIN_SIDE
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Progress, check_no_regions
+from jaxstyle.styles import Style
 from jaxstyle.stylize import Stylized, stylize
 
 
@@ -28,28 +27,29 @@ def texture(
     seed: int = 0,
     callback: Callable[[Progress], None] | None = None,
 ) -> Stylized:
-    """Make a texture with the statistics of a style, coarse to fine.
+    """Synthesize a texture with the statistics of a style, coarse to fine.
 
     Args:
         style: one picture `[h, w, 3]` in [0, 1] or measured `Style`, or several, which are blended.
-        height, width: of the result in pixels; the longer one replaces `config.size`.
+        height, width: the shape of the result in pixels; the longer side replaces `config.size`.
         network: the recognition network; the embedded VGG-19 by default.
-        config: as for `stylize`. Settings of the content are ignored, and pink noise replaces the content in `init`.
-        seed: of the noise; each seed gives another texture.
-        callback: as that of `stylize`.
+        config: as for `stylize`. The content layers and weight are ignored, and pink noise replaces the content in
+            `init`.
+        seed: the seed of the noise; another seed gives another texture.
+        callback: called with a `Progress`; see `stylize`.
 
     Returns:
-        A result `[height, width, 3]`; the content loss in its history is 0.
+        A result with an image `[height, width, 3]`; the content loss in its history is 0.
 
     Raises:
-        PictureError, ConfigError, DivergedError: as `stylize`.
+        PictureError, ConfigError, DivergedError: see `stylize`.
     """
-    canvas, config = as_stylization(height, width, config)
-    return stylize(canvas, style, network=network, config=config, seed=seed, callback=callback)
+    content, config = as_stylization(height, width, config)
+    return stylize(content, style, network=network, config=config, seed=seed, callback=callback)
 
 
 def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.ndarray, StyleConfig]:
-    """The content and the settings by which `stylize` makes a texture.
+    """The content and the settings with which `stylize` synthesizes a texture.
 
     Raises:
         PictureError: if the texture would be too small.
@@ -58,7 +58,7 @@ def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.nda
     check_no_regions(config)
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
-    # White noise takes far more steps to lose its grain.
-    init = tuple(("pink" if start == "content" else start, share) for start, share in config.init)
-    canvas = np.full((height, width, 3), 0.5, np.float32)
-    return canvas, replace(config, size=max(height, width), content_layers=(), init=init)
+    # Pink noise, because the grain of white noise takes many more steps to disappear.
+    init = tuple(("pink" if name == "content" else name, share) for name, share in config.init)
+    content = np.full((height, width, 3), 0.5, np.float32)
+    return content, replace(config, size=max(height, width), content_layers=(), init=init)

@@ -1,4 +1,4 @@
-"""The main path end to end at small sizes: what comes out, what it says on the way, and how it ends."""
+"""`stylize` end to end at small sizes: results, progress, and divergence."""
 
 import threading
 from dataclasses import replace
@@ -16,59 +16,59 @@ from support.quick import QUICK, compilations, run
 from jaxstyle import Progress, stylize
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError
-from jaxstyle.images.resizing import MIN_SIDE, fit_shape
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.objective import Objective, Terms
-from jaxstyle.optimization.pyramid import schedule
-from jaxstyle.optimization.solver import State
+from jaxstyle.images import MIN_SIDE, fit_shape
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import Objective, State, Terms, schedule, solver
 from jaxstyle.stylize import Stylized
 
-WHOLE = StyleConfig(size=64, steps=6)
+DEFAULT_LAYERS = StyleConfig(size=64, steps=6)
 
 
-class TestTheRealNetwork:
-    """The embedded VGG-19 with the default layers, 64 pixels, 6 steps: compiled once for all of these."""
+class TestDefaultLayers:
+    """The embedded VGG-19 with the default layers at 64 pixels, compiled once for all of these tests."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def result(cls, photo: np.ndarray, painting: np.ndarray) -> Stylized:
-        jax.clear_caches()  # of what other tests compiled for the same shapes
-        with compilations() as seen:
-            result = stylize(photo, painting, config=WHOLE)
-        assert seen  # or else the test that counts nothing sees nothing
+        jax.clear_caches()  # other tests may have compiled for the same shapes
+        with compilations() as events:
+            result = stylize(photo, painting, config=DEFAULT_LAYERS)
+        assert events  # checks that compilations are reported, for the test that expects none
         return result
 
-    def test_picture(self, result: Stylized, photo: np.ndarray) -> None:
+    def test_image_is_a_picture(self, result: Stylized, photo: np.ndarray) -> None:
         assert result.image.shape == (49, 64, 3) == (*fit_shape(*photo.shape[:2], 64), 3)
         assert isinstance(result.image, np.ndarray) and result.image.dtype == np.float32
         assert result.image.min() >= 0 and result.image.max() <= 1
 
-    def test_losses_fall(self, result: Stylized) -> None:
+    def test_losses_decrease(self, result: Stylized) -> None:
         assert result.history.total[-1] < 0.7 * result.history.total[0]
         assert result.history.style[-1] < 0.7 * result.history.style[0]
-        assert result.config == resolve_layers(WHOLE, "vgg19")
+        assert result.config == resolve_layers(DEFAULT_LAYERS, "vgg19")
 
-    def test_colors_become_the_style_s(self, result: Stylized, photo: np.ndarray, painting: np.ndarray) -> None:
+    def test_colors_approach_those_of_the_style(
+        self, result: Stylized, photo: np.ndarray, painting: np.ndarray
+    ) -> None:
         target = naive.color_moments(painting)
         before, after = (naive.color_distance(naive.color_moments(x), target) for x in (photo, result.image))
         assert after < 0.2 * before
 
-    def test_again_it_gives_the_same_bytes(
+    def test_a_second_run_gives_the_same_bytes(
         self, result: Stylized, network: Network, photo: np.ndarray, painting: np.ndarray
     ) -> None:
-        again = stylize(photo, painting, network=network, config=WHOLE)
+        again = stylize(photo, painting, network=network, config=DEFAULT_LAYERS)
         assert again.image.tobytes() == result.image.tobytes()
         assert again.history.total.tobytes() == result.history.total.tobytes()
 
     def test_other_pictures_weights_and_seeds_compile_nothing(
         self, result: Stylized, network: Network, photo: np.ndarray, painting: np.ndarray
     ) -> None:
-        config = replace(WHOLE, content_weight=1.0, tv_weight=0.1, steps=5, init=(("content", 1.0), ("noise", 0.5)))
-        with compilations() as seen:
+        config = replace(
+            DEFAULT_LAYERS, content_weight=1.0, tv_weight=0.1, steps=5, init=(("content", 1.0), ("noise", 0.5))
+        )
+        with compilations() as events:
             other = stylize(photo[::-1], painting[:, ::-1], network=network, config=config, seed=5)
-        assert not seen
+        assert not events
         assert np.abs(other.image - result.image).mean() > 0.01
 
 
@@ -77,13 +77,14 @@ class TestCoarseToFine:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def looks(cls) -> list[Progress]:
+    def calls(cls) -> list[Progress]:
+        """What the callback is called with."""
         return []
 
     @pytest.fixture(scope="class")
     @classmethod
-    def result(cls, network: Network, photo: np.ndarray, painting: np.ndarray, looks: list[Progress]) -> Stylized:
-        return run(network, photo, painting, config=cls.CONFIG, callback=looks.append)
+    def result(cls, network: Network, photo: np.ndarray, painting: np.ndarray, calls: list[Progress]) -> Stylized:
+        return run(network, photo, painting, config=cls.CONFIG, callback=calls.append)
 
     def test_history_is_as_long_as_the_schedule(self, result: Stylized, photo: np.ndarray) -> None:
         levels = schedule(self.CONFIG, *photo.shape[:2])
@@ -93,53 +94,55 @@ class TestCoarseToFine:
             assert isinstance(values, np.ndarray) and values.shape == result.sizes.shape
             assert np.isfinite(values).all()
 
-    def test_history_adds_up(self, result: Stylized) -> None:
-        parts = {name: getattr(result.history, name) for name in ("content", "style", "color", "tv")}
-        total = sum(getattr(self.CONFIG, f"{name}_weight") * values for name, values in parts.items())
+    def test_the_total_is_the_weighted_sum_of_terms(self, result: Stylized) -> None:
+        terms = {name: getattr(result.history, name) for name in ("content", "style", "color", "tv")}
+        total = sum(getattr(self.CONFIG, f"{name}_weight") * values for name, values in terms.items())
         np.testing.assert_allclose(result.history.total, total, rtol=1e-5)
 
-    def test_the_small_size_prepares_the_large_one(self, result: Stylized) -> None:
+    def test_the_large_size_starts_from_a_lower_loss(self, result: Stylized) -> None:
         first, last = (result.history.total[result.sizes == size] for size in (result.sizes[0], 256))
         assert last[0] < first[0] and last[-1] < last[0]
 
-    def test_the_callback_sees_every_size_from_its_start_to_its_end(
-        self, result: Stylized, looks: list[Progress], photo: np.ndarray
+    def test_the_callback_is_called_from_the_first_to_the_last_step_of_every_size(
+        self, result: Stylized, calls: list[Progress], photo: np.ndarray
     ) -> None:
         levels = schedule(self.CONFIG, *photo.shape[:2])
         for level, (size, steps) in enumerate(levels):
-            seen = [look for look in looks if look.level == level]
-            assert all((look.size, look.steps, look.levels) == (size, steps, len(levels)) for look in seen)
-            taken = [look.step for look in seen]
-            assert taken[0] == 0 and taken[-1] == steps and taken == sorted(set(taken)) and len(taken) > 2
-            assert all(look.picture.shape == (*fit_shape(*photo.shape[:2], size), 3) for look in seen)
-        assert [look.level for look in looks] == sorted(look.level for look in looks)
+            at_level = [progress for progress in calls if progress.level == level]
+            for progress in at_level:
+                assert (progress.size, progress.steps, progress.levels) == (size, steps, len(levels))
+                assert progress.picture.shape == (*fit_shape(*photo.shape[:2], size), 3)
+            counts = [progress.step for progress in at_level]
+            assert counts[0] == 0 and counts[-1] == steps and counts == sorted(set(counts)) and len(counts) > 2
+        assert [progress.level for progress in calls] == sorted(progress.level for progress in calls)
 
-    def test_the_callback_sees_terms_and_pictures(self, result: Stylized, looks: list[Progress]) -> None:
-        done = 0
-        for before, look in zip([None, *looks], looks, strict=False):
-            done += look.step - before.step if before and before.level == look.level else 0
-            assert look.picture.min() >= 0 and look.picture.max() <= 1
-            if look.step == 0:
-                assert look.terms is None
+    def test_the_callback_gets_terms_and_pictures(self, result: Stylized, calls: list[Progress]) -> None:
+        total_steps = 0
+        for previous, progress in zip([None, *calls], calls, strict=False):
+            same_level = previous is not None and previous.level == progress.level
+            total_steps += progress.step - previous.step if same_level else 0
+            assert progress.picture.min() >= 0 and progress.picture.max() <= 1
+            if progress.step == 0:
+                assert progress.terms is None
             else:
-                expected = Terms(*(float(values[done - 1]) for values in vars(result.history).values()))
-                assert look.terms == expected
-        np.testing.assert_array_equal(looks[-1].picture, result.image)
+                expected = Terms(*(float(values[total_steps - 1]) for values in vars(result.history).values()))
+                assert progress.terms == expected
+        np.testing.assert_array_equal(calls[-1].picture, result.image)
 
-    @pytest.mark.parametrize("at", [0, 1, 3])
-    def test_what_the_callback_raises_ends_the_run(
-        self, network: Network, photo: np.ndarray, painting: np.ndarray, at: int
+    @pytest.mark.parametrize("index", [0, 1, 3])
+    def test_an_exception_from_the_callback_ends_the_run(
+        self, network: Network, photo: np.ndarray, painting: np.ndarray, index: int
     ) -> None:
         calls = []
 
         def stop(progress: Progress) -> None:
             calls.append(progress)
-            if len(calls) > at:
+            if len(calls) > index:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             run(network, photo, painting, config=self.CONFIG, callback=stop)
-        assert len(calls) == at + 1
+        assert len(calls) == index + 1
 
 
 class TestSchedule:
@@ -148,7 +151,7 @@ class TestSchedule:
     @example(100, 100, 127, 1)
     @example(100, 100, 512, 1)
     @example(3000, 40, 4096, 40)
-    def test_goes_up_to_the_size_asked_for(self, height: int, width: int, size: int, steps: int) -> None:
+    def test_sizes_increase_to_that_of_the_settings(self, height: int, width: int, size: int, steps: int) -> None:
         assume(min(fit_shape(height, width, size)) >= MIN_SIDE)
         levels = schedule(StyleConfig(size=size, steps=steps), height, width)
         sizes = [size for size, _ in levels]
@@ -161,42 +164,42 @@ class TestSchedule:
         assert len(schedule(StyleConfig(size=512), 3, 4)) > 1
         assert schedule(StyleConfig(size=4096), 3, 4)[0][0] <= schedule(StyleConfig(size=512), 3, 4)[0][0] <= 256
 
-    def test_long_pictures_do_not_become_too_thin(self) -> None:
+    def test_no_side_becomes_too_short(self) -> None:
         assert schedule(StyleConfig(size=512), 16, 512) == ((512, StyleConfig().steps),)
 
 
 class TestDivergence:
     @pytest.mark.parametrize("cause", ["a broken network", "an enormous weight"])
-    def test_stops_with_one_line_and_the_last_good_picture(
+    def test_raises_after_the_callback_got_the_last_accepted_picture(
         self, network: Network, photo: np.ndarray, painting: np.ndarray, cause: str
     ) -> None:
         broken = network.replace(mean=network.mean * jnp.nan) if cause == "a broken network" else network
         config = QUICK if cause == "a broken network" else replace(QUICK, style_weight=3e38, steps=12)
-        looks: list[Progress] = []
+        calls: list[Progress] = []
         with pytest.raises(DivergedError) as caught:
-            run(broken, photo, painting, config=config, callback=looks.append)
+            run(broken, photo, painting, config=config, callback=calls.append)
         message = str(caught.value)
         assert message.isprintable() and "64 px" in message and "lower the weights" in message
-        assert np.isfinite(looks[-1].picture).all()
+        assert np.isfinite(calls[-1].picture).all()
 
 
 def test_larger_sizes_are_compiled_while_smaller_ones_are_optimized(
     network: Network, photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run goes no further at its smallest size before the program of the next one has been called."""
-    larger, calls, take_steps = threading.Event(), [], solver.run
+    """The callback blocks the smaller size until the program of the larger one has been called."""
+    larger_size, calls, original_run = threading.Event(), [], solver.run
 
     def spy(network: Network, objective: Objective, state: State, steps: int, *, optimizer: str) -> tuple[State, Terms]:
         width = state.trial.shape[1]
-        result = take_steps(network, objective, state, steps, optimizer=optimizer)
+        result = original_run(network, objective, state, steps, optimizer=optimizer)
         calls.append((width, steps))
         if width == 256:
-            larger.set()
+            larger_size.set()
         return result
 
-    def watch(progress: Progress) -> None:
-        assert progress.level or larger.wait(60), "the next size was not compiled"
+    def wait_for_larger_size(progress: Progress) -> None:
+        assert progress.level or larger_size.wait(60), "the next size was not compiled"
 
     monkeypatch.setattr(solver, "run", spy)
-    run(network, photo[:48], painting, config=replace(QUICK, size=256, steps=2), callback=watch)
+    run(network, photo[:48], painting, config=replace(QUICK, size=256, steps=2), callback=wait_for_larger_size)
     assert sorted(calls) == [(128, 0), (128, 3), (256, 0), (256, 2)]

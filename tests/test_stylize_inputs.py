@@ -1,4 +1,4 @@
-"""Each setting of the main path does what it says; what is taken as a picture, and what is refused in one line."""
+"""The settings and inputs of `stylize`: their effects, and errors for invalid ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,8 +12,8 @@ from support.quick import QUICK, random_picture, run
 
 from jaxstyle import Progress
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
-from jaxstyle.networks.network import Network
+from jaxstyle.images import MIN_SIDE, fit_shape, resize
+from jaxstyle.networks import Network
 
 NOISE = (("noise", 1.0),)
 
@@ -23,25 +23,25 @@ def smooth_picture(height: int, width: int) -> np.ndarray:
 
 
 class TestSettings:
-    """Each does what it says, with one layer of the network."""
+    """The effects of settings, with one layer of the network."""
 
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     @pytest.mark.parametrize("normalization", ["relative", "gatys"])
-    def test_losses_fall(
+    def test_losses_decrease(
         self, network: Network, photo: np.ndarray, painting: np.ndarray, normalization: str, optimizer: str
     ) -> None:
         config = replace(QUICK, normalization=normalization, optimizer=optimizer)
         total = run(network, photo, painting, config=config).history.total
         assert total.min() < 0.8 * total[0]
 
-    def test_seeds_matter_only_to_noise(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
+    def test_the_seed_affects_only_noise(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         for init, differ in ((NOISE, True), ((("content", 1.0), ("noise", 0.1)), True), (QUICK.init, False)):
             config = replace(QUICK, init=init)
             one, other, again = (run(network, photo, painting, config=config, seed=seed).image for seed in (0, 1, 0))
             assert one.tobytes() == again.tobytes()
             assert (one.tobytes() != other.tobytes()) == differ
 
-    def test_without_content_weight_there_is_only_texture(
+    def test_a_content_weight_of_0_gives_a_texture(
         self, network: Network, photo: np.ndarray, painting: np.ndarray
     ) -> None:
         config = replace(QUICK, content_weight=0, init=NOISE)
@@ -49,15 +49,15 @@ class TestSettings:
         assert result.image.tobytes() == other.image.tobytes()
         assert result.history.style[-1] < 0.5 * result.history.style[0]
 
-    def test_starting_pictures(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
+    def test_initial_pictures(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         config = replace(QUICK, steps=1, init=(("picture", 1.0),))
-        start = random_picture(20, 30)
-        looks: list[Progress] = []
-        run(network, photo, painting, config=config, initial_picture=start, callback=looks.append)
+        initial = random_picture(20, 30)
+        calls: list[Progress] = []
+        run(network, photo, painting, config=config, initial_picture=initial, callback=calls.append)
         from_photo = run(network, photo, painting, config=config, initial_picture=photo)
         assert from_photo.history.content[0] < 1e-9
-        assert np.corrcoef(looks[0].picture[:20, :30].ravel(), start.ravel())[0, 1] < 0.9  # stretched, not cropped
-        assert looks[0].picture.mean() == pytest.approx(start.mean(), abs=0.02)
+        assert np.corrcoef(calls[0].picture[:20, :30].ravel(), initial.ravel())[0, 1] < 0.9  # resized, not cropped
+        assert calls[0].picture.mean() == pytest.approx(initial.mean(), abs=0.02)
         with pytest.raises(ConfigError, match="initial_picture="):
             run(network, photo, painting, config=config)
 
@@ -76,19 +76,19 @@ class TestSettings:
 
     @pytest.mark.parametrize("scale", [0.5, 1, 2])
     @pytest.mark.parametrize("shape", [(33, 32), (150, 200)])
-    def test_style_scale_is_that_of_the_style_to_the_result(
+    def test_style_scale_is_relative_to_the_size_of_the_result(
         self, network: Network, photo: np.ndarray, shape: tuple[int, int], scale: float
     ) -> None:
-        looks: list[Progress] = []
+        calls: list[Progress] = []
         style = smooth_picture(*shape)
         config = replace(QUICK, style_scale=scale, steps=1)
-        found = run(network, photo, style, config=config, callback=looks.append).history.style[0]
+        found = run(network, photo, style, config=config, callback=calls.append).history.style[0]
         scaled = resize(style, *fit_shape(*shape, round(64 * scale)))
-        grams = [naive.gram(naive.features(network, x, "relu1_1")["relu1_1"]) for x in (looks[0].picture, scaled)]
+        grams = [naive.gram(naive.features(network, x, "relu1_1")["relu1_1"]) for x in (calls[0].picture, scaled)]
         assert found == pytest.approx(naive.style_loss(*grams, "relative"), rel=1e-3)
 
     @pytest.mark.parametrize(("shape", "size"), [((61, 45), 67), ((16, 16), 16)])
-    def test_sizes_that_are_multiples_of_nothing(
+    def test_odd_sizes_and_the_smallest_one(
         self, network: Network, painting: np.ndarray, shape: tuple[int, int], size: int
     ) -> None:
         result = run(network, random_picture(*shape), painting[:, :64], config=replace(QUICK, size=size, steps=2))
@@ -106,7 +106,7 @@ class TestSettings:
 
 
 class TestPictures:
-    """What is taken as a picture, and what is refused in one line."""
+    """The arrays that are accepted as pictures, and one-line errors for all others."""
 
     @pytest.mark.parametrize("convert", [np.float64, jnp.float32, np.asfortranarray], ids=["float64", "jax", "fortran"])
     def test_any_array_of_floats(
@@ -116,11 +116,15 @@ class TestPictures:
         result = run(network, convert(photo), convert(painting))
         assert result.image.tobytes() == expected.image.tobytes()
 
-    BAD = (
+    INVALID = (
         ("bytes", np.uint8(255) * np.ones((32, 32, 3), np.uint8), "uint8"),
         ("integers", np.ones((32, 32, 3), int), "int64"),
         ("not a number", np.full((32, 32, 3), np.nan), "nan"),
-        ("one that is not a number", np.where(np.arange(32 * 32 * 3).reshape(32, 32, 3) == 5, np.nan, 0.5), "nan"),
+        (
+            "a single value that is not a number",
+            np.where(np.arange(32 * 32 * 3).reshape(32, 32, 3) == 5, np.nan, 0.5),
+            "nan",
+        ),
         ("below 0", random_picture(32, 32) - 0.1, "-0."),
         ("above 1", random_picture(32, 32) * 255, "25"),
         ("infinite", np.full((32, 32, 3), np.inf), "inf"),
@@ -132,27 +136,28 @@ class TestPictures:
         ("nothing", np.ones((0, 32, 3)), "[0, 32, 3]"),
     )
 
-    @pytest.mark.parametrize("place", ["content", "style", "second style", "start"])
-    @pytest.mark.parametrize(("picture", "found"), [bad[1:] for bad in BAD], ids=[bad[0] for bad in BAD])
-    def test_all_else_is_refused(self, network: Network, picture: np.ndarray, found: str, place: str) -> None:
+    @pytest.mark.parametrize("place", ["content", "style", "second style", "initial picture"])
+    @pytest.mark.parametrize(("picture", "found"), [case[1:] for case in INVALID], ids=[case[0] for case in INVALID])
+    def test_invalid_arrays(self, network: Network, picture: np.ndarray, found: str, place: str) -> None:
         good = random_picture(32, 32)
         content = picture if place == "content" else good
         styles = {"style": [picture], "second style": [good, picture]}.get(place, [good])
-        message = refusal(network, content, styles, initial_picture=picture if place == "start" else None)
+        initial_picture = picture if place == "initial picture" else None
+        message = error_message(network, content, styles, initial_picture=initial_picture)
         assert found in message and "expected" in message
 
-    def test_too_thin_contents_and_styles(self, network: Network) -> None:
+    def test_contents_and_styles_with_a_short_side(self, network: Network) -> None:
         good, thin = random_picture(32, 32), random_picture(5, 64)
         for content, style, name in ((thin, good, "content"), (good, thin, "style")):
-            message = refusal(network, content, [style])
+            message = error_message(network, content, [style])
             assert name in message and "64 x 5 pixels" in message and str(MIN_SIDE) in message
 
     def test_no_style(self, network: Network) -> None:
-        assert "style" in refusal(network, random_picture(32, 32), [])
+        assert "style" in error_message(network, random_picture(32, 32), [])
 
 
-def refusal(network: Network, content: np.ndarray, styles: Sequence[np.ndarray], **options: Any) -> str:
-    """The message, one line, of the PictureError that is raised before the callback is called."""
+def error_message(network: Network, content: np.ndarray, styles: Sequence[np.ndarray], **options: Any) -> str:
+    """The one-line message of a PictureError that is raised before the callback is called."""
     calls: list[Progress] = []
     with pytest.raises(PictureError) as caught:
         run(network, content, styles, callback=calls.append, **options)

@@ -1,4 +1,4 @@
-"""The stylization as a pure function: it gives what `stylize` gives, whatever wraps it, and refuses the rest."""
+"""The stylizer: the same results as `stylize`, under all JAX transformations, and errors for invalid inputs."""
 
 import os
 import re
@@ -14,28 +14,22 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, PartitionSpec
 from support.examples import EXAMPLES
-from support.quick import QUICK, random_picture
+from support.quick import QUICK, first_layer, random_picture
 
-from jaxstyle import stylize as reference
+from jaxstyle import images
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import reading as images
-from jaxstyle.networks.network import Network
-from jaxstyle.styles.measured import Style, blend_statistics
-from jaxstyle.stylize import measure_style as measured
-from jaxstyle.stylizer import Stylizer, make_stylizer
-from jaxstyle.stylizer import _resize as resize
-from jaxstyle.weights.store import load_network
+from jaxstyle.networks import Network
+from jaxstyle.styles import Style, blend_statistics
+from jaxstyle.stylize import measure_style, stylize
+from jaxstyle.stylizer import Stylizer, _resize, make_stylizer
+from jaxstyle.weights import load_network
 
-# One optimizer that compiles quickly, where what it does is not the question.
+# With the optimizer that compiles faster, for tests that do not depend on it.
 FAST = replace(QUICK, size=40, steps=4, optimizer="adam")
 
 
-def first_layer(network: Network) -> Network:
-    return network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
-
-
-def example(network: Network) -> tuple[Stylizer, np.ndarray, Style]:
+def make_example(network: Network) -> tuple[Stylizer, np.ndarray, Style]:
     """A stylizer, four contents and a style."""
     stylizer = make_stylizer(network, FAST, height=36, width=48)
     contents = np.stack([random_picture(36, 48, seed) for seed in range(4)])
@@ -48,45 +42,45 @@ def first(network: Network) -> Network:
 
 
 @pytest.fixture(scope="module")
-def parts(first: Network) -> tuple[Stylizer, np.ndarray, Style]:
-    return example(first)
+def example(first: Network) -> tuple[Stylizer, np.ndarray, Style]:
+    return make_example(first)
 
 
 @pytest.fixture(scope="module")
-def stylizer(parts: tuple[Stylizer, np.ndarray, Style]) -> Stylizer:
-    return parts[0]
+def stylizer(example: tuple[Stylizer, np.ndarray, Style]) -> Stylizer:
+    return example[0]
 
 
 @pytest.fixture(scope="module")
-def contents(parts: tuple[Stylizer, np.ndarray, Style]) -> np.ndarray:
-    return parts[1]
+def contents(example: tuple[Stylizer, np.ndarray, Style]) -> np.ndarray:
+    return example[1]
 
 
 @pytest.fixture(scope="module")
-def style(parts: tuple[Stylizer, np.ndarray, Style]) -> Style:
-    return parts[2]
+def style(example: tuple[Stylizer, np.ndarray, Style]) -> Style:
+    return example[2]
 
 
 @pytest.fixture(scope="module")
 def facets() -> np.ndarray:
-    """A painting whose colors, like the other's, are far from gray: those of grays are matched with less precision."""
+    """A painting in strong colors, like the other one: color matching is less exact for colors close to gray."""
     return images.read_image(EXAMPLES / "style" / "facets.jpg", size=70)
 
 
 @pytest.fixture(scope="module")
 def expected(stylizer: Stylizer, contents: np.ndarray, style: Style) -> np.ndarray:
-    """What the stylizer makes of each content, jitted as an argument."""
+    """The result for each content, with the stylizer as an argument of a jitted function."""
     run = jax.jit(lambda stylizer, content, style: stylizer(content, style))
     return np.stack([run(stylizer, content, style) for content in contents])
 
 
-def assert_close(found: Any, wanted: Any, atol: float = 2e-3) -> None:
-    np.testing.assert_allclose(found, wanted, atol=atol)
+def assert_close(found: Any, expected: Any, atol: float = 2e-3) -> None:
+    np.testing.assert_allclose(found, expected, atol=atol)
 
 
 class TestAgreesWithStylize:
     def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray, contents: np.ndarray) -> None:
-        """From a blend of all starts that both have."""
+        """From a mixture of all initial pictures for which they must agree."""
         config = replace(QUICK, steps=3, init=(("content", 2.0), ("picture", 1.0)))
         self.assert_agree(first, config, painting, facets, initial_picture=contents[0])
 
@@ -97,31 +91,31 @@ class TestAgreesWithStylize:
         self.assert_agree(first, config, content, facets)
 
     def assert_agree(
-        self, network: Network, config: StyleConfig, content: np.ndarray, picture: np.ndarray, **start: Any
+        self, network: Network, config: StyleConfig, content: np.ndarray, picture: np.ndarray, **options: Any
     ) -> None:
-        wanted = reference(content, picture, network=network, config=config, **start)
+        expected = stylize(content, picture, network=network, config=config, **options)
         stylizer = make_stylizer(network, config, height=content.shape[0], width=content.shape[1])
         style = jax.jit(Stylizer.measure)(stylizer, picture)
-        found = jax.jit(Stylizer.__call__)(stylizer, content, style, **start)
-        assert (found.shape, found.dtype) == (wanted.image.shape, np.float32)
+        found = jax.jit(Stylizer.__call__)(stylizer, content, style, **options)
+        assert (found.shape, found.dtype) == (expected.image.shape, np.float32)
         assert np.abs(images.resize(content, *found.shape[:2]) - found).mean() > 0.05
-        apart = np.abs(found - wanted.image)
-        # Adam moves a pixel by the sign of its gradient, and where that is nearly 0 the two need not agree.
-        assert apart.mean() < 1e-5 and np.quantile(apart, 0.99) < 1e-4
+        difference = np.abs(found - expected.image)
+        # Adam moves a pixel by the sign of its gradient, which may differ for gradients close to 0.
+        assert difference.mean() < 1e-5 and np.quantile(difference, 0.99) < 1e-4
 
-    def test_a_style_is_measured_as_for_stylize(self, first: Network, painting: np.ndarray) -> None:
+    def test_styles_are_measured_as_by_measure_style(self, first: Network, painting: np.ndarray) -> None:
         config = replace(QUICK, size=300, style_scale=0.5)
         stylizer = make_stylizer(first, config, height=20, width=200)
-        found, wanted = stylizer.measure(painting), measured(painting, network=first, config=config)
-        assert jax.tree.structure(found) == jax.tree.structure(wanted)  # so that they can be blended and stacked
-        assert found.sizes == (75, 150)
-        for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+        style, expected = stylizer.measure(painting), measure_style(painting, network=first, config=config)
+        assert jax.tree.structure(style) == jax.tree.structure(expected)  # so that they can be blended and stacked
+        assert style.sizes == (75, 150)
+        for one, other in zip(jax.tree.leaves(style), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
     @pytest.mark.parametrize("sides", [(73, 96, 49, 64), (49, 64, 98, 128), (90, 16, 31, 40), (1, 7, 5, 1)])
     def test_pictures_are_resized_as_by_pillow(self, sides: tuple[int, int, int, int]) -> None:
-        picture = random_picture(*sides[:2]).round()  # black and white, where the filter overshoots most
-        found = resize(jnp.asarray(picture), *sides[2:])
+        picture = random_picture(*sides[:2]).round()  # black and white, for which the filter overshoots most
+        found = _resize(jnp.asarray(picture), *sides[2:])
         np.testing.assert_allclose(found, images.resize(picture, *sides[2:]), atol=1e-5)
 
 
@@ -129,12 +123,12 @@ class TestTransformations:
     def test_closed_over(self, stylizer: Stylizer, contents: np.ndarray, style: Style, expected: np.ndarray) -> None:
         assert_close(jax.jit(lambda content: stylizer(content, style))(contents[0]), expected[0])
 
-    def test_contents_in_a_batch(
+    def test_vmap_over_contents(
         self, stylizer: Stylizer, contents: np.ndarray, style: Style, expected: np.ndarray
     ) -> None:
         assert_close(jax.jit(jax.vmap(Stylizer.__call__, (None, 0, None)))(stylizer, contents, style), expected)
 
-    def test_contents_one_after_another(
+    def test_map_over_contents(
         self, stylizer: Stylizer, contents: np.ndarray, style: Style, expected: np.ndarray
     ) -> None:
         def run(stylizer: Stylizer, contents: jax.Array, style: Style) -> jax.Array:
@@ -142,19 +136,19 @@ class TestTransformations:
 
         assert_close(jax.jit(run)(stylizer, contents, style), expected)
 
-    def test_styles_in_a_batch(
+    def test_vmap_over_styles(
         self, stylizer: Stylizer, contents: np.ndarray, style: Style, expected: np.ndarray, photo: np.ndarray
     ) -> None:
         other = stylizer.measure(photo)
         middle = jax.tree.map(lambda a, b: (a + b) / 2, style, other)
-        stack = jax.tree.map(lambda *parts: jnp.stack(parts), style, other, middle)
+        stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), style, other, middle)
         found = jax.jit(jax.vmap(Stylizer.__call__, (None, None, 0)))(stylizer, contents[0], stack)
         assert_close(found[0], expected[0])
         assert np.abs(found[1] - found[0]).mean() > 0.05
         np.testing.assert_allclose(middle.at(40).mean, blend_statistics([style.at(40), other.at(40)]).mean, rtol=1e-6)
 
     @pytest.mark.parametrize("noise", ["noise", "pink"])
-    def test_noise_is_that_of_the_key(self, first: Network, contents: np.ndarray, style: Style, noise: str) -> None:
+    def test_noise_depends_on_the_key(self, first: Network, contents: np.ndarray, style: Style, noise: str) -> None:
         stylizer = make_stylizer(first, replace(FAST, init=((noise, 1.0),)), height=36, width=48)
         run = jax.jit(jax.vmap(lambda stylizer, key: stylizer(contents[0], style, key=key), (None, 0)))
         same, again, other = run(stylizer, jax.vmap(jax.random.key)(jnp.array([0, 0, 1])))
@@ -163,30 +157,30 @@ class TestTransformations:
 
 
 def sharded(stylizer: Stylizer, contents: np.ndarray, style: Style) -> Any:
-    """The compiled program that shares the contents among all devices, with all of shard_map's own checks."""
-    mesh, split, whole = Mesh(np.array(jax.devices()), ("devices",)), PartitionSpec("devices"), PartitionSpec()
+    """A program that distributes the contents over all devices, compiled with all checks of shard_map."""
+    mesh, split, replicated = Mesh(np.array(jax.devices()), ("devices",)), PartitionSpec("devices"), PartitionSpec()
     run = jax.vmap(Stylizer.__call__, (None, 0, None))
-    run = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=(whole, split, whole), out_specs=split))
+    run = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=(replicated, split, replicated), out_specs=split))
     return run.lower(stylizer, contents, style).compile()
 
 
 def on_four_devices(out: str) -> None:
-    """What the test below does in a process of its own that pretends to have them."""
+    """The part of the test below that runs in another process, with four simulated devices."""
     assert len(jax.devices()) == 4
-    arguments = example(first_layer(load_network()))
+    arguments = make_example(first_layer(load_network()))
     program = sharded(*arguments)
     assert not re.findall("all-reduce|all-gather|all-to-all|collective", program.as_text())
     np.save(out, program(*arguments))
 
 
 class TestShardMap:
-    def test_on_the_devices_there_are(
+    def test_on_the_available_devices(
         self, stylizer: Stylizer, contents: np.ndarray, style: Style, expected: np.ndarray
     ) -> None:
         count = len(contents) // len(jax.devices()) * len(jax.devices())
         assert_close(sharded(stylizer, contents[:count], style)(stylizer, contents[:count], style), expected[:count])
 
-    def test_on_four_devices_that_never_speak(self, expected: np.ndarray, tmp_path: Path) -> None:
+    def test_on_four_devices_without_communication(self, expected: np.ndarray, tmp_path: Path) -> None:
         environment = os.environ | {
             "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
             "JAX_PLATFORMS": "cpu",
@@ -194,35 +188,35 @@ class TestShardMap:
         }
         out = tmp_path / "out.npy"
         code = f"import test_stylizer; test_stylizer.on_four_devices({str(out)!r})"
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert process.returncode == 0, process.stderr
         assert_close(np.load(out), expected)
 
 
 class TestLowered:
-    def constants(self, lowered: Any) -> int:
-        """The elements of the program's largest constant."""
+    def largest_constant(self, lowered: Any) -> int:
+        """The number of elements of the program's largest constant."""
         shapes = re.findall(r"stablehlo\.constant dense.*?tensor<((?:\d+x)+)\w+>$", lowered.as_text(), re.MULTILINE)
         return max(int(np.prod([int(side) for side in shape.split("x")[:-1]])) for shape in shapes)
 
-    def test_has_the_network_as_a_constant_only_if_closed_over(
+    def test_the_network_is_a_constant_only_if_closed_over(
         self, stylizer: Stylizer, contents: np.ndarray, style: Style
     ) -> None:
         passed = jax.jit(Stylizer.__call__).lower(stylizer, contents[0], style)
         closed = jax.jit(lambda content: stylizer(content, style)).lower(contents[0])
         kernel = stylizer.network.parameters["conv1_1"]["kernel"].size
-        assert self.constants(passed) < kernel <= self.constants(closed)
+        assert self.largest_constant(passed) < kernel <= self.largest_constant(closed)
 
-    def test_never_calls_back(self, stylizer: Stylizer, contents: np.ndarray, style: Style) -> None:
+    def test_has_no_callbacks(self, stylizer: Stylizer, contents: np.ndarray, style: Style) -> None:
         text = jax.jit(Stylizer.__call__).lower(stylizer, contents[0], style).as_text()
         calls = set(re.findall(r"custom_call @(\w+)", text))
         assert calls and not [name for name in calls if not name.startswith(("lapack", "cusolver", "cublas"))]
 
 
-class TestRefusals:
-    """One clear line, before anything is computed."""
+class TestErrors:
+    """Errors of one line, before anything is computed."""
 
-    def refusal(self, kind: type[Exception], function: Any, *arguments: Any, **options: Any) -> str:
+    def error_message(self, kind: type[Exception], function: Any, *arguments: Any, **options: Any) -> str:
         with pytest.raises(kind) as caught:
             jax.eval_shape(function, *arguments, **options)
         assert "\n" not in str(caught.value)
@@ -230,55 +224,55 @@ class TestRefusals:
 
     @pytest.mark.parametrize("shape", [(48, 36, 3), (36, 48), (2, 36, 48, 3), (36, 48, 4)])
     def test_contents_of_another_shape(self, stylizer: Stylizer, style: Style, shape: tuple[int, ...]) -> None:
-        message = self.refusal(PictureError, stylizer, np.zeros(shape, np.float32), style)
+        message = self.error_message(PictureError, stylizer, np.zeros(shape, np.float32), style)
         assert str(list(shape)) in message
 
     def test_pictures_of_whole_numbers(self, stylizer: Stylizer, style: Style) -> None:
         whole = np.zeros((36, 48, 3), np.uint8)
-        assert "uint8" in self.refusal(PictureError, stylizer, whole, style)
-        assert "uint8" in self.refusal(PictureError, stylizer.measure, whole)
+        assert "uint8" in self.error_message(PictureError, stylizer, whole, style)
+        assert "uint8" in self.error_message(PictureError, stylizer.measure, whole)
 
     def test_a_picture_in_place_of_a_style(self, stylizer: Stylizer, contents: np.ndarray) -> None:
-        assert "measure" in self.refusal(ConfigError, stylizer, contents[0], contents[1])
+        assert "measure" in self.error_message(ConfigError, stylizer, contents[0], contents[1])
 
-    def test_thin_style_pictures(self, stylizer: Stylizer) -> None:
-        assert "the style would be" in self.refusal(PictureError, stylizer.measure, random_picture(16, 200))
+    def test_styles_with_a_short_side(self, stylizer: Stylizer) -> None:
+        assert "the style would be" in self.error_message(PictureError, stylizer.measure, random_picture(16, 200))
 
     def test_styles_of_another_network_layer_or_size(
         self, stylizer: Stylizer, style: Style, contents: np.ndarray
     ) -> None:
         other = replace(FAST, style_layers=(("relu1_1", 1.0), ("relu2_1", 1.0)))
-        assert "relu2_1" in self.refusal(ConfigError, replace(stylizer, config=other), contents[0], style)
+        assert "relu2_1" in self.error_message(ConfigError, replace(stylizer, config=other), contents[0], style)
         for wrong, word in (
             (replace(style, pooling="avg"), "pooling"),
             (replace(style, digest="abc"), "SHA-256"),
             (replace(style, sizes=(400,)), "400 px"),
         ):
-            assert word in self.refusal(ConfigError, stylizer, contents[0], wrong)
+            assert word in self.error_message(ConfigError, stylizer, contents[0], wrong)
 
-    def test_shares_for_more_styles_than_one(self, stylizer: Stylizer, style: Style, contents: np.ndarray) -> None:
+    def test_shares_of_several_styles(self, stylizer: Stylizer, style: Style, contents: np.ndarray) -> None:
         blended = replace(stylizer, config=replace(FAST, style_blend=(0.3, 0.7)))
-        assert "style_blend has 2 weights" in self.refusal(ConfigError, blended, contents[0], style)
+        assert "style_blend has 2 weights" in self.error_message(ConfigError, blended, contents[0], style)
 
     @pytest.mark.parametrize(
-        ("start", "option"), [("noise", "key="), ("pink", "key="), ("picture", "initial_picture=")]
+        ("name", "argument"), [("noise", "key="), ("pink", "key="), ("picture", "initial_picture=")]
     )
-    def test_starts_that_are_missing(
-        self, stylizer: Stylizer, style: Style, contents: np.ndarray, start: str, option: str
+    def test_missing_keys_and_initial_pictures(
+        self, stylizer: Stylizer, style: Style, contents: np.ndarray, name: str, argument: str
     ) -> None:
-        wanting = replace(stylizer, config=replace(FAST, init=((start, 1.0),)))
-        assert option in self.refusal(ConfigError, wanting, contents[0], style)
+        incomplete = replace(stylizer, config=replace(FAST, init=((name, 1.0),)))
+        assert argument in self.error_message(ConfigError, incomplete, contents[0], style)
 
-    def test_the_style_as_a_start(self, first: Network) -> None:
+    def test_the_style_as_the_initial_picture(self, first: Network) -> None:
         with pytest.raises(ConfigError, match="init has 'style'"):
             make_stylizer(first, replace(FAST, init=(("style", 1.0),)), height=36, width=48)
 
     @pytest.mark.parametrize(("height", "width"), [(0, 48), (36, -1), (36, 4.5), (36, None)])
-    def test_sides_that_are_none(self, first: Network, height: Any, width: Any) -> None:
+    def test_invalid_heights_and_widths(self, first: Network, height: Any, width: Any) -> None:
         with pytest.raises(ConfigError, match="expected a whole number from 1 up"):
             make_stylizer(first, FAST, height=height, width=width)
 
-    def test_thin_contents(self, first: Network) -> None:
+    def test_contents_with_a_short_side(self, first: Network) -> None:
         with pytest.raises(PictureError, match="the content would be 40 x 10 pixels"):
             make_stylizer(first, FAST, height=12, width=48)
 

@@ -23,8 +23,8 @@ from jaxstyle.jobs.reading import network_record, read_network
 from jaxstyle.networks.architectures import resolve_layers
 from jaxstyle.networks.network import Network
 from jaxstyle.networks.precision import dtype_of, matmul_precision
+from jaxstyle.optimization import content_targets, make_objective
 from jaxstyle.optimization.memory import predict_bytes
-from jaxstyle.optimization.objective import content_targets, make_objective
 from jaxstyle.styles.measured import measure_statistics
 from jaxstyle.stylize import prepare_network
 from jaxstyle.weights.store import DEFAULT_NETWORK

@@ -1,26 +1,21 @@
-"""The optimization of a picture: targets, objective, initial picture, sizes, solver.
+"""The optimization of a picture: targets, losses, initial picture, sizes and solver.
 
 Modules:
-    targets: checked inputs, and what a picture is optimized towards at each size
-    objective: the loss and its terms
+    targets: input checks, and the content and style targets at each size
+    losses: content loss, style loss and total variation
+    objective: the weighted sum of losses that is minimized
     initial: initial pictures
-    pyramid: the sizes, coarse to fine
-    solver: steps in compiled calls
-    progress: the steps at one size, with a callback
+    pyramid: the sizes of a run, coarse to fine
+    solver: the steps of the optimizer, in compiled calls
+    progress: all steps at one size, with a callback
     memory: predicted and available memory
 """
 
+from jaxstyle.optimization import solver
 from jaxstyle.optimization.initial import make_initial_picture, match_colors, pink_noise, weighted_mean
+from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
 from jaxstyle.optimization.memory import device_memory, max_batch_size, predict_bytes
-from jaxstyle.optimization.objective import (
-    Objective,
-    Terms,
-    content_loss,
-    content_targets,
-    make_objective,
-    style_loss,
-    total_variation,
-)
+from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
 from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
@@ -65,6 +60,7 @@ __all__ = [
     "pink_noise",
     "predict_bytes",
     "schedule",
+    "solver",
     "start_level",
     "style_loss",
     "style_sizes",

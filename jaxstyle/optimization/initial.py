@@ -1,4 +1,4 @@
-"""Initial pictures: the content in the style's colors, noise, the style, a given picture, or a mixture of these."""
+"""Initial pictures: the recolored content, noise, the style picture, a given picture, or a mixture of these."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -9,13 +9,12 @@ import numpy as np
 
 from jaxstyle.config import Weighted
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.resizing import resize
-from jaxstyle.styles.measured import Style, StyleStatistics, color_means
-from jaxstyle.styles.regions import resample_masks
+from jaxstyle.images import resize
+from jaxstyle.styles import Style, StyleStatistics, first_and_second_moments, resample_masks
 
-# Of white noise, uniform in [0, 1], and of pink noise too.
-_MEAN, _SPREAD = 1 / 2, 1 / 12**0.5
-_FLOOR = 1e-5  # of a color variance, so that pictures of one color can be matched too
+# Mean and standard deviation of uniform noise in [0, 1], to which pink noise is scaled.
+_MEAN, _DEVIATION = 1 / 2, 1 / 12**0.5
+_FLOOR = 1e-5  # added to color variances, so that pictures of a single color can be matched too
 Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
@@ -29,21 +28,24 @@ def make_initial_picture(
     seed: int = 0,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Mix initial pictures: `[H, W, 3]` in [0, 1], with the shape of the content; in NumPy, to compile nothing.
+    """Make the initial picture of an optimization, in NumPy, so that nothing has to be compiled.
 
     Args:
-        shares: `StyleConfig.init`.
-        content: `[H, W, 3]`.
-        statistics: of the style, to whose colors the content is matched.
-        style, picture: `[h, w, 3]`, resized to the shape of the content; needed only if they have a share.
-        seed: of the noise.
-        mask: of the content, `[K, h, w]`, if the statistics are those of K regions.
+        shares: what to mix and in which proportions; see `StyleConfig.init`.
+        content: `[H, W, 3]` in [0, 1].
+        statistics: the style's statistics, to whose colors the content is matched.
+        style, picture: `[h, w, 3]` in [0, 1], resized to the shape of the content; needed only if they have a share.
+        seed: the seed of the noise.
+        mask: the content's mask `[K, h, w]`, if the statistics are those of K regions.
+
+    Returns:
+        `[H, W, 3]` float32 in [0, 1].
 
     Raises:
-        ConfigError: if "style" or "picture" has a share and no picture is given.
+        ConfigError: if "style" or "picture" has a share, but that picture is missing.
     """
     if picture is None and dict(shares).get("picture"):
-        raise ConfigError("init has 'picture', but there is none; expected initial_picture=, a picture [h, w, 3]")
+        raise ConfigError("init has 'picture', but no picture was given; pass initial_picture=, a picture [h, w, 3]")
     if not isinstance(style, np.ndarray) and dict(shares).get("style"):
         raise ConfigError("init has 'style', but a measured style has no picture; choose another init")
     height, width = content.shape[:2]
@@ -65,52 +67,54 @@ def weighted_mean(shares: Weighted, makers: Mapping[str, Callable[[], Any]]) -> 
 
 
 def pink_noise(white: Array) -> Array:
-    """Noise `[H, W, 3]` whose amplitudes fall with the frequency f as 1/f, as those of photographs do (Field,
-    "Relations between the statistics of natural images and the response properties of cortical cells", 1987).
+    """Filter white noise `[H, W, 3]` to pink noise, whose amplitude at frequency f is proportional to 1/f.
 
-    It is made from white noise of the same shape, and has the mean and standard deviation of uniform noise in [0, 1],
-    except for values that are clipped to that range. For a JAX array this is a pure function.
+    Photographs have such a spectrum (Field, "Relations between the statistics of natural images and the response
+    properties of cortical cells", 1987). The result has the mean and standard deviation of uniform noise in [0, 1],
+    and is then clipped to that range. For a JAX array this is a pure function.
     """
     fft = _numpy_of(white).fft
     height, width = white.shape[:2]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     amplitude = np.divide(1, frequency, out=np.zeros_like(frequency), where=frequency > 0).astype(white.dtype)
     noise = fft.irfft2(fft.rfft2(white, axes=(0, 1)) * amplitude[..., None], s=(height, width), axes=(0, 1))
-    return (_MEAN + _SPREAD * noise / noise.std()).clip(0, 1)
+    return (_MEAN + _DEVIATION * noise / noise.std()).clip(0, 1)
 
 
 def _match_regions(picture: np.ndarray, style: StyleStatistics, mask: np.ndarray | None) -> np.ndarray:
-    """`match_colors` in every region; positions in no region keep their colors."""
+    """`match_colors` in every region; pixels outside all regions do not change."""
     if mask is None:
         return match_colors(picture, style)
     regions = resample_masks(mask, picture.shape[0], picture.shape[1])
-    rest = np.maximum(0, 1 - regions.sum(0))
-    total = rest[..., None] * picture
+    outside = np.maximum(0, 1 - regions.sum(0))
+    total = outside[..., None] * picture
     for region, weights in enumerate(regions):
         if weights.any():
             region_style = jax.tree.map(lambda values, region=region: values[region], style)
             total = total + weights[..., None] * match_colors(picture, region_style, weights)
-    return total / (regions.sum(0) + rest)[..., None]
+    return total / (regions.sum(0) + outside)[..., None]
 
 
 def match_colors(picture: Array, style: StyleStatistics, weights: Any = None) -> Array:
-    """Recolor a picture `[H, W, 3]` so that its mean color and covariance are the style's.
+    """Recolor a picture `[H, W, 3]` to the mean and covariance of the style's colors.
 
-    Of all linear maps that do so, this one changes the colors least: the Monge-Kantorovich map between two normal
-    distributions (Pitie and Kokaram, "The linear Monge-Kantorovitch linear color mapping", 2007). Clipped to [0, 1].
-    A NumPy array gives a NumPy array; for a JAX array this is a pure function of the picture and the style. With
-    weights `[H, W]`, not all 0, the mean and covariance of the picture are weighted means.
+    This is the linear map that does so with the smallest change of colors: the Monge-Kantorovich map between two normal
+    distributions (Pitie and Kokaram, "The linear Monge-Kantorovitch linear color mapping", 2007). The result is clipped
+    to [0, 1].
+
+    A NumPy array gives a NumPy array. For a JAX array this is a pure function of the picture and the style. With
+    weights `[H, W]`, not all 0, the mean and covariance of the picture are weighted.
     """
     colors = picture.reshape(-1, 3)
     target: Any = style.mean, style.second
     if isinstance(picture, np.ndarray):
         colors, target = jax.tree.map(np.float64, (colors, target))  # NumPy sums a column without pairwise summation
-    mean, _ = color_means(colors, weights)
-    # From centered colors, because the covariance of a gray photograph would be lost in a difference of moments.
+    mean, _ = first_and_second_moments(colors, weights)
+    # From centered colors, because the difference of moments is too inexact for the covariance of a gray photograph.
     centered = colors - mean[None]
-    covariance = _with_floor(color_means(centered, weights)[1])
-    map_ = _transport(covariance, _with_floor(target[1] - target[0][:, None] * target[0][None]))
-    return (centered @ map_ + target[0][None]).clip(0, 1).reshape(picture.shape).astype(picture.dtype)
+    covariance = _with_floor(first_and_second_moments(centered, weights)[1])
+    matrix = _transport(covariance, _with_floor(target[1] - target[0][:, None] * target[0][None]))
+    return (centered @ matrix + target[0][None]).clip(0, 1).reshape(picture.shape).astype(picture.dtype)
 
 
 def _numpy_of(array: np.ndarray | jax.Array) -> Any:
@@ -123,7 +127,10 @@ def _with_floor(covariance: Array) -> Array:
 
 
 def _transport(covariance: Array, target: Array) -> Array:
-    """The symmetric `[3, 3]` T with T C T = W, by C^-1/2 (C^1/2 W C^1/2)^1/2 C^-1/2."""
+    """The symmetric matrix T, `[3, 3]`, with T C T = W for covariances C and W.
+
+    T = C^-1/2 (C^1/2 W C^1/2)^1/2 C^-1/2.
+    """
     numpy = _numpy_of(covariance)
     root_of: Any = _root_without_derivative if numpy is np else _root
     with jax.default_matmul_precision("highest"):
@@ -144,7 +151,7 @@ _root = jax.custom_jvp(_root_without_derivative)
 
 @_root.defjvp
 def _root_derivative(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """By Sylvester's equation, because eigenvectors have no derivative where eigenvalues are equal, as for grays."""
+    """From Sylvester's equation, because eigenvectors have no derivative if eigenvalues are equal, as for grays."""
     (matrix,), (tangent,) = primals, tangents
     root = _root(matrix)
     values, vectors = jnp.linalg.eigh(root)

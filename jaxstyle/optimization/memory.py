@@ -9,9 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.networks.architectures import ARCHITECTURES
-from jaxstyle.networks.network import Network
-from jaxstyle.networks.precision import dtype_of
+from jaxstyle.networks import ARCHITECTURES, Network, dtype_of
 from jaxstyle.optimization import solver
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).

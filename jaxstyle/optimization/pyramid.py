@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
+from jaxstyle.images import MIN_SIDE, fit_shape, resize
 
 _SMALLEST = 128  # the longest side of the smallest size in pixels; its shorter side is at least _MIN_SHORT
 _MIN_SHORT = 2 * MIN_SIDE

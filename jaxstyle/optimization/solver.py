@@ -1,10 +1,10 @@
-"""The optimization of one picture: state in, state and history out, many steps in one compiled call.
+"""The solver: L-BFGS or Adam with a trust radius, many steps in one compiled call.
 
-A step evaluates the loss and its gradient where the last one left off, and moves on along optax's direction, no pixel
-farther than the trust radius. L-BFGS runs without a line search, which costs one evaluation a step where a search
-costs two or more, and now and then overshoots; a step that ends in a loss above the last one, or in no number at
-all, is therefore taken back: the next one starts again from the last good picture, with a fresh memory and a smaller
-radius. Everything is a select on arrays, so that steps can be vmapped.
+A step evaluates the loss and its gradient at the trial picture, and computes the next trial picture from optax's
+update, in which no pixel moves farther than the trust radius. L-BFGS runs without a line search. That takes one
+evaluation a step instead of two or more, but sometimes overshoots. A step to a much higher or non-finite loss is
+therefore rejected: the next step starts from the last accepted picture, with a new optimizer state and a smaller
+radius. Accepting and rejecting are selects on arrays, so that steps can be vmapped.
 """
 
 from functools import partial
@@ -15,59 +15,59 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxstyle.compilation.cached import CachedFunction
-from jaxstyle.networks.convolution import COMPILER_OPTIONS
-from jaxstyle.networks.network import Network
+from jaxstyle.compilation import CachedFunction
+from jaxstyle.networks import COMPILER_OPTIONS, Network
 from jaxstyle.optimization.objective import Objective, Terms
 
-STEPS_PER_CALL = 10  # the most steps between two looks from outside
+STEPS_PER_CALL = 10  # the most steps in one compiled call
 
-_MEMORY = 20  # pairs of differences that L-BFGS remembers
+_MEMORY = 20  # pairs of differences that L-BFGS stores
 _LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
-_RADIUS = 40 / 255  # the farthest that a pixel moves in one step
-_SHRINK, _GROW = 0.25, 1.1  # of the step that was taken back; of the radius, after one that was not
-_TINY = 1e-30  # keeps a step of nothing from being 0 / 0
-# A loss more than this times the last one is taken back. At 1.5, losses of shallow layers climbed step by step.
-_OVERSHOOT = 1.1
+_RADIUS = 40 / 255  # the largest trust radius
+_SHRINK, _GROW = 0.25, 1.1  # factor on the length of a rejected step; factor on the radius after an accepted one
+_TINY = 1e-30  # avoids 0 / 0 for an update of 0
+# A step is rejected if the loss grows by more than this factor. At 1.5, losses of shallow layers grew step by step.
+_MAX_GROWTH = 1.1
 
-# Gradients of losses near 1 with respect to single pixels are tiny, and optax begins L-BFGS with a step no longer than
-# the gradient. The direction does not depend on this factor otherwise.
+# The gradient of a loss near 1 with respect to a pixel is tiny, and optax makes the first step of L-BFGS no longer than
+# the gradient. Later directions do not depend on this factor.
 _GRADIENT_SCALE = 1e4
 
 
 def _lbfgs() -> optax.GradientTransformation:
-    """optax's L-BFGS without a line search, and with the derivative that it should have.
+    """optax's L-BFGS without a line search, with correct derivatives.
 
-    The first step's length, 1 / |gradient|, is a constant to optax. And where nothing moved, it selects a number in the
-    place of 0 / 0, whose derivative is still none: there the step counts as constant.
+    optax treats the length of the first step, 1 / |gradient|, as a constant. If the picture did not move, it selects
+    another number instead of 0 / 0, but the derivative would be NaN; here the inputs then count as constants.
     """
     lbfgs = optax.lbfgs(learning_rate=1.0, memory_size=_MEMORY, linesearch=None)
 
     def update(gradient: jax.Array, state: Any, picture: jax.Array) -> tuple[jax.Array, Any]:
-        length = jnp.sqrt(jnp.maximum(1, jnp.sum(gradient**2)))
-        stretch = jnp.where(state[0].count == 0, jax.lax.stop_gradient(length) / length, 1)  # is 1, but varies
-        still = jnp.vdot(gradient - state[0].updates, picture - state[0].params) == 0
-        inputs = jax.tree.map(lambda x: jnp.where(still, jax.lax.stop_gradient(x), x), (gradient, state, picture))
-        move, memory = lbfgs.update(*inputs)
-        return stretch * move, memory
+        norm = jnp.sqrt(jnp.maximum(1, jnp.sum(gradient**2)))
+        # The value of this factor is 1; its derivative is that of the first step's length.
+        factor = jnp.where(state[0].count == 0, jax.lax.stop_gradient(norm) / norm, 1)
+        unmoved = jnp.vdot(gradient - state[0].updates, picture - state[0].params) == 0
+        inputs = jax.tree.map(lambda x: jnp.where(unmoved, jax.lax.stop_gradient(x), x), (gradient, state, picture))
+        updates, state = lbfgs.update(*inputs)
+        return factor * updates, state
 
     return optax.GradientTransformation(lbfgs.init, update)
 
 
-# The tiny number under Adam's root changes no value; without it, pixels that nothing moves would have no derivative.
+# eps_root changes no value; without it, pixels with a gradient of 0 would have no derivative.
 OPTIMIZERS = {"lbfgs": _lbfgs(), "adam": optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY)}
 
 
 @flax.struct.dataclass
 class State:
-    """All that the optimization remembers: a pytree to save, resume or vmap.
+    """The state of the solver: a pytree to save, resume or vmap.
 
     Attributes:
-        trial: `[H, W, 3]`, the picture that the next step evaluates.
-        picture, gradient, loss: the last good picture, and the loss and its gradient there.
-        optimizer: optax's state.
-        radius: the farthest that a pixel may move in the next step.
-        failures: how many steps in a row were taken back.
+        trial: the picture that the next step evaluates, `[H, W, 3]`.
+        picture, gradient, loss: the last accepted picture, and the loss and its gradient there.
+        optimizer: the state of the optax optimizer.
+        radius: the trust radius: how far a pixel may move in the next step.
+        failures: the number of rejected steps since the last accepted one.
     """
 
     trial: jax.Array
@@ -79,7 +79,7 @@ class State:
     failures: jax.Array
 
 
-# Compiled, so that no two parts share a buffer and `run` may take them all.
+# Compiled, so that no two arrays of the state share a buffer and `run` can donate all of them.
 @partial(CachedFunction, static_argnames=("optimizer",))
 def init(picture: jax.Array, *, optimizer: str) -> State:
     """The state before the first step from a picture `[H, W, 3]`, with an optimizer of `OPTIMIZERS`."""
@@ -96,44 +96,48 @@ def init(picture: jax.Array, *, optimizer: str) -> State:
 
 
 def step(network: Network, objective: Objective, state: State, *, optimizer: str) -> tuple[State, Terms]:
-    """Evaluate the trial picture, accept it or take it back, and move on; the terms are those of the trial."""
-    solver = OPTIMIZERS[optimizer]
+    """Take a step: evaluate the trial picture, accept or reject it, and compute the next trial picture.
+
+    Returns:
+        The new state, and the terms of the evaluated trial picture.
+    """
+    transformation = OPTIMIZERS[optimizer]
 
     def loss(picture: jax.Array) -> tuple[jax.Array, Terms]:
         terms = objective.terms(network, picture)
         return terms.total, terms
 
     (total, terms), gradient = jax.value_and_grad(loss, has_aux=True)(state.trial)
-    good = jnp.isfinite(total) & jnp.isfinite(gradient).all() & (total <= _OVERSHOOT * state.loss)
+    accepted = jnp.isfinite(total) & jnp.isfinite(gradient).all() & (total <= _MAX_GROWTH * state.loss)
 
-    def choose(accepted: Any, kept: Any) -> Any:
-        return jax.tree.map(partial(jnp.where, good), accepted, kept)
+    def select(if_accepted: Any, if_rejected: Any) -> Any:
+        return jax.tree.map(partial(jnp.where, accepted), if_accepted, if_rejected)
 
-    picture, gradient, total = choose((state.trial, gradient, total), (state.picture, state.gradient, state.loss))
-    memory = choose(state.optimizer, solver.init(picture))
-    moved = jnp.fmin(jnp.abs(state.trial - state.picture).max(), state.radius)
-    radius = jnp.where(good, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * moved)
-    with jax.default_matmul_precision("highest"):  # they cost nothing here, and L-BFGS divides by them
-        update, memory = solver.update(_GRADIENT_SCALE * gradient, memory, picture)
-    farthest = jnp.abs(update).max()
-    trial = picture + update * (radius / (jnp.maximum(farthest, radius) + _TINY))
-    failures = jnp.where(good, 0, state.failures + 1)
-    return State(trial, picture, gradient, total, memory, radius, failures), terms
+    picture, gradient, total = select((state.trial, gradient, total), (state.picture, state.gradient, state.loss))
+    optimizer_state = select(state.optimizer, transformation.init(picture))
+    length = jnp.fmin(jnp.abs(state.trial - state.picture).max(), state.radius)
+    radius = jnp.where(accepted, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * length)
+    with jax.default_matmul_precision("highest"):  # L-BFGS divides by these products, and they are cheap
+        updates, optimizer_state = transformation.update(_GRADIENT_SCALE * gradient, optimizer_state, picture)
+    largest = jnp.abs(updates).max()
+    trial = picture + updates * (radius / (jnp.maximum(largest, radius) + _TINY))
+    failures = jnp.where(accepted, 0, state.failures + 1)
+    return State(trial, picture, gradient, total, optimizer_state, radius, failures), terms
 
 
 def advance(
     network: Network, objective: Objective, state: State, steps: jax.Array, *, optimizer: str
 ) -> tuple[State, Terms]:
-    """Take `steps` steps, at most `CHUNK`; one program does for any number of them.
+    """Take `steps` steps, at most `STEPS_PER_CALL`. One compiled program serves any number of steps.
 
     Returns:
-        The state after them, and the terms of each step, `[CHUNK]`, of which the first `steps` are filled in.
+        The new state, and the terms of each step, `[STEPS_PER_CALL]`; those after the first `steps` are 0.
     """
 
     def body(index: jax.Array, carry: tuple[State, Terms]) -> tuple[State, Terms]:
         state, history = carry
         state, terms = step(network, objective, state, optimizer=optimizer)
-        return state, jax.tree.map(lambda past, now: past.at[index].set(now), history, terms)
+        return state, jax.tree.map(lambda values, value: values.at[index].set(value), history, terms)
 
     history = Terms(*(jnp.zeros(STEPS_PER_CALL) for _ in range(5)))
     return jax.lax.fori_loop(0, steps, body, (state, history))
@@ -145,18 +149,20 @@ run = CachedFunction(
 
 
 def descend(network: Network, objective: Objective, picture: jax.Array, steps: int, *, optimizer: str) -> jax.Array:
-    """The last good picture after a fixed number of steps from `picture`: pure, and differentiable in all arrays.
+    """Take a fixed number of steps from `picture`, and return the last accepted picture.
 
-    Its derivative computes every step a second time, so as to remember no more than the states between steps.
+    A pure function, differentiable with respect to all arrays. Its derivative recomputes every step, and so stores
+    only the states between steps.
     """
 
     @jax.checkpoint
     def body(state: State, _: None) -> tuple[State, None]:
         return step(network, objective, state, optimizer=optimizer)[0], None
 
-    # shard_map demands that a loop's state vary over the mesh from the start, as all that a step depends on does.
+    # In shard_map, the initial state of a loop must vary over the same mesh axes as the later ones, and these depend on
+    # all inputs. Adding a 0 that depends on all inputs makes it so.
     inputs = jax.tree.leaves((network, objective, picture))
-    nothing = jnp.where(True, 0.0, sum(jnp.ravel(leaf)[0] for leaf in inputs))
-    state = jax.tree.map(lambda leaf: leaf + nothing.astype(leaf.dtype), init(picture, optimizer=optimizer))
+    zero = jnp.where(True, 0.0, sum(jnp.ravel(leaf)[0] for leaf in inputs))
+    state = jax.tree.map(lambda leaf: leaf + zero.astype(leaf.dtype), init(picture, optimizer=optimizer))
     state, _ = jax.lax.scan(body, state, None, length=steps)
     return state.picture

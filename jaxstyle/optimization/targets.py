@@ -9,12 +9,23 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images.resizing import check_picture, check_scaled_shape, resize_longest
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.objective import Objective, content_targets, make_objective
+from jaxstyle.images import check_picture, check_scaled_shape, resize_longest
+from jaxstyle.networks import Network
+from jaxstyle.optimization.losses import content_targets
+from jaxstyle.optimization.objective import Objective, make_objective
 from jaxstyle.optimization.pyramid import style_sizes
-from jaxstyle.styles.measured import Style, StyleStatistics, blend_statistics, check_compatible, measure_statistics
-from jaxstyle.styles.regions import Masks, check_masks, fill_missing_regions, find_masks, regions_at_size
+from jaxstyle.styles import (
+    Masks,
+    Style,
+    StyleStatistics,
+    blend_statistics,
+    check_compatible,
+    check_masks,
+    fill_missing_regions,
+    find_masks,
+    measure_statistics,
+    regions_at_size,
+)
 
 Result = TypeVar("Result")
 

@@ -1,10 +1,10 @@
-"""What a style is: statistics of features and colors, regions, measured styles and their files.
+"""Styles: statistics of features and colors, regions, measured styles and style files.
 
 Modules:
     statistics: Gram matrices and color distributions
-    representations: the statistics that may describe a style
-    regions: masks, given or found, and their weights over the positions of layers
-    measured: `Style` and `StyleStatistics`, measured style pictures
+    representations: Gram matrices and their alternatives
+    regions: masks, given or found, and their weights for the positions of layers
+    measured: `Style` and `StyleStatistics`, the statistics of style pictures
     files: saved styles
 """
 
@@ -24,7 +24,7 @@ from jaxstyle.styles.measured import (
     StyleStatistics,
     blend_statistics,
     check_compatible,
-    color_means,
+    first_and_second_moments,
     make_style,
     measure_statistics,
     select_layers,
@@ -56,10 +56,10 @@ __all__ = [
     "check_masks",
     "check_style_writable",
     "color_distance",
-    "color_means",
     "color_moments",
     "fill_missing_regions",
     "find_masks",
+    "first_and_second_moments",
     "gram_matrix",
     "load_style",
     "make_style",

@@ -1,7 +1,7 @@
-"""What is kept of a style picture: statistics of its features and colors, at one size or at all sizes of a run.
+"""Measured styles: the statistics of a style picture's features and colors, at one size or at all sizes of a run.
 
-Most of them are means over positions, and `representations` tells which are not. The statistics of several pictures
-together, or of a blend of them, are therefore the weighted mean of theirs.
+Most statistics are means over positions; `representations` says which are not. The statistics of a blend of styles are
+therefore the weighted mean of the styles' statistics.
 """
 
 import math
@@ -14,10 +14,9 @@ from typing import Any
 import flax.struct
 import jax
 
-from jaxstyle.compilation.cached import CachedFunction
+from jaxstyle.compilation import CachedFunction
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks.architectures import ARCHITECTURES
-from jaxstyle.networks.network import Network
+from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.styles.regions import Regions
 from jaxstyle.styles.representations import measure_features
 from jaxstyle.styles.statistics import color_moments
@@ -25,18 +24,18 @@ from jaxstyle.styles.statistics import color_moments
 Layers = dict[str, jax.Array]
 STYLE_LAYERS = ARCHITECTURES["vgg19"].style_layers
 
-# Strokes may come out larger or smaller by this factor before a measured style counts as unknown at a size.
-_NEAR = 1.5
+# Largest ratio between the size that is needed and the nearest measured one. Strokes are larger or smaller by it.
+_MAX_RATIO = 1.5
 
 
 @flax.struct.dataclass
 class StyleStatistics:
-    """A style picture at one size; with a leading axis everywhere, its K regions.
+    """The statistics of a style picture at one size, or of its K regions, with a leading axis `[K, ...]` on all arrays.
 
     Attributes:
-        measured: by layer, what a style representation keeps: Gram matrices `[C, C]`, for example.
-        color: moments of its color distribution, `[13, 8]`.
-        mean, second: of its colors c, the means of c, `[3]`, and of c c^T, `[3, 3]`.
+        measured: the style representation of each layer, such as Gram matrices, `{layer: [C, C]}`.
+        color: the color distribution, `[13, 8]`; see `color_moments`.
+        mean, second: the first and second moments of the colors c: the means of c, `[3]`, and of c c^T, `[3, 3]`.
     """
 
     measured: Layers
@@ -47,13 +46,15 @@ class StyleStatistics:
 
 @flax.struct.dataclass
 class Style:
-    """A style picture at the sizes of an optimization, measured once for many: a pytree, made by `measure_style`.
+    """The statistics of a style picture at all sizes of a run, to use in place of the picture in any number of runs.
+
+    A pytree, made by `measure_style`.
 
     Attributes:
-        statistics: at each of `sizes`.
-        sizes: the longest sides that the picture had, coarse to fine.
+        statistics: those at each of `sizes`.
+        sizes: the longest sides in pixels at which the picture was measured, coarse to fine.
         architecture, pooling, digest: the network that measured it; see `Network`.
-        representation: what was measured; see `StyleConfig.style_representation`.
+        representation: the style representation; see `StyleConfig.style_representation`.
     """
 
     statistics: tuple[StyleStatistics, ...]
@@ -70,22 +71,22 @@ class Style:
 
     @property
     def has_grams(self) -> bool:
-        """Whether one Gram matrix was measured in each layer."""
-        return self.representation == "gram" and all(part.ndim == 2 for part in self.statistics[0].measured.values())
+        """Whether the style has one Gram matrix for each layer."""
+        return self.representation == "gram" and all(gram.ndim == 2 for gram in self.statistics[0].measured.values())
 
     def at(self, longest: float) -> StyleStatistics:
         """The statistics at the measured size that is nearest to this longest side in pixels.
 
         Raises:
-            ConfigError: if that is half as large again, or more, in either direction.
+            ConfigError: if the sizes differ by more than a factor of 1.5.
         """
-        apart = [abs(math.log(size / max(1, longest))) for size in self.sizes]
-        if min(apart) > math.log(_NEAR):
+        distances = [abs(math.log(size / max(1, longest))) for size in self.sizes]
+        if min(distances) > math.log(_MAX_RATIO):
             sizes = ", ".join(map(str, self.sizes))
             raise ConfigError(
-                f"the style was measured at {sizes} px and is needed at {round(longest)} px; measure it at that size"
+                f"the style was measured at {sizes} px, but {round(longest)} px is needed; measure it at that size"
             )
-        return self.statistics[apart.index(min(apart))]
+        return self.statistics[distances.index(min(distances))]
 
 
 def style_targets(
@@ -96,17 +97,23 @@ def style_targets(
     representation: str = "gram",
     regions: Regions | None = None,
 ) -> Layers:
-    """A: what a representation keeps of a style picture `[H, W, 3]` by layer, such as its Gram matrices, each `[C, C]`.
+    """Compute the targets A of `style_loss`: a style representation of the picture, by default its Gram matrices.
 
-    Gram matrices are means over positions: a blend of styles is a weighted mean of their targets.
+    Gram matrices are means over positions, so those of a blend of styles are the weighted mean of the styles' targets.
 
     Args:
-        network, picture, layers: of which features.
+        network: the recognition network.
+        picture: `[H, W, 3]` in [0, 1].
+        layers: the style layers.
         representation: see `StyleConfig.style_representation`.
-        regions: those of the picture, for targets of each, with a leading axis.
+        regions: the picture's K regions, to measure each of them.
+
+    Returns:
+        `{layer: [C, C]}` for Gram matrices; for the shapes of others see `representations`. With regions, all arrays
+        have a leading axis `[K, ...]`.
     """
-    found = network.features(picture, layers)
-    features = {layer: found[layer] for layer in network.layers if layer in found}
+    unordered = network.features(picture, layers)
+    features = {layer: unordered[layer] for layer in network.layers if layer in unordered}  # the shallowest first
     return measure_features(representation, features, None if regions is None else regions.layers)
 
 
@@ -118,21 +125,21 @@ def measure_statistics(
     representation: str = "gram",
     regions: Regions | None = None,
 ) -> StyleStatistics:
-    """The statistics of a style picture `[H, W, 3]` as it is, or of its regions."""
+    """The statistics of a style picture `[H, W, 3]` at its current size, or of each of its regions."""
     measured = style_targets(network, picture, layers, representation=representation, regions=regions)
     if regions is None:
-        return StyleStatistics(measured, color_moments(picture), *color_means(picture))
+        return StyleStatistics(measured, color_moments(picture), *first_and_second_moments(picture))
 
-    def colors_in(weights: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        return color_moments(picture, weights=weights), *color_means(picture, weights)
+    def measure_colors(weights: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        return color_moments(picture, weights=weights), *first_and_second_moments(picture, weights)
 
-    return StyleStatistics(measured, *jax.vmap(colors_in)(regions.picture))
+    return StyleStatistics(measured, *jax.vmap(measure_colors)(regions.picture))
 
 
-def color_means(picture: Any, weights: Any = None) -> tuple[Any, Any]:
-    """The means of a picture's colors c, `[3]`, and of c c^T, `[3, 3]`; of a NumPy array in NumPy.
+def first_and_second_moments(picture: Any, weights: Any = None) -> tuple[Any, Any]:
+    """The first and second moments of a picture's colors c: the means of c, `[3]`, and of c c^T, `[3, 3]`.
 
-    With weights `[H, W]`, not all 0, they are weighted means.
+    For a NumPy array they are computed in NumPy. With weights `[H, W]`, not all 0, they are weighted means.
     """
     colors = picture.reshape(-1, 3)
     with jax.default_matmul_precision("highest"):
@@ -143,12 +150,14 @@ def color_means(picture: Any, weights: Any = None) -> tuple[Any, Any]:
 
 
 def blend_statistics(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -> StyleStatistics:
-    """The statistics of several styles together, each with its share; only their ratios matter, equal without.
+    """Blend styles: the weighted mean of their statistics, in the layers that all of them have.
 
-    They are those in the layers that all of the styles have.
+    Args:
+        statistics: those of each style.
+        shares: the weight of each style, of which only the ratios matter; empty for equal weights.
 
     Raises:
-        ConfigError: if there are not as many shares as styles.
+        ConfigError: if the numbers of shares and styles differ.
     """
     if shares and len(shares) != len(statistics):
         raise ConfigError(
@@ -156,22 +165,23 @@ def blend_statistics(statistics: Sequence[StyleStatistics], shares: Sequence[flo
         )
     shares = shares or (1.0,) * len(statistics)
     shares = [share / sum(shares) for share in shares]
-    layers = [layer for layer in statistics[0].measured if all(layer in part.measured for part in statistics)]
-    alike = [select_layers(part, layers) for part in statistics]
-    if len(alike) == 1:
-        return alike[0]
-    return jax.tree.map(lambda *parts: sum(map(operator.mul, shares, parts)), *alike)
+    first, *others = statistics
+    layers = [layer for layer in first.measured if all(layer in other.measured for other in others)]
+    selected = [select_layers(style, layers) for style in statistics]
+    if not others:
+        return selected[0]
+    return jax.tree.map(lambda *values: sum(map(operator.mul, shares, values)), *selected)
 
 
 def select_layers(statistics: StyleStatistics, layers: Iterable[str]) -> StyleStatistics:
-    """Of what was measured, only these layers."""
+    """The statistics with only these layers."""
     return replace(statistics, measured={layer: statistics.measured[layer] for layer in layers})
 
 
 def make_style(
     network: Network, sizes: Sequence[float], statistics: Iterable[StyleStatistics], representation: str
 ) -> Style:
-    """The style of which a network found these statistics at these longest sides."""
+    """A `Style` from statistics that the network measured at these longest sides in pixels."""
     return Style(
         statistics=tuple(statistics),
         sizes=tuple(max(1, round(size)) for size in sizes),
@@ -183,27 +193,27 @@ def make_style(
 
 
 def check_compatible(style: Style, network: Network, layers: Sequence[str], representation: str = "gram") -> None:
-    """Raise ConfigError unless the style was measured so, with this network, in every one of these layers."""
-    for name in ("architecture", "pooling", "digest"):
-        found, expected = getattr(style, name), getattr(network, name)
+    """Raise ConfigError unless the style was measured with this network and representation, in all of these layers."""
+    for attribute in ("architecture", "pooling", "digest"):
+        found, expected = getattr(style, attribute), getattr(network, attribute)
         if found != expected:
-            what = "weights with the SHA-256" if name == "digest" else name
+            name = "weights with SHA-256" if attribute == "digest" else attribute
             raise ConfigError(
-                f"the style was measured by a network of another kind ({what} {found}; this one has {expected}); "
+                f"the style was measured with another network ({name} {found}, but this network has {expected}); "
                 "use that network, or measure the style again with this one"
             )
     if style.representation != representation:
         raise ConfigError(
-            f"the style was measured as {style.representation!r}, and style_representation is {representation!r}; "
-            "use that one, or measure the style again with this one"
+            f"the style was measured as {style.representation!r}, but style_representation is {representation!r}; "
+            f"use {style.representation!r}, or measure the style again"
         )
     if representation == "neighbors" and set(layers) != set(style.layers):
         raise ConfigError(
-            f"the style was measured between the neighbors of {', '.join(style.layers)}; "
-            "expected these style layers and no others: choose them, or measure it again"
+            f"the style was measured as 'neighbors' in the layers {', '.join(style.layers)}; "
+            "expected exactly these style layers: use them, or measure the style again"
         )
     if missing := [layer for layer in layers if layer not in style.layers]:
         raise ConfigError(
             f"the style was not measured in {', '.join(missing)}, only in {', '.join(style.layers)}; "
-            "choose style layers among these, or measure it again"
+            "use style layers from this list, or measure the style again"
         )

@@ -1,8 +1,8 @@
-"""Style representations: what is kept of the features of a picture, and compared with the same of the style.
+"""Style representations: functions from features to the arrays that describe a style, such as Gram matrices.
 
-A representation measures the features of all style layers, `{layer: [H, W, C]}` with the shallowest layer first, and
-gives one array for each layer. With positions, weights w >= 0 over the positions of each layer, `{layer: [H, W]}`, it
-measures as much of the picture as they say; a mean is then `sum w ... / sum w`, and 0 where all of w is 0.
+The features are those of all style layers, `{layer: [H, W, C]}`, with the shallowest layer first. A representation
+returns one array for each layer. Optional weights w >= 0 for the positions of each layer, `{layer: [H, W]}`, limit it
+to a part of the picture: its means are then `sum w ... / sum w`, or 0 if all weights are 0.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,108 +16,119 @@ from jax import lax
 from jaxstyle.styles.statistics import gram_matrix
 
 Features = Mapping[str, jax.Array]
-Positions = Mapping[str, jax.Array] | None
+PositionWeights = Mapping[str, jax.Array] | None
 Measured = dict[str, jax.Array]
 
-# Down and across, in positions of a layer. A shift and its opposite have the same matrix, transposed.
+# Vertical and horizontal, in positions of a layer. The matrix of the opposite shift is the transpose.
 SHIFTS = np.array([(0, 0), *(step for d in (2, 4, 8) for step in ((0, d), (d, 0)))])
-_TINY = 1e-6  # added to variances, whose root has no gradient at 0
+_TINY = 1e-6  # added to variances, because the square root has no gradient at 0
 
 
-def measure_features(representation: str, features: Features, positions: Positions = None) -> Measured:
-    """What a representation keeps of features; where positions are of K regions, `[K, H, W]`, that of each of them.
+def measure_features(representation: str, features: Features, position_weights: PositionWeights = None) -> Measured:
+    """Compute a style representation of features.
 
     Args:
         representation: a key of `REPRESENTATIONS`.
-        features, positions: as for all of these; positions may be of more layers.
+        features: `{layer: [H, W, C]}`, the shallowest layer first.
+        position_weights: the weight of each position of these layers, `{layer: [H, W]}`, or `{layer: [K, H, W]}` for K
+            regions. Other layers are ignored.
+
+    Returns:
+        One array for each layer; for K regions, with a leading axis `[K, ...]`.
     """
     function = REPRESENTATIONS[representation]
     with jax.default_matmul_precision("highest"):
-        if positions is None:
+        if position_weights is None:
             return function(features)
-        own = {layer: positions[layer] for layer in features}
-        if any(weights.ndim == 3 for weights in own.values()):
-            # Not over the features too: a dictionary that has passed through a transformation is in alphabetical order.
-            return jax.vmap(partial(function, features))(own)
-        return function(features, own)
+        selected = {layer: position_weights[layer] for layer in features}
+        if any(weights.ndim == 3 for weights in selected.values()):
+            # The features do not go through vmap, which would sort their layers by name.
+            return jax.vmap(partial(function, features))(selected)
+        return function(features, selected)
 
 
-def gram(features: Features, positions: Positions = None) -> Measured:
-    """Gram matrices, `[C, C]`: see `gram_matrix`. A mean over positions."""
-    return {layer: gram_matrix(value, weights=_of(positions, layer)) for layer, value in features.items()}
+def gram(features: Features, position_weights: PositionWeights = None) -> Measured:
+    """Gram matrices, `[C, C]`: see `gram_matrix`. They are means over positions."""
+    return {
+        layer: gram_matrix(value, weights=_weights_at(position_weights, layer)) for layer, value in features.items()
+    }
 
 
-def moments(features: Features, positions: Positions = None) -> Measured:
+def moments(features: Features, position_weights: PositionWeights = None) -> Measured:
     """Each channel's mean and standard deviation, `[2, C]` (Li et al., arXiv 1701.01036, section 4.2).
 
-    Deviations are no means over positions; those of a blend are the weighted means of the styles' deviations.
+    Standard deviations are not means over positions. Those of a blend of styles are the weighted means of the styles'
+    standard deviations.
     """
 
     def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
         mean = _mean(value, weights)
         return jnp.stack([mean, jnp.sqrt(_mean((value - mean[None, None]) ** 2, weights) + _TINY)])
 
-    return {layer: moments_of(value, _of(positions, layer)) for layer, value in features.items()}
+    return {layer: moments_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
-def shifted(features: Features, positions: Positions = None) -> Measured:
-    """Covariances of features at a distance, `[len(SHIFTS), C, C]`, which keep the arrangement that Gram forgets.
+def shifted(features: Features, position_weights: PositionWeights = None) -> Measured:
+    """Covariances of shifted features, `[len(SHIFTS), C, C]`, which keep the spatial structure that Gram matrices lose.
 
-    G_dij = mean over x of (F_i(x) - mean of F_i)(F_j(x + d) - mean of F_j), of those x for which x + d is within the
-    picture, with w(x) w(x + d); 0 if there is none, as of features that do not depend on each other. The idea is that
-    of Berger and Memisevic (arXiv 1606.01286). The distances are ours, and so is taking off the means: in deep layers
-    they are most of a Gram matrix, and the same at all distances. No means over positions, therefore; a blend of styles
-    has the weighted mean of their covariances.
+    G_dij = mean over x of (F_i(x) - mean of F_i)(F_j(x + d) - mean of F_j) for each shift d of `SHIFTS`, where the mean
+    is over all x for which x + d is within the picture, with weights w(x) w(x + d). G_d is 0 if there is no such x, as
+    it is for independent features.
+
+    The idea is from Berger and Memisevic (arXiv 1606.01286). The shifts are ours, and so is the subtraction of the
+    means, which make up most of a Gram matrix in deep layers and are the same for all shifts. Because of it, these
+    covariances are not means over positions. Those of a blend of styles are the weighted means of the styles'
+    covariances.
     """
 
     def covariances(value: jax.Array, weights: jax.Array | None) -> jax.Array:
         weights = jnp.ones(value.shape[:2]) if weights is None else weights
         centered = value - _mean(value, weights).astype(value.dtype)[None, None]
-        beyond = [(0, int(reach)) for reach in SHIFTS.max(0)]
-        wide, wide_weights = jnp.pad(centered, (*beyond, (0, 0))), jnp.pad(weights, beyond)
+        padding = [(0, int(shift)) for shift in SHIFTS.max(0)]
+        padded, padded_weights = jnp.pad(centered, (*padding, (0, 0))), jnp.pad(weights, padding)
 
-        def at(shift: jax.Array) -> jax.Array:
-            there = lax.dynamic_slice(wide, (*shift, 0), value.shape)
-            return _products(centered, there, weights * lax.dynamic_slice(wide_weights, shift, weights.shape))
+        def covariance(shift: jax.Array) -> jax.Array:
+            moved = lax.dynamic_slice(padded, (*shift, 0), value.shape)
+            return _products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
 
-        # A loop compiles once for all shifts, and with a checkpoint it keeps none of their features for the gradient.
-        return lax.map(jax.checkpoint(at, prevent_cse=False), jnp.asarray(SHIFTS))
+        # The loop is compiled once for all shifts; the checkpoint stores no shifted features for the gradient.
+        return lax.map(jax.checkpoint(covariance, prevent_cse=False), jnp.asarray(SHIFTS))
 
-    return {layer: covariances(value, _of(positions, layer)) for layer, value in features.items()}
+    return {layer: covariances(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
-def activation_shift(features: Features, positions: Positions = None) -> Measured:
-    """Gram matrices of features less their mean over positions and channels, `[C, C]`.
+def activation_shift(features: Features, position_weights: PositionWeights = None) -> Measured:
+    """Gram matrices of features minus their mean over positions and channels, `[C, C]`.
 
-    So that not being active counts too: G = (F + s)(F + s)^T with s = -1 (Novak and Nikulin, arXiv 1605.04603). That
-    mean as the unit of s is ours, because networks differ in the scale of their activations. These are no means over
-    positions; a blend of styles has the weighted mean of their matrices.
+    With the shift, inactive features contribute too: G = (F + s)(F + s)^T with s = -1 (Novak and Nikulin, arXiv
+    1605.04603). Using the mean for -s is ours, because the scale of activations differs between networks. These
+    matrices are not means over positions. Those of a blend of styles are the weighted means of the styles' matrices.
     """
 
     def gram_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        unit = jnp.mean(_mean(value, weights)).astype(value.dtype)
-        return gram_matrix(value - unit, weights=weights)
+        mean = jnp.mean(_mean(value, weights)).astype(value.dtype)
+        return gram_matrix(value - mean, weights=weights)
 
-    return {layer: gram_of(value, _of(positions, layer)) for layer, value in features.items()}
+    return {layer: gram_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
-def neighbors(features: Features, positions: Positions = None) -> Measured:
-    """Correlations of each layer with the one before it, `[C, C of the one before]`; of the first its Gram matrix.
+def neighbors(features: Features, position_weights: PositionWeights = None) -> Measured:
+    """Correlations between adjacent style layers, `[C, D]` with D channels in the previous layer.
 
-    G = F^l up(F^(l-1))^T (Novak and Nikulin, arXiv 1605.04603), a mean over positions. There the coarser features are
-    enlarged; averaging the finer ones over the positions of the coarser gives the same matrix in fewer operations.
-    That average is the blur.
+    G = F^l up(F^(l-1))^T (Novak and Nikulin, arXiv 1605.04603), a mean over positions. The first layer has no previous
+    one and gets its Gram matrix. The paper enlarges the coarser features. Here the finer features are averaged over
+    the positions of the coarser ones, which gives the same matrix in fewer operations.
     """
-    found: Measured = {}
-    before: jax.Array | None = None
+    correlations: Measured = {}
+    previous: jax.Array | None = None
     for layer, value in features.items():
-        finer = value if before is None else _average(before, value.shape)
+        finer = value if previous is None else _average(previous, value.shape)
         height, width = finer.shape[:2]
-        weights = _of(positions, layer)
-        inside = None if weights is None else weights[:height, :width]
-        found[layer] = _products(value[:height, :width], finer, inside)
-        before = value
-    return found
+        weights = _weights_at(position_weights, layer)
+        cropped = None if weights is None else weights[:height, :width]
+        correlations[layer] = _products(value[:height, :width], finer, cropped)
+        previous = value
+    return correlations
 
 
 REPRESENTATIONS: dict[str, Callable[..., Measured]] = {
@@ -129,12 +140,12 @@ REPRESENTATIONS: dict[str, Callable[..., Measured]] = {
 }
 
 
-def _of(positions: Positions, layer: str) -> jax.Array | None:
-    return None if positions is None else positions[layer]
+def _weights_at(position_weights: PositionWeights, layer: str) -> jax.Array | None:
+    return None if position_weights is None else position_weights[layer]
 
 
 def _mean(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """`[C]`, the mean over positions."""
+    """The mean over positions, `[C]`."""
     if weights is None:
         return value.mean((0, 1), dtype=jnp.float32)
     total = weights.sum()
@@ -142,7 +153,7 @@ def _mean(value: jax.Array, weights: jax.Array | None) -> jax.Array:
 
 
 def _products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """The mean over positions of left_i right_j, `[C, D]`, in float32."""
+    """The mean over positions of left_i right_j, `[C, D]` float32."""
     if weights is None:
         weights = jnp.ones(left.shape[:2])
     total = weights.sum()
@@ -153,8 +164,10 @@ def _products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> j
 
 
 def _average(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Finer features averaged over the positions of coarser ones of that shape, or of one row or column fewer."""
-    step = max(1, round(finer.shape[0] / shape[0])), max(1, round(finer.shape[1] / shape[1]))
-    height, width = (min(have // by, want) for have, by, want in zip(finer.shape, step, shape, strict=False))
-    blocks = finer[: height * step[0], : width * step[1]].reshape(height, step[0], width, step[1], -1)
+    """Downsample features to a coarser shape, or one row or column less, by averaging over blocks."""
+    factors = max(1, round(finer.shape[0] / shape[0])), max(1, round(finer.shape[1] / shape[1]))
+    height, width = (
+        min(side // factor, target) for side, factor, target in zip(finer.shape, factors, shape, strict=False)
+    )
+    blocks = finer[: height * factors[0], : width * factors[1]].reshape(height, factors[0], width, factors[1], -1)
     return blocks.mean((1, 3))

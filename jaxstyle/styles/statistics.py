@@ -1,7 +1,7 @@
-"""Style statistics: what is kept of a layer's features when their arrangement is forgotten. Arrays in, arrays out.
+"""Gram matrices of features and color distributions of pictures, as pure functions of arrays.
 
-Features are `[..., H, W, C]`; statistics are means over positions, so they do not depend on the picture's size, and
-are accumulated in float32 whatever the dtype of the features.
+Both ignore where in the picture a feature or color is. They are means over positions, so they do not depend on the
+picture's size. Features are `[..., H, W, C]` of any float dtype; statistics are accumulated in float32.
 """
 
 from itertools import product
@@ -19,8 +19,8 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
 
     Args:
         features: F, `[..., H, W, C]`.
-        weights: w >= 0 over the positions, `[..., H, W]`: a mask, for example. The result is then
-            `sum w F_i F_j / sum w`, and 0 where all of w is 0.
+        weights: w >= 0 for each position, `[..., H, W]`, such as a mask. The result is then
+            `sum w F_i F_j / sum w`, or 0 if all weights are 0.
 
     Returns:
         `[..., C, C]` float32, symmetric and positive semidefinite.
@@ -28,7 +28,7 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
     flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
     if weights is None:
         return _square(flat) / flat.shape[-2]
-    # The total is that of the weights as rounded, so that all of one weight are as good as none.
+    # Sum the weights after rounding to the features' dtype, so that equal weights give the unweighted mean.
     weights = weights.reshape(*weights.shape[:-2], -1).astype(flat.dtype)
     total = weights.sum(-1, dtype=jnp.float32)[..., None, None]
     return _product(flat, flat * weights[..., None]) / jnp.where(total > 0, total, 1)
@@ -36,7 +36,7 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
 
 @jax.custom_vjp
 def _square(flat: jax.Array) -> jax.Array:
-    """X^T X, whose gradient X (A + A^T) is one product; differentiating its two factors apart would take two."""
+    """X^T X. Its gradient X (A + A^T) takes one matrix product; differentiating each factor would take two."""
     return _product(flat, flat)
 
 
@@ -54,27 +54,28 @@ def _product(left: jax.Array, right: jax.Array) -> jax.Array:
     )
 
 
-# Directions of the color cube: its edges, face diagonals and space diagonals, one of each opposite pair.
+# Directions in the color cube: its edges, face diagonals and space diagonals, one of each opposite pair.
 _AXES = np.array([axis for axis in product((-1, 0, 1), repeat=3) if axis > (0, 0, 0)], np.float32)
-_LOWEST, _HIGHEST = np.minimum(_AXES, 0).sum(1), np.maximum(_AXES, 0).sum(1)
+_LOWEST, _HIGHEST = np.minimum(_AXES, 0).sum(1), np.maximum(_AXES, 0).sum(1)  # the cube's extent along each
 _HARMONICS = 8
+# Coefficients of u, u^3, u^5, ...: the least-squares fit of -sin(pi u), which is cos(pi t) for u = t - 1/2.
 _COSINE = (-3.14159265, 5.16771274, -2.55016339, 0.599259434, -0.0821254443, 0.00732651956, -0.000418003109)
 
 
 def color_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
     """The distribution of a picture's colors, as cosine moments of its projections on 13 directions.
 
-    For a direction a, with t in [0, 1] where a color's projection falls between the cube's ends, the k-th moment is
-    the mean of cos(pi k t). The differences of two pictures' moments divided by k are the sine coefficients of the
-    difference of their cumulative distributions along a, so that `color_distance` is a sliced Cramer distance, which
-    is cheap, smooth, and like all statistics here a mean over positions.
+    Colors are projected on each direction a, and scaled so that t = 0 and t = 1 are the ends of the color cube. The
+    k-th moment is the mean of cos(pi k t). For two pictures, the difference of these moments divided by k is the k-th
+    sine coefficient of the difference of their cumulative distributions along a. `color_distance` is therefore a sliced
+    Cramer distance. It is cheap and smooth, and the moments are means over positions.
 
     Args:
-        picture: `[..., H, W, 3]` in [0, 1]; colors somewhat outside are folded back.
-        weights: w >= 0 over the positions, `[..., H, W]`.
+        picture: `[..., H, W, 3]` in [0, 1]; colors slightly outside this range are reflected into it.
+        weights: w >= 0 for each position, `[..., H, W]`.
 
     Returns:
-        `[..., 13, 8]` float32: directions by harmonics.
+        `[..., 13, 8]` float32, by direction and harmonic.
     """
     colors = picture.reshape(*picture.shape[:-3], -1, 3).astype(jnp.float32)
     if weights is None:
@@ -83,22 +84,21 @@ def color_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> ja
         shares = weights.reshape(*weights.shape[:-2], -1).astype(jnp.float32)
         total = shares.sum(-1, keepdims=True)
         shares = shares / jnp.where(total > 0, total, 1)
-    along = jnp.einsum("ac,...mc->...am", _AXES, colors, precision=lax.Precision.HIGHEST)
-    places = (along - _broadcast(_LOWEST[:, None], along)) / _broadcast((_HIGHEST - _LOWEST)[:, None], along)
-    # Chebyshev's recurrence, cos(k x) = 2 cos(x) cos((k - 1) x) - cos((k - 2) x), spares all cosines but the first.
-    first = _cosine(places)
-    before, now, moments = jnp.ones_like(first), first, []
+    projections = jnp.einsum("ac,...mc->...am", _AXES, colors, precision=lax.Precision.HIGHEST)
+    scale, offset = _broadcast((_HIGHEST - _LOWEST)[:, None], projections), _broadcast(_LOWEST[:, None], projections)
+    # Chebyshev's recurrence, cos(k x) = 2 cos(x) cos((k - 1) x) - cos((k - 2) x), replaces all cosines but the first.
+    first = _cosine((projections - offset) / scale)
+    previous, current, moments = jnp.ones_like(first), first, []
     for _ in range(_HARMONICS):
-        moments.append(jnp.einsum("...am,...m->...a", now, shares, precision=lax.Precision.HIGHEST))
-        before, now = now, 2 * first * now - before
+        moments.append(jnp.einsum("...am,...m->...a", current, shares, precision=lax.Precision.HIGHEST))
+        previous, current = current, 2 * first * current - previous
     return jnp.stack(moments, -1)
 
 
 def _cosine(t: jax.Array) -> jax.Array:
-    """cos(pi t) for t from -0.3 to 1.3, within 1e-6; beyond, its value at the nearer end.
+    """cos(pi t) for t from -0.3 to 1.3, within 1e-6; t outside this range is clipped to it.
 
-    A polynomial, because the compiler evaluates it anew in every harmonic's sum: with its own cosine that took twenty
-    times as long. The coefficients are the least-squares fit of -sin(pi u), u = t - 1/2.
+    A polynomial, because the compiler recomputes it for every harmonic: with `jnp.cos` that took twenty times as long.
     """
     u = jnp.clip(t, -0.3, 1.3) - 0.5
     square, value = u * u, jnp.full_like(u, _COSINE[-1])
@@ -108,19 +108,21 @@ def _cosine(t: jax.Array) -> jax.Array:
 
 
 def color_distance(moments: jax.Array, target: jax.Array) -> jax.Array:
-    """Sliced Cramer distance between two color distributions: the mean over directions of the integral of the
-    squared difference of their cumulative distributions, as far as `color_moments` resolves it.
+    """Sliced Cramer distance between two color distributions.
+
+    This is the mean over directions of the integral of the squared difference of their cumulative distributions, up to
+    the highest harmonic of `color_moments`.
 
     Args:
-        moments, target: `[..., 13, 8]`.
+        moments, target: from `color_moments`, `[..., 13, 8]`.
 
     Returns:
-        `[...]`, at least 0, and at most 1.
+        `[...]` from 0 to 1.
     """
     harmonics = np.pi * np.arange(1, _HARMONICS + 1, dtype=np.float32)
     return 2 * (((moments - target) / _broadcast(harmonics, moments)) ** 2).sum(-1).mean(-1)
 
 
-def _broadcast(row: np.ndarray, like: jax.Array) -> np.ndarray:
-    """An array with as many dimensions as `like`: implicit rank promotion is an error in strict programs."""
-    return row.reshape((1,) * (like.ndim - row.ndim) + row.shape)
+def _broadcast(array: np.ndarray, like: jax.Array) -> np.ndarray:
+    """Prepend axes up to the rank of `like`, because some programs turn implicit rank promotion into an error."""
+    return array.reshape((1,) * (like.ndim - array.ndim) + array.shape)

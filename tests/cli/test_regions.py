@@ -73,7 +73,7 @@ class TestResults:
             np.testing.assert_array_equal(np.asarray(image, np.float32) / 255, expected)
         ended = run(*command, "--overwrite")
         assert ended.code == USAGE
-        assert "the style was measured as 'moments', and style_representation is 'gram'" in ended.err
+        assert "the style was measured as 'moments', but style_representation is 'gram'" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -161,27 +161,27 @@ class TestStylize:
     ("command", "code", "found"),
     [
         # Styles that do not fit the run
-        ("harbour.jpg swirls.safetensors --size 100", USAGE, "swirls.safetensors: the style was measured at 64 px and"),
-        ("harbour.jpg swirls.safetensors --style-scale 2", USAGE, "is needed at 128 px; measure it at that size"),
-        ("harbour.jpg swirls.safetensors --pooling avg", USAGE, "another kind (pooling max; this one has avg)"),
+        ("harbour.jpg swirls.safetensors --size 100", USAGE, "swirls.safetensors: the style was measured at 64 px,"),
+        ("harbour.jpg swirls.safetensors --style-scale 2", USAGE, "but 128 px is needed; measure it at that size"),
+        ("harbour.jpg swirls.safetensors --pooling avg", USAGE, "another network (pooling max, but this network has avg)"),
         (
             "harbour.jpg swirls.safetensors --network vgg16",
             USAGE,
-            "another kind (architecture vgg19; this one has vgg1",
+            "another network (architecture vgg19, but this network has vgg16)",
         ),
         (
             "harbour.jpg swirls.jpg swirls.safetensors --style-layers relu3_1",
             USAGE,
             "was not measured in relu3_1, only",
         ),
-        ("harbour.jpg swirls.safetensors --init style", USAGE, "of a measured style there is no picture"),
+        ("harbour.jpg swirls.safetensors --init style", USAGE, "but a measured style has no picture"),
         ("harbour.jpg swirls.safetensors --style-blend 1,2", USAGE, "style_blend has 2 weights for 1 style"),
         # Files that are no styles
         ("harbour.jpg nothing.safetensors", STYLES, "nothing.safetensors: cannot be read (No such file"),
         ("harbour.jpg folder.safetensors", STYLES, "folder.safetensors: is a folder"),
         ("harbour.jpg cut.safetensors", STYLES, "cut.safetensors: is damaged or cut short"),
-        ("harbour.jpg picture.safetensors", STYLES, "picture.safetensors: is no saved style"),
-        ("harbour.jpg weights.safetensors", STYLES, "weights.safetensors: is a file of 'jaxstyle-weights-1'"),
+        ("harbour.jpg picture.safetensors", STYLES, "picture.safetensors: is not a saved style"),
+        ("harbour.jpg weights.safetensors", STYLES, "weights.safetensors: has the format 'jaxstyle-weights-1'"),
         ("harbour.jpg style.jpg", PICTURE, "style.jpg: "),
         ("swirls.safetensors swirls.jpg", PICTURE, "swirls.safetensors: is no picture of a known kind"),
     ],
@@ -227,7 +227,7 @@ def test_bad_saves(folder, command, code, found):
 
 
 def test_bad_shows():
-    check_refused(["style", "show", "swirls.jpg"], STYLES, "swirls.jpg: is no saved style")
+    check_refused(["style", "show", "swirls.jpg"], STYLES, "swirls.jpg: is not a saved style")
 
 
 def check_refused(command: list, code: int, found: str) -> None:

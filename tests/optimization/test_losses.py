@@ -1,4 +1,4 @@
-"""The losses as anyone may use them, against their definitions in NumPy, and what they must not depend on."""
+"""The public losses: compared with their definitions in NumPy, and their invariances."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,9 +11,9 @@ import optax
 import pytest
 from support import naive
 
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.objective import content_loss, content_targets, style_loss, total_variation
-from jaxstyle.styles.measured import style_targets
+from jaxstyle.networks import Network
+from jaxstyle.optimization import content_loss, content_targets, style_loss, total_variation
+from jaxstyle.styles import style_targets
 
 NORMALIZATIONS = ("relative", "gatys")
 WEIGHTS = {"a": 1.0, "b": 4.0}
@@ -27,58 +27,57 @@ def random_layers(seed: int, height: int = 5) -> dict[str, jax.Array]:
 
 
 class TestLosses:
-    """Of features as they are, from any network."""
+    """Losses of random features, which need no network."""
 
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     def test_content_loss_is_the_definition(self, normalization: str) -> None:
-        found, targets = random_layers(0), random_layers(1)
-        each = {layer: naive.content_loss(found[layer], targets[layer], normalization) for layer in found}
-        loss = partial(content_loss, found, targets, normalization=normalization)
-        assert loss(weights=WEIGHTS) == pytest.approx(naive.weighted_mean(each, WEIGHTS), rel=1e-5)
-        assert loss() == pytest.approx(sum(each.values()) / 2, rel=1e-5)
+        features, targets = random_layers(0), random_layers(1)
+        expected = {layer: naive.content_loss(features[layer], targets[layer], normalization) for layer in features}
+        loss = partial(content_loss, features, targets, normalization=normalization)
+        assert loss(weights=WEIGHTS) == pytest.approx(naive.weighted_mean(expected, WEIGHTS), rel=1e-5)
+        assert loss() == pytest.approx(sum(expected.values()) / 2, rel=1e-5)
 
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     def test_style_loss_is_the_definition(self, normalization: str) -> None:
-        found, style = random_layers(0), random_layers(1, height=7)
-        targets = {layer: jnp.asarray(naive.gram(style[layer]), jnp.float32) for layer in style}
-        each = {
-            layer: naive.style_loss(naive.gram(found[layer]), np.asarray(targets[layer], float), normalization)
-            for layer in found
+        features, targets = random_layers(0), grams(random_layers(1, height=7))
+        expected = {
+            layer: naive.style_loss(naive.gram(features[layer]), np.asarray(targets[layer], float), normalization)
+            for layer in features
         }
-        loss = partial(style_loss, found, targets, normalization=normalization)
-        assert loss(weights=WEIGHTS) == pytest.approx(naive.weighted_mean(each, WEIGHTS), rel=1e-5)
-        assert loss() == pytest.approx(sum(each.values()) / 2, rel=1e-5)
+        loss = partial(style_loss, features, targets, normalization=normalization)
+        assert loss(weights=WEIGHTS) == pytest.approx(naive.weighted_mean(expected, WEIGHTS), rel=1e-5)
+        assert loss() == pytest.approx(sum(expected.values()) / 2, rel=1e-5)
 
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     @pytest.mark.parametrize("loss", [content_loss, style_loss])
     def test_only_the_ratios_of_weights_matter(self, loss: Callable[..., jax.Array], normalization: str) -> None:
         targets = random_layers(1) if loss is content_loss else grams(random_layers(1))
-        few, many = (
+        first, second = (
             loss(random_layers(0), targets, weights={"a": scale, "b": 4 * scale}, normalization=normalization)
             for scale in (0.01, 100)
         )
-        assert few == pytest.approx(float(many), rel=1e-6)
+        assert first == pytest.approx(float(second), rel=1e-6)
 
     @pytest.mark.parametrize("loss", [content_loss, style_loss])
     def test_relative_losses_do_not_depend_on_a_layers_scale(self, loss: Callable[..., jax.Array]) -> None:
-        """Nor do they become something else for flat black pictures, whose targets are nothing."""
+        """They are also finite for flat black pictures, whose targets are 0."""
         measure = grams if loss is style_loss else dict
-        plain = loss(random_layers(0), measure(random_layers(1)))
-        scaled = (jax.tree.map(lambda x: 1000 * x, random_layers(seed)) for seed in (0, 1))
-        assert loss(next(scaled), measure(next(scaled))) == pytest.approx(float(plain), rel=1e-5)
-        nothing = jax.tree.map(jnp.zeros_like, random_layers(1))
-        assert np.isfinite(loss(random_layers(0), measure(nothing)))
-        assert loss(nothing, measure(nothing)) == 0
+        expected = loss(random_layers(0), measure(random_layers(1)))
+        features, target_features = (jax.tree.map(lambda x: 1000 * x, random_layers(seed)) for seed in (0, 1))
+        assert loss(features, measure(target_features)) == pytest.approx(float(expected), rel=1e-5)
+        zeros = jax.tree.map(jnp.zeros_like, random_layers(1))
+        assert np.isfinite(loss(random_layers(0), measure(zeros)))
+        assert loss(zeros, measure(zeros)) == 0
 
     @pytest.mark.parametrize("loss", [content_loss, style_loss])
-    def test_is_nothing_at_the_target_and_one_at_nothing(self, loss: Callable[..., jax.Array]) -> None:
+    def test_is_0_at_the_target_and_1_for_features_of_0(self, loss: Callable[..., jax.Array]) -> None:
         targets = random_layers(0) if loss is content_loss else grams(random_layers(0))
         assert loss(random_layers(0), targets) == pytest.approx(0, abs=1e-12)
         assert loss(jax.tree.map(jnp.zeros_like, random_layers(0)), targets) == pytest.approx(1, rel=1e-5)
 
-    def test_other_layers_are_left_alone(self) -> None:
-        found = random_layers(0) | {"c": jnp.full((2, 2, 3), jnp.nan)}
-        assert content_loss(found, random_layers(1)) == content_loss(random_layers(0), random_layers(1))
+    def test_layers_without_targets_are_ignored(self) -> None:
+        features = random_layers(0) | {"c": jnp.full((2, 2, 3), jnp.nan)}
+        assert content_loss(features, random_layers(1)) == content_loss(random_layers(0), random_layers(1))
 
 
 def grams(layers: dict[str, jax.Array]) -> dict[str, jax.Array]:
@@ -89,9 +88,9 @@ class TestTotalVariation:
     @pytest.mark.parametrize("shape", [(5, 7, 3), (1, 7, 3), (5, 1, 3)])
     def test_is_the_mean_squared_difference_of_neighbors(self, shape: tuple[int, int, int]) -> None:
         picture = np.random.default_rng(0).random(shape).astype(np.float32)
-        down = [(picture[i + 1, j] - picture[i, j]) ** 2 for i in range(shape[0] - 1) for j in range(shape[1])]
-        across = [(picture[i, j + 1] - picture[i, j]) ** 2 for i in range(shape[0]) for j in range(shape[1] - 1)]
-        expected = sum(np.mean(squares) for squares in (down, across) if squares)
+        vertical = [(picture[i + 1, j] - picture[i, j]) ** 2 for i in range(shape[0] - 1) for j in range(shape[1])]
+        horizontal = [(picture[i, j + 1] - picture[i, j]) ** 2 for i in range(shape[0]) for j in range(shape[1] - 1)]
+        expected = sum(np.mean(squares) for squares in (vertical, horizontal) if squares)
         assert total_variation(jnp.asarray(picture)) == pytest.approx(expected, rel=1e-5)
 
     def test_of_known_pictures(self) -> None:
@@ -101,7 +100,7 @@ class TestTotalVariation:
         ramp = jnp.broadcast_to(jnp.linspace(0, 1, 11).reshape(-1, 1, 1), (11, 5, 3))
         assert total_variation(ramp) == pytest.approx(0.01, rel=1e-5)
 
-    def test_of_a_single_pixel_is_nothing(self) -> None:
+    def test_of_a_single_pixel_is_0(self) -> None:
         value, gradient = jax.value_and_grad(total_variation)(jnp.ones((1, 1, 3)))
         assert value == 0 and not gradient.any()
 
@@ -112,7 +111,7 @@ class TestSizes:
     def test_gram_matrices_do_not_depend_on_the_size(
         self, network: Network, painting: np.ndarray, photo: np.ndarray
     ) -> None:
-        """But for what the borders see: measured 2 and 9 % in tiles of 48 pixels, half as much in larger ones."""
+        """Apart from the effect of borders: measured 2 and 9 % in tiles of 48 pixels, half as much in larger ones."""
         tile, another = painting[:48, :48], photo[:48, :48]
         single, tiled, other = (
             style_targets(network, x, ("relu1_1", "relu2_1")) for x in (tile, np.tile(tile, (2, 2, 1)), another)
@@ -124,18 +123,19 @@ class TestSizes:
 
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     def test_losses_do_not_depend_on_the_size(self, normalization: str) -> None:
-        found, targets = random_layers(0), random_layers(1)
-        tiled = [jax.tree.map(lambda x: jnp.tile(x, (3, 2, 1)), layers) for layers in (found, targets)]
+        features, targets = random_layers(0), random_layers(1)
+        tiled, tiled_targets = (
+            jax.tree.map(lambda x: jnp.tile(x, (3, 2, 1)), layers) for layers in (features, targets)
+        )
         for loss, measure in ((content_loss, dict), (style_loss, grams)):
-            expected = loss(found, measure(targets), normalization=normalization)
-            assert loss(tiled[0], measure(tiled[1]), normalization=normalization) == pytest.approx(
-                float(expected), rel=1e-4
-            )
+            expected = loss(features, measure(targets), normalization=normalization)
+            found = loss(tiled, measure(tiled_targets), normalization=normalization)
+            assert found == pytest.approx(float(expected), rel=1e-4)
 
 
-class TestInTrainingLoops:
-    def test_a_generator_learns_from_the_losses(self, network: Network) -> None:
-        """A single layer between noise and picture, trained with the losses alone as perceptual losses."""
+class TestTraining:
+    def test_a_generator_is_trained_with_the_losses(self, network: Network) -> None:
+        """A single layer from noise to a picture, trained with the two losses as perceptual losses."""
         random = np.random.default_rng(0)
         noise, content, style = (random.random(shape, np.float32) for shape in ((24, 20, 3), (24, 20, 3), (30, 17, 3)))
         targets = (
@@ -151,8 +151,8 @@ class TestInTrainingLoops:
         @jax.jit
         def train(network: Network, targets: Any, parameters: Any, state: Any) -> tuple[Any, Any, jax.Array]:
             def loss(parameters: Any) -> jax.Array:
-                found = network.features(generate(parameters), ("relu1_1", "relu2_1"))
-                return 0.01 * content_loss(found, targets[0]) + style_loss(found, targets[1])
+                features = network.features(generate(parameters), ("relu1_1", "relu2_1"))
+                return 0.01 * content_loss(features, targets[0]) + style_loss(features, targets[1])
 
             value, gradient = jax.value_and_grad(loss)(parameters)
             updates, state = solver.update(gradient, state)

@@ -1,4 +1,4 @@
-"""The objective against its definitions in NumPy and PyTorch's values (scripts/reference_values.py)."""
+"""The objective: compared with its definition in NumPy and with values from PyTorch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,16 +13,15 @@ from support.quick import objective_of
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.objective import Objective, Terms
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import Objective, Terms
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 NORMALIZATIONS = ("relative", "gatys")
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
-# Two layers, of different weight, on both sides of a pool: all that the objective does, compiled in a second.
+# Two layers with different weights, before and after a pool: complete, but compiled in a second.
 SHALLOW = StyleConfig(
     content_layers=(("relu2_1", 2.0), ("conv1_2", 1.0)),
     style_layers=(("relu1_1", 1.0), ("relu2_1", 3.0)),
@@ -45,7 +44,7 @@ def terms_and_gradient(network: Network, objective: Objective, picture: jax.Arra
 
 @dataclass(frozen=True)
 class Reference:
-    """What PyTorch found in float64 for the paper's definitions with VGG-19, between three photographs."""
+    """Losses and gradients from PyTorch in float64, for three photographs, as defined in the paper, with VGG-19."""
 
     values: dict[str, np.ndarray]
 
@@ -55,13 +54,14 @@ class Reference:
     def picture(self, name: str) -> jax.Array:
         return jnp.asarray(self.values[name] / 255, jnp.float32)
 
-    def picked(self, array: jax.Array) -> np.ndarray:
+    def sample(self, array: jax.Array) -> np.ndarray:
+        """The entries of which the reference has the values."""
         flat = np.asarray(array).reshape(-1)
         return flat[(self.values["fractions"] * flat.size).astype(np.int64)]
 
     @property
     def positions(self) -> int:
-        """M_l of relu4_2; the reference's content loss is a sum over positions, as in the paper."""
+        """M_l of relu4_2. The reference's content loss is a sum over positions, as in the paper."""
         height, width = self.values["content"].shape[:2]
         return (height // 8) * (width // 8)
 
@@ -74,7 +74,7 @@ def reference() -> Reference:
 
 @pytest.fixture(scope="module")
 def torch_objective(network: Network, reference: Reference) -> Objective:
-    """With weights that make the gradients of both losses equally long, so that neither hides the other."""
+    """The objective with weights for which the gradients of both losses have the same norm."""
     content, style = (float(np.linalg.norm(reference[f"{name}_gradient"])) for name in ("content", "style"))
     config = StyleConfig(
         content_weight=reference.positions / content, style_weight=1 / style, color_weight=0, normalization="gatys"
@@ -88,17 +88,17 @@ class TestAgainstTorch:
         terms, gradient = terms_and_gradient(network, torch_objective, reference.picture("picture"))
         assert terms.content * reference.positions == pytest.approx(reference["content"].item(), rel=1e-3)
         assert terms.style == pytest.approx(reference["style"].mean(), rel=1e-3)
-        parts = [reference[f"{name}_gradient"] for name in ("content", "style")]
-        expected = sum(part / np.linalg.norm(part) for part in parts)
-        difference, scale = np.abs(reference.picked(gradient) - expected), np.sqrt(np.mean(expected**2))
-        # Within rounding of a tie a rectifier or a maximum sends its gradient another way: a few pixels differ.
+        gradients = [reference[f"{name}_gradient"] for name in ("content", "style")]
+        expected = sum(values / np.linalg.norm(values) for values in gradients)
+        difference, scale = np.abs(reference.sample(gradient) - expected), np.sqrt(np.mean(expected**2))
+        # A few pixels differ: close to a tie, rounding changes the path of a gradient through a rectifier or maximum.
         assert np.quantile(difference, 0.9) < 1e-3 * scale
         assert np.sqrt(np.mean(difference**2)) < 2e-2 * scale
 
     def test_style_loss_of_each_layer(self, network: Network, reference: Reference, torch_objective: Objective) -> None:
         for layer, expected in zip(STYLE_LAYERS, reference["style"], strict=True):
-            alone = {other: jnp.float32(other == layer) for other in STYLE_LAYERS}
-            objective = torch_objective.replace(style_layers=alone)
+            weights = {other: jnp.float32(other == layer) for other in STYLE_LAYERS}
+            objective = torch_objective.replace(style_layers=weights)
             terms, _ = terms_and_gradient(network, objective, reference.picture("picture"))
             assert terms.style == pytest.approx(expected, rel=1e-3), layer
 
@@ -110,31 +110,33 @@ def random_picture(height: int, width: int, seed: int) -> np.ndarray:
 def naive_terms(
     network: Network, config: StyleConfig, picture: np.ndarray, content: np.ndarray, style: np.ndarray
 ) -> dict[str, float]:
-    found, wanted, painted = (naive.features(network, x, "relu2_1") for x in (picture, content, style))
-    contents, styles = dict(config.content_layers), dict(config.style_layers)
-    contents_found = {
-        layer: naive.content_loss(found[layer], wanted[layer], config.normalization) for layer in contents
+    """The definition of the objective, with the loss as "total"."""
+    values, content_values, style_values = (naive.features(network, x, "relu2_1") for x in (picture, content, style))
+    content_weights, style_weights = dict(config.content_layers), dict(config.style_layers)
+    content_losses = {
+        layer: naive.content_loss(values[layer], content_values[layer], config.normalization)
+        for layer in content_weights
     }
-    styles_found = {
-        layer: naive.style_loss(naive.gram(found[layer]), naive.gram(painted[layer]), config.normalization)
-        for layer in styles
+    style_losses = {
+        layer: naive.style_loss(naive.gram(values[layer]), naive.gram(style_values[layer]), config.normalization)
+        for layer in style_weights
     }
-    colors, average = naive.color_moments(style), naive.color_moments(style.mean((0, 1), keepdims=True))
-    down, across = np.diff(picture, axis=0), np.diff(picture, axis=1)
+    colors, mean_color = naive.color_moments(style), naive.color_moments(style.mean((0, 1), keepdims=True))
+    vertical, horizontal = np.diff(picture, axis=0), np.diff(picture, axis=1)
     terms = {
-        "content": naive.weighted_mean(contents_found, contents),
-        "style": naive.weighted_mean(styles_found, styles),
-        "color": naive.color_distance(naive.color_moments(picture), colors) / naive.color_distance(average, colors),
-        "tv": float(np.mean(down**2) + np.mean(across**2)),
+        "content": naive.weighted_mean(content_losses, content_weights),
+        "style": naive.weighted_mean(style_losses, style_weights),
+        "color": naive.color_distance(naive.color_moments(picture), colors) / naive.color_distance(mean_color, colors),
+        "tv": float(np.mean(vertical**2) + np.mean(horizontal**2)),
     }
     return terms | {"total": sum(getattr(config, f"{name}_weight") * value for name, value in terms.items())}
 
 
 class TestWholeObjective:
-    """On pictures of a few pixels, the style's of another size, with two layers of the real network."""
+    """The objective for small pictures of different sizes, with two layers of VGG-19."""
 
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-    def test_value_and_gradient_are_those_of_the_definitions(self, network: Network, normalization: str) -> None:
+    def test_value_and_gradient_are_those_of_the_definition(self, network: Network, normalization: str) -> None:
         config = replace(SHALLOW, normalization=normalization)
         picture, content, style = random_picture(9, 10, 0), random_picture(9, 10, 1), random_picture(7, 12, 2)
         objective = objective_of(network, config, jnp.asarray(content), [jnp.asarray(style)])
@@ -150,14 +152,14 @@ class TestWholeObjective:
             change = naive_total(picture + step * direction) - naive_total(picture - step * direction)
             assert np.vdot(gradient, direction) == pytest.approx(change / (2 * step), rel=2e-3)
 
-    def test_terms_without_weight_do_not_count_but_are_told(self, network: Network) -> None:
+    def test_terms_with_a_weight_of_0_are_still_computed(self, network: Network) -> None:
         config = replace(SHALLOW, content_weight=0, tv_weight=0)
         objective = objective_of(network, config, random_picture(9, 10, 1), [random_picture(7, 12, 2)])
         terms, _ = terms_and_gradient(network, objective, random_picture(9, 10, 0))
         assert terms.total == pytest.approx(2 * float(terms.style) + 0.7 * float(terms.color), rel=1e-5)
         assert terms.content > 0 and terms.tv > 0
 
-    def test_content_is_nothing_at_the_content_and_style_and_color_at_the_style(self, network: Network) -> None:
+    def test_terms_are_0_at_their_targets(self, network: Network) -> None:
         content, style = random_picture(9, 10, 1), random_picture(9, 10, 2) ** 2
         objective = objective_of(network, SHALLOW, content, [style])
         at_content, _ = terms_and_gradient(network, objective, content)
@@ -165,7 +167,7 @@ class TestWholeObjective:
         assert at_content.content < 1e-9 and at_content.style > 1e-3 and at_content.color > 1e-3
         assert at_style.style < 1e-9 and at_style.color < 1e-9 and at_style.content > 1e-3
 
-    def test_color_is_measured_in_the_distance_of_the_mean_color(self, network: Network) -> None:
+    def test_the_color_term_of_the_mean_color_is_1(self, network: Network) -> None:
         style = random_picture(7, 12, 2) ** 2
         objective = objective_of(network, SHALLOW, random_picture(9, 10, 1), [style])
         flat = np.broadcast_to(style.mean((0, 1)), (9, 10, 3))
@@ -208,13 +210,12 @@ class TestStyles:
     def blend(self, network: Network, *shares: float, styles: Sequence[np.ndarray] = STYLES) -> Objective:
         return objective_of(network, replace(SHALLOW, style_blend=shares), random_picture(9, 10, 2), styles)
 
-    def test_a_blend_is_the_weighted_mean_of_targets(self, network: Network) -> None:
+    def test_a_blend_has_the_weighted_mean_of_targets(self, network: Network) -> None:
         blend = self.blend(network, 1, 3)
         first, second = (self.blend(network, styles=[style]) for style in self.STYLES)
-        for part in ("style", "color"):
-            for found, one, other in zip(
-                *(jax.tree.leaves(getattr(o, part)) for o in (blend, first, second)), strict=True
-            ):
+        for name in ("style", "color"):
+            targets = (jax.tree.leaves(getattr(objective, name)) for objective in (blend, first, second))
+            for found, one, other in zip(*targets, strict=True):
                 np.testing.assert_allclose(found, 0.25 * one + 0.75 * other, rtol=1e-4, atol=1e-6)
 
     def test_targets_are_the_styles_gram_matrices(self, network: Network) -> None:
@@ -228,7 +229,7 @@ class TestStyles:
             for found, expected in zip(*map(jax.tree.leaves, (self.blend(network, *shares), default)), strict=True):
                 np.testing.assert_allclose(found, expected, rtol=1e-5)
 
-    def test_a_style_without_a_share_does_not_count(self, network: Network) -> None:
+    def test_a_style_with_a_share_of_0_has_no_effect(self, network: Network) -> None:
         alone = self.blend(network, styles=self.STYLES[:1])
         for found, expected in zip(*map(jax.tree.leaves, (self.blend(network, 1, 0), alone)), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The solver on problems with known answers, against a textbook L-BFGS, and out of the places that have no answer."""
+"""The solver: known minima, comparison with a textbook L-BFGS, rejected steps, and its state."""
 
 from functools import partial
 from itertools import pairwise
@@ -9,26 +9,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.bowl import OPTIMIZERS, SHAPE, Bowl, bowl, only, random
+from support.bowl import OPTIMIZERS, SHAPE, Bowl, bowl, random, total_only
 from support.quick import objective_of
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.objective import Terms
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Terms, solver
 
 
 @flax.struct.dataclass
 class Rosenbrock:
-    """The chained valley of Rosenbrock (1960), its minimum moved to 0.8 everywhere."""
+    """The chained Rosenbrock function (1960), with its minimum moved to 0.8 everywhere."""
 
     def terms(self, network: Any, picture: jax.Array) -> Terms:
         x = picture.reshape(-1) + 0.2
-        return only(jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
+        return total_only(jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
 
 
 def solve(objective: Any, start: np.ndarray, steps: int, optimizer: str = "lbfgs") -> tuple[solver.State, np.ndarray]:
-    """The state and the losses after as many steps, in chunks."""
+    """The state and the losses after a number of steps, in calls of at most `STEPS_PER_CALL`."""
     state, losses = solver.init(start, optimizer=optimizer), []
     while len(losses) < steps:
         count = min(solver.STEPS_PER_CALL, steps - len(losses))
@@ -65,36 +64,36 @@ class TestKnownMinima:
 
 class TestLbfgs:
     def test_is_the_textbooks(self) -> None:
-        """Nocedal and Wright, algorithm 7.4, in float64; a first step of length 1, and no pixel beyond the radius."""
+        """Nocedal and Wright, algorithm 7.4, in float64, with a first step of length 1 and a trust radius."""
         objective, start = bowl(), random(2)
         center, curvature = (np.asarray(x, float) for x in (objective.center, objective.curvature))
         step = jax.jit(partial(solver.step, optimizer="lbfgs"))
         state = solver.init(start, optimizer="lbfgs")
-        x, pairs, before = start.astype(float), [], None
+        x, pairs, previous = start.astype(float), [], None
         for _ in range(12):
             np.testing.assert_allclose(state.trial, x, atol=2e-4)
             state, _ = step(None, objective, state)
             assert state.failures == 0
             gradient = 2 * curvature * (x - center)
-            if before is not None:
-                pairs.append((x - before[0], gradient - before[1]))
-            before = x, gradient
-            direction = -two_loops(gradient, pairs)
+            if previous is not None:
+                pairs.append((x - previous[0], gradient - previous[1]))
+            previous = x, gradient
+            direction = -two_loop_recursion(gradient, pairs)
             x = x + direction * min(1, float(state.radius) / np.abs(direction).max())
         assert np.sum(curvature * (x - center) ** 2) < 1e-2 * np.sum(curvature * (start - center) ** 2)
 
-    def test_no_step_is_kept_that_climbs(self) -> None:
+    def test_steps_to_a_much_higher_loss_are_rejected(self) -> None:
         step, state = jax.jit(partial(solver.step, optimizer="lbfgs")), solver.init(random(1), optimizer="lbfgs")
-        tried, kept = [], []
+        trial_losses, losses = [], []
         for _ in range(40):
             state, terms = step(None, Rosenbrock(), state)
-            tried.append(float(terms.total))
-            kept.append(float(state.loss))
-        assert max(after / before for before, after in pairwise(tried)) > 1.2, "nothing was to be taken back"
-        assert max(after / before for before, after in pairwise(kept)) <= 1.1
+            trial_losses.append(float(terms.total))
+            losses.append(float(state.loss))
+        assert max(after / before for before, after in pairwise(trial_losses)) > 1.2, "no step had to be rejected"
+        assert max(after / before for before, after in pairwise(losses)) <= 1.1
 
 
-def two_loops(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def two_loop_recursion(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     q, factors = gradient.copy(), []
     for s, y in reversed(pairs):
         factors.append(np.sum(s * q) / np.sum(s * y))
@@ -107,13 +106,13 @@ def two_loops(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) 
 
 
 class TestAdam:
-    def test_only_the_shape_of_the_loss_matters(self) -> None:
+    def test_does_not_depend_on_the_scale_of_the_loss(self) -> None:
         objective = bowl()
         _, losses = solve(objective, random(1), 20, "adam")
         _, scaled = solve(objective.replace(curvature=objective.curvature * 50), random(1), 20, "adam")
         np.testing.assert_allclose(scaled, 50 * losses, rtol=1e-3)
 
-    def test_first_step_is_equally_long_for_every_pixel_and_downhill(self) -> None:
+    def test_first_step_moves_all_pixels_downhill_by_the_same_amount(self) -> None:
         objective = bowl()
         state, _ = solve(objective, random(1), 1, "adam")
         moved = np.asarray(state.trial) - random(1)
@@ -121,12 +120,12 @@ class TestAdam:
         np.testing.assert_array_equal(np.sign(moved), np.sign(objective.center - random(1)))
 
 
-class TestTakingBack:
-    """Between start and minimum nothing is wrong, but the first step, as far as it goes, lands behind a wall."""
+class TestRejectedSteps:
+    """The first step goes beyond the minimum, to where the loss or its gradient is not finite or much higher."""
 
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     @pytest.mark.parametrize("kind", ["nan", "inf", "cliff", "gradient"])
-    def test_comes_back_and_finds_the_minimum(self, kind: str, optimizer: str) -> None:
+    def test_finds_the_minimum_after_rejected_steps(self, kind: str, optimizer: str) -> None:
         objective, start = self.problem(kind, optimizer)
         state, losses = solve(objective, start, 200, optimizer)
         assert (~(losses <= losses[0])).any() or kind == "gradient"
@@ -135,7 +134,7 @@ class TestTakingBack:
 
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     @pytest.mark.parametrize("kind", ["nan", "inf", "cliff", "gradient"])
-    def test_starts_again_from_the_last_good_picture_with_smaller_steps(self, kind: str, optimizer: str) -> None:
+    def test_goes_on_from_the_last_accepted_picture_with_smaller_steps(self, kind: str, optimizer: str) -> None:
         objective, start = self.problem(kind, optimizer)
         first, _ = solve(objective, start, 1, optimizer)
         assert np.max(first.trial) > objective.wall
@@ -144,7 +143,7 @@ class TestTakingBack:
         assert second.loss == first.loss and second.failures == 1 and second.radius < first.radius
         assert 0 < np.abs(second.trial - start).max() <= second.radius * 1.001
 
-    def test_failures_in_a_row_are_counted_and_forgotten(self) -> None:
+    def test_counts_rejected_steps_since_the_last_accepted_one(self) -> None:
         objective, start = self.problem("nan", "lbfgs")
         counts = [int(solve(objective, start, steps)[0].failures) for steps in range(1, 20)]
         assert counts[:2] == [0, 1]
@@ -152,7 +151,7 @@ class TestTakingBack:
         assert counts[-1] == 0
 
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    def test_nothing_but_nan_leaves_the_start_alone(self, optimizer: str) -> None:
+    def test_the_picture_does_not_change_if_all_losses_are_nan(self, optimizer: str) -> None:
         objective = bowl(wall=-1.0)
         state, losses = solve(objective, random(1), 12, optimizer)
         np.testing.assert_array_equal(state.picture, random(1))
@@ -175,7 +174,7 @@ class TestRadius:
             state, _ = step(None, objective, state)
             assert np.abs(state.trial - state.picture).max() <= state.radius * 1.001 + 1e-7
 
-    def test_a_far_minimum_is_approached_at_full_radius(self) -> None:
+    def test_steps_to_a_distant_minimum_have_the_full_radius(self) -> None:
         objective = Bowl(jnp.full(SHAPE, 100.0), jnp.full(SHAPE, 1.0))
         state, _ = solve(objective, np.zeros(SHAPE, np.float32), 8)
         assert np.max(state.trial) == pytest.approx(8 * float(state.radius), rel=1e-3)
@@ -183,7 +182,7 @@ class TestRadius:
 
 class TestState:
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    def test_saved_and_resumed_it_goes_on_to_the_same_bytes(self, optimizer: str) -> None:
+    def test_a_saved_and_restored_state_gives_the_same_bytes(self, optimizer: str) -> None:
         objective = bowl()
         state, _ = solve(objective, random(1), 6, optimizer)
         leaves, structure = jax.tree.flatten(state)
@@ -195,22 +194,24 @@ class TestState:
         assert_same_bytes(resumed, uninterrupted)
 
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    def test_starting_from_any_float_picture(self, optimizer: str) -> None:
+    def test_initial_pictures_of_any_float_dtype(self, optimizer: str) -> None:
         states = [solver.init(start, optimizer=optimizer) for start in (random(1), random(1).astype(float))]
         assert_same_bytes(*states)
         assert states[0].picture.dtype == jnp.float32
 
-    @pytest.mark.parametrize("chunks", [(10,), (3, 7), (1,) * 10, (9, 1)])
-    def test_chunks_do_not_matter(self, chunks: tuple[int, ...]) -> None:
+    @pytest.mark.parametrize("counts", [(10,), (3, 7), (1,) * 10, (9, 1)])
+    def test_the_number_of_steps_per_call_has_no_effect(self, counts: tuple[int, ...]) -> None:
         objective = bowl()
-        whole, terms = solver.run(None, objective, solver.init(random(1), optimizer="lbfgs"), 10, optimizer="lbfgs")
+        expected, history = solver.run(
+            None, objective, solver.init(random(1), optimizer="lbfgs"), 10, optimizer="lbfgs"
+        )
         state, losses = solver.init(random(1), optimizer="lbfgs"), []
-        for steps in chunks:
-            state, found = solver.run(None, objective, state, steps, optimizer="lbfgs")
-            losses.append(found.total[:steps])
-        assert_same_bytes((state, np.concatenate(losses)), (whole, np.asarray(terms.total)))
+        for count in counts:
+            state, terms = solver.run(None, objective, state, count, optimizer="lbfgs")
+            losses.append(terms.total[:count])
+        assert_same_bytes((state, np.concatenate(losses)), (expected, np.asarray(history.total)))
 
-    def test_history_holds_the_loss_of_every_picture_tried(self) -> None:
+    def test_the_history_has_the_loss_of_every_trial_picture(self) -> None:
         objective, state = bowl(), solver.init(random(1), optimizer="lbfgs")
         for _ in range(5):
             trial = np.asarray(state.trial)
@@ -226,7 +227,7 @@ def assert_same_bytes(found: Any, expected: Any) -> None:
 
 
 class TestCompilation:
-    def test_once_for_all_numbers_of_steps_targets_and_weights(self, network: Network) -> None:
+    def test_other_numbers_of_steps_targets_and_weights_compile_nothing(self, network: Network) -> None:
         picture, style = (np.random.default_rng(seed).random((8, 9, 3), np.float32) for seed in (0, 1))
         config = StyleConfig(content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),))
         before = solver.run.jitted._cache_size()
@@ -241,8 +242,8 @@ class TestCompilation:
 
 class TestVmap:
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    def test_lanes_are_what_they_are_alone(self, optimizer: str) -> None:
-        """Though one finds its minimum, one is beaten back by a wall, and one knows nothing but NaN."""
+    def test_pictures_of_a_batch_give_the_same_as_single_ones(self, optimizer: str) -> None:
+        """Even if one has rejected steps, and another only losses of NaN."""
         objectives = [bowl(seed, wall=jnp.float32(wall)) for seed, wall in enumerate((np.inf, np.inf, 0.6, -1))]
         initial_pictures = np.stack([random(seed + 4) for seed in range(4)])
         initial_pictures[2] = 0.59

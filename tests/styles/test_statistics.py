@@ -1,4 +1,4 @@
-"""Style statistics against NumPy, exact integrals of color distributions, and the invariances that define them."""
+"""Gram matrices and color distances: compared with NumPy and exact integrals, and their invariances."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,11 +15,13 @@ from jaxstyle.styles.statistics import color_distance, color_moments, gram_matri
 
 
 def random_features(*shape: int, seed: int = 0) -> np.ndarray:
-    """Like activations: a few times as many small values as large ones, with a mean, none negative."""
+    """Values distributed like activations: not negative, with more small values than large ones."""
     return np.random.default_rng(seed).exponential(3, shape).astype(np.float32)
 
 
-def directional(function: Callable[[np.ndarray], float], at: np.ndarray, direction: np.ndarray, step: float) -> float:
+def directional_derivative(
+    function: Callable[[np.ndarray], float], at: np.ndarray, direction: np.ndarray, step: float
+) -> float:
     return (function(at + step * direction) - function(at - step * direction)) / (2 * step)
 
 
@@ -32,7 +34,7 @@ class TestGram:
         assert naive.error(found, naive.gram(values)) < 1e-6
 
     @pytest.mark.parametrize("leading", [(3,), (2, 3)])
-    def test_leading_dimensions_are_kept(self, leading: tuple[int, ...]) -> None:
+    def test_keeps_leading_dimensions(self, leading: tuple[int, ...]) -> None:
         values, weights = random_features(*leading, 4, 5, 6), random_features(*leading, 4, 5, seed=1)
         found, weighted = gram_matrix(jnp.asarray(values)), gram_matrix(jnp.asarray(values), weights=weights)
         assert found.shape == weighted.shape == (*leading, 6, 6)
@@ -44,7 +46,7 @@ class TestGram:
     @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
     @pytest.mark.parametrize("scale", [1, 0.3])
     def test_a_mask_selects_positions(self, dtype: jnp.dtype, scale: float) -> None:
-        """Of any height: only the ratios of weights matter."""
+        """At any scale of the mask, because only the ratios of weights matter."""
         values = jnp.asarray(random_features(9, 8, 5), dtype)
         mask = np.random.default_rng(1).random((9, 8)) < 0.4
         found = gram_matrix(values, weights=jnp.asarray(scale * mask, jnp.float32))
@@ -52,14 +54,14 @@ class TestGram:
             1e-6 if dtype == jnp.float32 else 2e-3
         )
 
-    def test_whole_weights_count_positions(self) -> None:
+    def test_integer_weights_repeat_positions(self) -> None:
         values, counts = random_features(4, 5, 6), np.random.default_rng(2).integers(0, 4, (4, 5))
         repeated = np.repeat(naive.flat(values), counts.reshape(-1), axis=0)
         assert naive.error(gram_matrix(jnp.asarray(values), weights=jnp.asarray(counts)), naive.gram(repeated)) < 1e-6
 
     @settings(max_examples=20, deadline=None)
     @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 8), st.integers(0, 999))
-    def test_forgets_where_and_is_positive_semidefinite(
+    def test_ignores_positions_and_is_positive_semidefinite(
         self, height: int, width: int, channels: int, seed: int
     ) -> None:
         values = random_features(height, width, channels, seed=seed)
@@ -82,7 +84,7 @@ class TestGram:
         np.testing.assert_allclose(gram_matrix(3 * values), 9 * gram_matrix(values), rtol=1e-5)
 
     def test_bfloat16_accumulates_in_float32(self) -> None:
-        """In bfloat16 a sum of ones gets stuck at 256."""
+        """A bfloat16 sum of ones would stop at 256."""
         values = jnp.asarray(random_features(100, 100, 4), jnp.bfloat16).at[..., 0].set(1)
         found = gram_matrix(values)
         assert found.dtype == jnp.float32
@@ -101,20 +103,20 @@ class TestGram:
         def loss(values: jax.Array) -> jax.Array:
             return jnp.sum(jnp.float32(factors) * gram_matrix(values, weights=weights if weighted else None))
 
-        expected = directional(naive_loss, values.astype(float), direction, 1e-3)
+        expected = directional_derivative(naive_loss, values.astype(float), direction, 1e-3)
         assert np.vdot(jax.grad(loss)(jnp.asarray(values)), direction) == pytest.approx(expected, rel=1e-4)
 
-    def test_second_derivative_of_each_picture_is_the_products_own(self) -> None:
+    def test_second_derivative_is_that_of_the_plain_product(self) -> None:
         values, factors = random_features(3, 4, 5, 6), np.random.default_rng(2).normal(size=(6, 6)).astype(np.float32)
 
         def product(values: jax.Array) -> jax.Array:
             flat = values.reshape(20, 6)
             return flat.T @ flat / 20
 
-        def slope(gram: Callable[[jax.Array], jax.Array], values: jax.Array) -> jax.Array:
+        def gradient_norm(gram: Callable[[jax.Array], jax.Array], values: jax.Array) -> jax.Array:
             return jnp.sum(jax.grad(lambda values: jnp.sum(factors * gram(values) ** 2))(values) ** 2)
 
-        found, expected = (jax.vmap(jax.grad(partial(slope, gram)))(values) for gram in (gram_matrix, product))
+        found, expected = (jax.vmap(jax.grad(partial(gradient_norm, gram)))(values) for gram in (gram_matrix, product))
         assert naive.error(found, np.asarray(expected)) < 1e-5
 
     def test_jit_and_vmap_change_nothing(self) -> None:
@@ -124,16 +126,17 @@ class TestGram:
 
 
 def exact_distance(picture: np.ndarray, other: np.ndarray) -> float:
-    """The mean over the directions of the exact integral of the squared difference of cumulative distributions."""
+    """The exact value of what `color_distance` approximates: the mean over directions of `exact_integral`."""
     return float(np.mean([exact_integral(naive.flat(picture), naive.flat(other), axis) for axis in naive.DIRECTIONS]))
 
 
 def exact_integral(colors: np.ndarray, others: np.ndarray, axis: np.ndarray) -> float:
-    places = [np.sort(naive.projected(values, axis)) for values in (colors, others)]
-    ends = np.sort(np.concatenate([*places, [0, 1]]))  # between these the distributions are constant
-    middles = (ends[1:] + ends[:-1]) / 2
-    below = [np.searchsorted(values, middles) / len(values) for values in places]
-    return float(np.sum(np.diff(ends) * (below[0] - below[1]) ** 2))
+    """The integral of the squared difference of cumulative distributions along an axis."""
+    projections = [np.sort(naive.projected(values, axis)) for values in (colors, others)]
+    edges = np.sort(np.concatenate([*projections, [0, 1]]))  # the distributions are constant between these
+    middles = (edges[1:] + edges[:-1]) / 2
+    cumulative = [np.searchsorted(values, middles) / len(values) for values in projections]
+    return float(np.sum(np.diff(edges) * (cumulative[0] - cumulative[1]) ** 2))
 
 
 def distance(picture: np.ndarray, other: np.ndarray) -> float:
@@ -141,22 +144,22 @@ def distance(picture: np.ndarray, other: np.ndarray) -> float:
 
 
 def smooth_picture(first: float, second: float, *, seed: int, side: int = 64) -> np.ndarray:
-    """Beta-distributed colors whose channels go together, as they do in photographs."""
+    """Beta-distributed colors with correlated channels, as in photographs."""
     random = np.random.default_rng(seed)
-    common, own = random.beta(first, second, (side, side, 1)), random.beta(first, second, (side, side, 3))
-    return (0.6 * common + 0.4 * own).astype(np.float32)
+    gray, channels = random.beta(first, second, (side, side, 1)), random.beta(first, second, (side, side, 3))
+    return (0.6 * gray + 0.4 * channels).astype(np.float32)
 
 
 class TestColor:
     @pytest.mark.parametrize(("first", "second"), [(3, 5), (2, 2), (5, 2)])
-    def test_is_the_integral_for_smooth_distributions(self, first: float, second: float) -> None:
+    def test_equals_the_integral_for_smooth_distributions(self, first: float, second: float) -> None:
         picture, other = smooth_picture(2, 4, seed=0), smooth_picture(first, second, seed=1)
         assert distance(picture, other) == pytest.approx(exact_distance(picture, other), rel=0.01)
 
     @settings(max_examples=20, deadline=None)
     @given(st.lists(st.tuples(*3 * [st.floats(0, 1, width=32)]), min_size=1, max_size=4), st.integers(0, 99))
     def test_approaches_the_integral_from_below(self, colors: list[tuple[float, float, float]], seed: int) -> None:
-        """What it leaves out are the harmonics above the 8th, whose moments differ by no more than 2."""
+        """The difference is that of the harmonics above the 8th, whose moments differ by at most 2."""
         picture, other = np.float32([colors]), np.random.default_rng(seed).random((2, 3, 3), np.float32)
         exact, found = exact_distance(picture, other), distance(picture, other)
         tail = 2 / np.pi**2 * sum(2**2 / k**2 for k in range(9, 100_000))
@@ -167,12 +170,12 @@ class TestColor:
         expected = naive.color_moments(picture)
         found = np.asarray(color_moments(jnp.asarray(picture)))
         assert found.shape == expected.shape and found.dtype == np.float32
-        # Directions come in any order and sense; the sense turns the sign of odd harmonics.
+        # Directions may be in any order, and reversed, which changes the sign of odd harmonics.
         for row in found:
             differences = [row * signs - other for other in expected for signs in (1, (-1.0) ** naive.HARMONICS)]
             assert np.abs(differences).max(1).min() < 1e-5
 
-    def test_equal_colors_are_no_distance_apart_wherever_they_are(self) -> None:
+    def test_is_0_for_equal_colors_at_any_positions(self) -> None:
         picture = smooth_picture(2, 4, seed=0, side=20)
         shuffled = np.random.default_rng(1).permutation(naive.flat(picture)).reshape(10, 40, 3)
         assert distance(picture, picture) == 0
@@ -184,12 +187,12 @@ class TestColor:
         tiled = color_moments(jnp.asarray(np.tile(picture, (3, 2, 1))))
         np.testing.assert_allclose(tiled, color_moments(jnp.asarray(picture)), atol=1e-5)
 
-    def test_the_ends_of_the_cube_are_farthest_apart(self) -> None:
+    def test_is_largest_between_black_and_white(self) -> None:
         black, white = np.zeros((2, 2, 3), np.float32), np.ones((3, 3, 3), np.float32)
         assert distance(black, white) == pytest.approx(exact_distance(black, white), abs=0.1)
         assert distance(black, white) <= 1
 
-    def test_weights_select_and_count_positions(self) -> None:
+    def test_weights_select_and_repeat_positions(self) -> None:
         picture, random = smooth_picture(2, 4, seed=0, side=12), np.random.default_rng(1)
         counts = random.integers(0, 4, (12, 12))
         repeated = np.repeat(naive.flat(picture), counts.reshape(-1), axis=0)[None]
@@ -199,10 +202,10 @@ class TestColor:
 
     def test_adds_up_over_tiles(self) -> None:
         picture = smooth_picture(2, 4, seed=0, side=10)
-        top, bottom = (color_moments(jnp.asarray(part)) for part in np.split(picture, [3]))
+        top, bottom = (color_moments(jnp.asarray(tile)) for tile in np.split(picture, [3]))
         np.testing.assert_allclose(0.3 * top + 0.7 * bottom, color_moments(jnp.asarray(picture)), atol=1e-5)
 
-    def test_leading_dimensions_are_kept(self) -> None:
+    def test_keeps_leading_dimensions(self) -> None:
         pictures = np.stack([[smooth_picture(2, 4, seed=3 * i + j, side=7) for j in range(3)] for i in range(2)])
         weights = random_features(2, 3, 7, 7)
         found, weighted = color_moments(jnp.asarray(pictures)), color_moments(jnp.asarray(pictures), weights=weights)
@@ -221,7 +224,7 @@ class TestColor:
             return naive.color_distance(naive.color_moments(picture), naive.color_moments(other))
 
         gradient = jax.grad(lambda x: color_distance(color_moments(x), color_moments(jnp.asarray(other))))
-        expected = directional(naive_loss, picture.astype(float), direction, 1e-4)
+        expected = directional_derivative(naive_loss, picture.astype(float), direction, 1e-4)
         assert np.vdot(gradient(jnp.asarray(picture)), direction) == pytest.approx(expected, rel=1e-3)
 
     @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
@@ -230,11 +233,11 @@ class TestColor:
         gradient = jax.grad(lambda x: color_distance(color_moments(x), target))(jnp.full((3, 3, 3), level))
         assert np.isfinite(gradient).all()
 
-    def test_following_the_gradient_brings_the_colors_over(self) -> None:
+    def test_gradient_descent_matches_the_colors(self) -> None:
         picture, other = smooth_picture(2, 4, seed=0, side=16), smooth_picture(4, 2, seed=1, side=16)
         target = color_moments(jnp.asarray(other))
-        step = jax.jit(lambda x: x - 40 * jax.grad(lambda x: color_distance(color_moments(x), target))(x))
-        moved = jnp.asarray(picture)
+        update = jax.jit(lambda x: x - 40 * jax.grad(lambda x: color_distance(color_moments(x), target))(x))
+        result = jnp.asarray(picture)
         for _ in range(100):
-            moved = step(moved)
-        assert exact_distance(np.asarray(moved), other) < 0.02 * exact_distance(picture, other)
+            result = update(result)
+        assert exact_distance(np.asarray(result), other) < 0.02 * exact_distance(picture, other)

@@ -1,4 +1,4 @@
-"""Saved styles: exact, whole or not there, refused in one line when damaged, and as good as their pictures."""
+"""Style files: exact round trips, atomic writing, errors for damaged files, and use in place of pictures."""
 
 import json
 import os
@@ -14,23 +14,20 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from support.pictures import examples, failing
-from support.quick import QUICK, random_picture, run
+from support.quick import QUICK, first_layer, random_picture, run
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, StyleError
-from jaxstyle.images.writing import check_writable
-from jaxstyle.networks.network import Network
-from jaxstyle.styles.files import load_style, read_style_file, save_style
-from jaxstyle.styles.measured import Style, StyleStatistics
+from jaxstyle.styles import Style, StyleStatistics, check_style_writable, load_style, read_style_file, save_style
 from jaxstyle.stylize import measure_style
-from jaxstyle.weights.store import path_of
+from jaxstyle.weights import path_of
 
 CHANNELS = {"relu1_1": 64, "conv1_2": 64, "pool2": 128, "relu3_4": 256, "conv5_1": 512}
 SIZES = (32, 64)
 
 
 def floats(rng: np.random.Generator, *shape: int) -> jax.Array:
-    """Any finite numbers at all: tiny, huge, negative zero."""
+    """Finite numbers of all magnitudes, with negative zeros."""
     numbers = rng.integers(0, 2**32, shape, np.uint32).view(np.float32)
     return jax.device_put(np.where(np.isfinite(numbers), numbers, np.float32(-0.0)))
 
@@ -45,12 +42,8 @@ def make_style(sizes: tuple[int, ...] = SIZES, layers: tuple[str, ...] = ("relu1
     return Style(tuple(statistics() for _ in sizes), sizes, "vgg19", "max", "0123abcd")
 
 
-def first_layer(network: Network) -> Network:
-    return network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
-
-
-def refusal(path: Path, function: Callable[..., Any], *arguments: Any, **options: Any) -> str:
-    """The message of the StyleError that a call raises: one line that begins with the path."""
+def error_message(path: Path, function: Callable[..., Any], *arguments: Any, **options: Any) -> str:
+    """The message, without the path, of the StyleError that a call raises: one line that begins with the path."""
     with pytest.raises(StyleError) as caught:
         function(path, *arguments, **options)
     message = str(caught.value)
@@ -68,18 +61,18 @@ class TestRoundTrip:
     )
     def test_is_exact(self, tmp_path, sizes, layers, static, seed):
         if static[0] == "vgg16":
-            layers = [layer for layer in layers if layer != "relu3_4"]  # which only VGG-19 has
+            layers = [layer for layer in layers if layer != "relu3_4"]  # only VGG-19 has this layer
         style = make_style(tuple(sizes), tuple(layers), seed)
         style = replace(style, architecture=static[0], pooling=static[1], digest=static[2])
         save_style(tmp_path / "a.safetensors", style, overwrite=True)
         loaded = load_style(tmp_path / "a.safetensors")
-        assert jax.tree.structure(loaded) == jax.tree.structure(style)  # which has all that is static
+        assert jax.tree.structure(loaded) == jax.tree.structure(style)  # compares the static fields
         for one, other in zip(jax.tree.leaves(loaded), jax.tree.leaves(style), strict=True):
             assert isinstance(one, jax.Array) and one.dtype == np.float32 and one.shape == other.shape
             assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
     @pytest.mark.parametrize("representation", ["moments", "shifted", "activation-shift", "neighbors"])
-    def test_of_other_representations_is_exact(self, tmp_path, network, painting, representation):
+    def test_is_exact_for_other_representations(self, tmp_path, network, painting, representation):
         config = StyleConfig(
             size=64,
             content_layers=(),
@@ -93,16 +86,16 @@ class TestRoundTrip:
         assert jax.tree.structure(loaded) == jax.tree.structure(style)
         assert jax.tree.all(jax.tree.map(np.array_equal, loaded, style))
 
-    def test_files_from_before_there_were_others_are_of_gram_matrices(self, tmp_path):
+    def test_files_without_a_representation_have_gram_matrices(self, tmp_path):
         style = make_style()
         save_style(tmp_path / "a.safetensors", style)
         content = (tmp_path / "a.safetensors").read_bytes()
-        told = b', \\"representation\\": \\"gram\\"'
-        assert told in content
-        (tmp_path / "old.safetensors").write_bytes(content.replace(told, b" " * len(told)))
+        entry = b', \\"representation\\": \\"gram\\"'
+        assert entry in content
+        (tmp_path / "old.safetensors").write_bytes(content.replace(entry, b" " * len(entry)))
         assert jax.tree.structure(load_style(tmp_path / "old.safetensors")) == jax.tree.structure(style)
 
-    def test_what_it_is_made_of_travels_along(self, tmp_path):
+    def test_stores_a_description(self, tmp_path):
         about = {"pictures": ["a.jpg", "ä\u001b.png"], "shares": [0.5, 1]}
         save_style(tmp_path / "a.safetensors", make_style(), about=about)
         assert read_style_file(tmp_path / "a.safetensors").about == about
@@ -112,7 +105,7 @@ class TestRoundTrip:
             save_style(tmp_path / name, make_style())
         assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.SafeTensors").read_bytes()
 
-    def test_home_is_understood(self, tmp_path, monkeypatch):
+    def test_expands_the_home_folder(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))
         save_style("~/a.safetensors", make_style())
         assert load_style("~/a.safetensors").sizes == SIZES
@@ -129,19 +122,19 @@ class TestWriting:
             ("nowhere/a.safetensors", "is not a folder; expected one to write to"),
         ],
     )
-    def test_is_refused_before_and_at_the_end(self, tmp_path, name, found):
+    def test_bad_paths_fail_before_and_after_the_work(self, tmp_path, name, found):
         (tmp_path / "exists.safetensors").write_text("precious")
         (tmp_path / "folder.safetensors").mkdir()
         before = sorted(tmp_path.rglob("*"))
-        assert found in refusal(tmp_path / name, check_writable)
-        assert found in refusal(tmp_path / name, save_style, make_style())
+        assert found in error_message(tmp_path / name, check_style_writable)
+        assert found in error_message(tmp_path / name, save_style, make_style())
         assert sorted(tmp_path.rglob("*")) == before
         assert (tmp_path / "exists.safetensors").read_text() == "precious"
 
-    def test_check_leaves_no_trace(self, tmp_path):
+    def test_the_check_changes_no_file(self, tmp_path):
         (tmp_path / "exists.safetensors").write_text("precious")
-        check_writable(tmp_path / "a.safetensors")
-        check_writable(tmp_path / "exists.safetensors", overwrite=True)
+        check_style_writable(tmp_path / "a.safetensors")
+        check_style_writable(tmp_path / "exists.safetensors", overwrite=True)
         assert os.listdir(tmp_path) == ["exists.safetensors"]
         assert (tmp_path / "exists.safetensors").read_text() == "precious"
 
@@ -150,7 +143,7 @@ class TestWriting:
         ("error", "raised"),
         [(OSError(28, "No space left on device"), StyleError), (KeyboardInterrupt(), KeyboardInterrupt)],
     )
-    def test_is_whole_or_not_at_all(self, tmp_path, monkeypatch, function, error, raised):
+    def test_failures_leave_the_old_file(self, tmp_path, monkeypatch, function, error, raised):
         path = tmp_path / "a.safetensors"
         path.write_bytes(b"old")
         monkeypatch.setattr(function, failing(error))
@@ -158,16 +151,16 @@ class TestWriting:
             save_style(path, make_style(), overwrite=True)
         assert os.listdir(tmp_path) == ["a.safetensors"] and path.read_bytes() == b"old"
 
-    def test_replaces_when_asked_and_keeps_links(self, tmp_path):
+    def test_overwrites_the_target_of_a_link(self, tmp_path):
         (tmp_path / "real.safetensors").write_bytes(b"old")
         (tmp_path / "link.safetensors").symlink_to("real.safetensors")
         save_style(tmp_path / "link.safetensors", make_style(), overwrite=True)
         assert (tmp_path / "link.safetensors").is_symlink()
         assert load_style(tmp_path / "real.safetensors").sizes == SIZES
 
-    def test_of_numbers_that_are_not_finite_is_refused(self, tmp_path):
-        broken = jax.tree.map(lambda part: part.at[0].set(np.nan), make_style())
-        assert "not finite: 0.color, 0.gram.pool2" in refusal(tmp_path / "a.safetensors", save_style, broken)
+    def test_values_that_are_not_finite(self, tmp_path):
+        broken = jax.tree.map(lambda array: array.at[0].set(np.nan), make_style())
+        assert "not finite: 0.color, 0.gram.pool2" in error_message(tmp_path / "a.safetensors", save_style, broken)
         assert os.listdir(tmp_path) == []
 
 
@@ -184,38 +177,38 @@ def saved(tmp_path: Path) -> Path:
 
 
 class TestReading:
-    def test_of_no_file(self, tmp_path):
-        assert "cannot be read (No such file or directory)" in refusal(tmp_path / "none.safetensors", load_style)
-        assert "is a folder, a device or a pipe; expected a saved style" in refusal(tmp_path, load_style)
+    def test_missing_files(self, tmp_path):
+        assert "cannot be read (No such file or directory)" in error_message(tmp_path / "none.safetensors", load_style)
+        assert "is a folder, a device or a pipe; expected a saved style" in error_message(tmp_path, load_style)
 
     @pytest.mark.parametrize(
         "content", [b"", b"\0" * 7, b"words, not numbers", b"\xff" * 99, b"\2" + b"\0" * 7 + b"{}"]
     )
-    def test_of_something_else(self, tmp_path, content):
+    def test_files_of_another_kind(self, tmp_path, content):
         (tmp_path / "a.safetensors").write_bytes(content)
-        assert "is no saved style, or is damaged" in refusal(tmp_path / "a.safetensors", load_style)
+        assert "is not a saved style, or is damaged" in error_message(tmp_path / "a.safetensors", load_style)
 
-    def test_of_a_safetensors_file_of_others(self, tmp_path):
+    def test_safetensors_files_without_a_style(self, tmp_path):
         for metadata in (None, {"format": "pt"}, {"jaxstyle": "[]"}, {"jaxstyle": "{}"}, {"jaxstyle": "{"}):
             safetensors.numpy.save_file({"a": np.zeros(3)}, tmp_path / "a.safetensors", metadata)
-            assert "is no saved style" in refusal(tmp_path / "a.safetensors", load_style)
+            assert "is not a saved style" in error_message(tmp_path / "a.safetensors", load_style)
 
-    def test_of_a_weights_file(self):
-        message = refusal(path_of("vgg16"), load_style)
-        assert "is a file of 'jaxstyle-weights-1'; expected 'jaxstyle-style-1'" in message
+    def test_weights_files(self):
+        message = error_message(path_of("vgg16"), load_style)
+        assert "has the format 'jaxstyle-weights-1'; expected 'jaxstyle-style-1'" in message
 
     @examples
     @given(data=st.data())
-    def test_of_a_part(self, saved, data):
+    def test_truncated_files(self, saved, data):
         content = saved.read_bytes()
         cut = saved.with_name("cut.safetensors")
         cut.write_bytes(content[: data.draw(st.one_of(st.integers(0, 2000), st.integers(0, len(content) - 1)))])
-        assert "damaged" in refusal(cut, load_style)
+        assert "damaged" in error_message(cut, load_style)
 
     @examples
     @given(data=st.data())
-    def test_of_a_damaged_header(self, saved, data):
-        """One line, or a style of the same shapes: a letter of what the file says about itself may be another."""
+    def test_damaged_headers(self, saved, data):
+        """One line, or a style of the same shapes: a changed character may be in the description."""
         content = bytearray(saved.read_bytes())
         end = 8 + int.from_bytes(content[:8], "little")
         content[data.draw(st.integers(0, end - 1))] = data.draw(st.integers(0, 255))
@@ -235,7 +228,7 @@ class TestReading:
             (lambda tensors: tensors.update(more=np.zeros(3)), "unexpected: more"),
             (
                 lambda tensors: tensors.update({"0.color": np.zeros((8, 13), np.float32)}),
-                "of the wrong shape or type: 0.color float32[8, 13] instead of float32[13, 8]",
+                "wrong shape or dtype: 0.color float32[8, 13] instead of float32[13, 8]",
             ),
             (
                 lambda tensors: tensors.update({"0.gram.relu1_1": np.zeros((128, 128), np.float32)}),
@@ -245,18 +238,18 @@ class TestReading:
             (lambda tensors: tensors["1.second"].fill(np.inf), "not finite: 1.second"),
         ],
     )
-    def test_of_wrong_tensors(self, saved, change, found):
+    def test_wrong_tensors(self, saved, change, found):
         tensors, record = tensors_and_record(saved)
         tensors = {name: tensor.copy() for name, tensor in tensors.items()}
         change(tensors)
         safetensors.numpy.save_file(tensors, saved, {"jaxstyle": json.dumps(record)})
-        assert found in refusal(saved, load_style)
+        assert found in error_message(saved, load_style)
 
     @pytest.mark.parametrize(
         ("change", "found"),
         [
-            ({"format": "jaxstyle-style-2"}, "is a file of 'jaxstyle-style-2'; expected 'jaxstyle-style-1'"),
-            ({"format": None}, "is a file of None"),
+            ({"format": "jaxstyle-style-2"}, "has the format 'jaxstyle-style-2'; expected 'jaxstyle-style-1'"),
+            ({"format": None}, "has the format None"),
             ({"architecture": "vgg11"}, "architecture 'vgg11'"),
             ({"architecture": ["vgg19"]}, "architecture ['vgg19']"),
             ({"pooling": "min"}, "pooling 'min'"),
@@ -272,14 +265,14 @@ class TestReading:
             ({"about": []}, "about []"),
         ],
     )
-    def test_of_wrong_records(self, saved, change, found):
+    def test_wrong_records(self, saved, change, found):
         tensors, record = tensors_and_record(saved)
         safetensors.numpy.save_file(tensors, saved, {"jaxstyle": json.dumps(record | change)})
-        assert found in refusal(saved, load_style)
+        assert found in error_message(saved, load_style)
 
 
 class TestUse:
-    """A saved style in place of its picture, with one layer of the network."""
+    """Stylization with a saved style in place of its picture, with one layer of the network."""
 
     @pytest.mark.parametrize(("measured", "used"), [(64, 64), (512, 256), (300, 150)])
     def test_gives_the_same_bytes_as_the_picture(self, network, photo, tmp_path, measured, used):
@@ -295,7 +288,7 @@ class TestUse:
     @pytest.mark.parametrize(
         "kinds", [(0, 0), (0, 1), (1, 0)], ids=["saved", "first is a picture", "last is a picture"]
     )
-    def test_blends_as_pictures_do(self, network, photo, painting, tmp_path, kinds):
+    def test_blends_like_pictures(self, network, photo, painting, tmp_path, kinds):
         pictures = [painting, random_picture(50, 70)]
         config = replace(QUICK, style_blend=(0.3, 0.7))
         styles: list[Any] = []
@@ -308,32 +301,34 @@ class TestUse:
         np.testing.assert_allclose(found.image, expected.image, atol=1e-5)
         np.testing.assert_allclose(found.history.total, expected.history.total, rtol=1e-5)
 
-    def test_blend_has_the_layers_that_all_have(self, network, photo, painting):
+    def test_a_blend_has_the_common_layers(self, network, photo, painting):
         measured = measure_style(painting, network=first_layer(network), config=QUICK)
         more = replace(
             measured,
-            statistics=tuple(replace(p, measured=p.measured | {"conv1_1": p.color}) for p in measured.statistics),
+            statistics=tuple(
+                replace(level, measured=level.measured | {"conv1_1": level.color}) for level in measured.statistics
+            ),
         )
         expected = run(network, photo, [painting, painting]).image
         for styles in ([more, painting], [painting, more], [more, measured]):
             np.testing.assert_allclose(run(network, photo, styles).image, expected, atol=1e-5)
 
-    def test_is_refused_where_it_does_not_fit(self, network, photo, painting):
+    def test_styles_that_do_not_fit_the_run(self, network, photo, painting):
         style = measure_style(painting, network=first_layer(network), config=QUICK)
         bad = [
-            (replace(style, pooling="avg"), QUICK, r"\(pooling avg; this one has max\)"),
-            (replace(style, architecture="vgg16"), QUICK, r"\(architecture vgg16; this one has vgg19\)"),
-            (replace(style, digest="beef"), QUICK, r"\(weights with the SHA-256 beef; this one has a50e"),
+            (replace(style, pooling="avg"), QUICK, r"\(pooling avg, but this network has max\)"),
+            (replace(style, architecture="vgg16"), QUICK, r"\(architecture vgg16, but this network has vgg19\)"),
+            (replace(style, digest="beef"), QUICK, r"\(weights with SHA-256 beef, but this network has a36c"),
             (style, replace(QUICK, style_layers=(("conv1_1", 1.0),)), "was not measured in conv1_1, only in relu1_1"),
-            (style, replace(QUICK, style_representation="moments"), "measured as 'gram', and style_representation is"),
+            (style, replace(QUICK, style_representation="moments"), "measured as 'gram', but style_representation is"),
             (
                 replace(style, representation="neighbors"),
                 replace(QUICK, style_layers=(("conv1_1", 1.0),), style_representation="neighbors"),
-                "measured between the neighbors of relu1_1; expected these style layers and no others",
+                "measured as 'neighbors' in the layers relu1_1; expected exactly these style layers",
             ),
-            (style, replace(QUICK, size=120), "measured at 64 px and is needed at 120 px"),
-            (style, replace(QUICK, style_scale=0.5), "measured at 64 px and is needed at 32 px"),
-            (style, replace(QUICK, init=(("style", 1.0),)), "of a measured style there is no picture"),
+            (style, replace(QUICK, size=120), "measured at 64 px, but 120 px is needed"),
+            (style, replace(QUICK, style_scale=0.5), "measured at 64 px, but 32 px is needed"),
+            (style, replace(QUICK, init=(("style", 1.0),)), "a measured style has no picture"),
         ]
         for unfit, config, message in bad:
             with pytest.raises(ConfigError, match=message):

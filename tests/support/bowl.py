@@ -14,13 +14,17 @@ SHAPE = (2, 3, 3)
 OPTIMIZERS = ("lbfgs", "adam")
 
 
-def only(total: jax.Array) -> Terms:
+def total_only(total: jax.Array) -> Terms:
+    """Terms of which only the total matters."""
     return Terms(total=total, content=total, style=jnp.zeros(()), color=jnp.zeros(()), tv=jnp.zeros(()))
 
 
 @flax.struct.dataclass
 class Bowl:
-    """A quadratic with its minimum at `center`, and behind `wall` something else, by `kind`."""
+    """A quadratic with its minimum at `center`.
+
+    Where a value exceeds `wall`, the loss is `kind`: NaN, infinite or much larger ("cliff"), or its gradient is NaN.
+    """
 
     center: jax.Array
     curvature: jax.Array
@@ -29,10 +33,10 @@ class Bowl:
 
     def terms(self, network: Any, picture: jax.Array) -> Terms:
         inside = jnp.sum(self.curvature * (picture - self.center) ** 2)
-        if self.kind == "gradient":  # the value remains a number, but not the gradient
-            return only(inside + 0 * jnp.sum(jnp.sqrt(jnp.maximum(0, self.wall - picture))))
+        if self.kind == "gradient":  # the value is finite, but the gradient is NaN
+            return total_only(inside + 0 * jnp.sum(jnp.sqrt(jnp.maximum(0, self.wall - picture))))
         outside = {"nan": jnp.nan, "inf": jnp.inf, "cliff": 100 * inside}[self.kind]
-        return only(jnp.where(picture.max() > self.wall, outside, inside))
+        return total_only(jnp.where(picture.max() > self.wall, outside, inside))
 
 
 def random(seed: int) -> np.ndarray:
@@ -40,6 +44,6 @@ def random(seed: int) -> np.ndarray:
 
 
 def bowl(seed: int = 0, **options: Any) -> Bowl:
-    """With curvatures a hundred apart."""
+    """A quadratic whose curvatures range over a factor of 100."""
     curvature = 10 ** np.random.default_rng(seed).uniform(-1, 1, SHAPE).astype(np.float32)
     return Bowl(jnp.asarray(random(seed)), jnp.asarray(curvature), **options)

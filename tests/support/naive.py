@@ -1,4 +1,4 @@
-"""Plain float64 NumPy versions of what jaxstyle computes, written from the definitions, for tests to compare with."""
+"""Reference implementations in float64 NumPy, written from the definitions, for tests to compare with."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxstyle.networks.network import Network
 
-# Caffe's input, which the embedded networks were trained on: BGR in 0-255, less the mean of ImageNet.
+# The embedded networks were trained with Caffe's inputs: BGR from 0 to 255, minus this mean of ImageNet.
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68])
 
 # Edges, face diagonals and space diagonals of the color cube, one of each opposite pair.
@@ -22,7 +22,7 @@ HARMONICS = np.arange(1, 9)
 
 
 def convolution(pictures: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """`[..., H, W, I]` correlated with `[3, 3, I, O]`, zeros outside: `[..., H, W, O]`."""
+    """The 3x3 convolution of `[..., H, W, I]` with a kernel `[3, 3, I, O]` and zero padding: `[..., H, W, O]`."""
     windows = shifted(pictures)
     return sum(windows[row, column] @ kernel[row, column] for row, column in windows)
 
@@ -30,7 +30,7 @@ def convolution(pictures: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def convolution_gradients(
     pictures: np.ndarray, kernel: np.ndarray, cotangent: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The gradients of `sum(cotangent * convolution(pictures, kernel))`, by adding up every product that enters it."""
+    """The gradients of `sum(cotangent * convolution(pictures, kernel))` with respect to pictures and kernel."""
     height, width = pictures.shape[-3:-1]
     padded = np.zeros((*pictures.shape[:-3], height + 2, width + 2, pictures.shape[-1]))
     kernel_gradient = np.zeros(kernel.shape)
@@ -41,7 +41,7 @@ def convolution_gradients(
 
 
 def shifted(pictures: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
-    """For every entry of a 3x3 kernel the pixels that it meets."""
+    """The pixels `[..., H, W, I]` that each entry of a 3x3 kernel is multiplied with."""
     height, width = pictures.shape[-3:-1]
     padded = np.pad(np.asarray(pictures, float), [(0, 0)] * (pictures.ndim - 3) + [(1, 1), (1, 1), (0, 0)])
     return {
@@ -51,8 +51,8 @@ def shifted(pictures: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
 
 
 def features(network: Network, picture: np.ndarray, deepest: str) -> dict[str, np.ndarray]:
-    """Activations of a Caffe network with max pooling for `[H, W, 3]`, down to a layer of it."""
-    x, found = picture[..., ::-1] * 255 - CAFFE_MEAN, {}
+    """The activations of a Caffe network with max pooling for `[H, W, 3]`, from the first layer to `deepest`."""
+    x, activations = picture[..., ::-1] * 255 - CAFFE_MEAN, {}
     for layer in network.layers[: network.layers.index(deepest) + 1]:
         if layer.startswith("conv"):
             kernel, bias = (np.asarray(network.parameters[layer][name], float) for name in ("kernel", "bias"))
@@ -62,26 +62,26 @@ def features(network: Network, picture: np.ndarray, deepest: str) -> dict[str, n
         else:
             height, width = x.shape[0] // 2, x.shape[1] // 2
             x = x[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).max((1, 3))
-        found[layer] = x
-    return found
+        activations[layer] = x
+    return activations
 
 
 def gram(values: np.ndarray) -> np.ndarray:
-    """`[H, W, C]` to `[C, C]`: the mean over positions of the products of every two channels."""
+    """The Gram matrix `[C, C]` of `[H, W, C]`: the mean over positions of the products of every two channels."""
     columns = flat(np.asarray(values, float))
     return sum((np.outer(column, column) for column in columns), np.zeros(())) / len(columns)
 
 
 def projected(colors: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Where colors `[..., 3]` fall between the ends of the cube that are farthest along an axis, 0 to 1."""
+    """The projections of colors `[..., 3]` on an axis, from 0 to 1 at the ends of the color cube."""
     corners = np.array(list(np.ndindex(2, 2, 2))) @ axis
     return (np.asarray(colors, float) @ axis - corners.min()) / (corners.max() - corners.min())
 
 
 def color_moments(picture: np.ndarray) -> np.ndarray:
-    """Mean cosines of the colors' places along each of DIRECTIONS, by HARMONICS."""
-    places = np.stack([projected(flat(picture), axis) for axis in DIRECTIONS])
-    return np.stack([np.cos(np.pi * k * places).mean(1) for k in HARMONICS], axis=-1)
+    """The mean cosines of the colors' projections, by direction and harmonic."""
+    projections = np.stack([projected(flat(picture), axis) for axis in DIRECTIONS])
+    return np.stack([np.cos(np.pi * k * projections).mean(1) for k in HARMONICS], axis=-1)
 
 
 def color_distance(moments: np.ndarray, target: np.ndarray) -> float:
@@ -109,6 +109,6 @@ def weighted_mean(values: Mapping[str, float], weights: Mapping[str, float]) -> 
 
 
 def error(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, relative to the largest value expected."""
+    """The largest difference, relative to the largest expected value."""
     assert found.shape == expected.shape
     return float(np.abs(np.asarray(found, float) - expected).max() / np.abs(expected).max())

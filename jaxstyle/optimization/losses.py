@@ -1,0 +1,157 @@
+"""The losses: distances between the features of a picture and its targets, and total variation.
+
+The notation is that of Gatys et al. (arXiv 1508.06576). P^l and F^l are the features of the content and of the picture
+in layer l, `[H, W, N_l]` with M_l = H W positions. A^l and G^l are the Gram matrices of the style and of the picture.
+w_l is the weight of a layer. The losses are sum_l w_l C_l and sum_l w_l E_l, where the w_l of each sum add up to 1.
+
+With the "relative" normalization, a layer's loss does not depend on its scale, size and depth:
+
+    C_l = |F - P|^2 / |P|^2            E_l = |G - A|^2 / |A|^2
+
+With "gatys" they are the losses of the paper (eqs. 1 and 4), except that the content loss is divided by M_l:
+
+    C_l = 1/(2 M_l) sum (F - P)^2      E_l = 1/(4 N_l^2) sum (G - A)^2,    where G and A are means over positions.
+
+For another style representation than Gram matrices, G and A are its arrays, and N_l^2 is their number of entries. With
+regions k that have the shares s_k of the content, G and A are measured in each region, and E_l = sum_k s_k E_lk.
+
+All functions are pure and take one picture; use `jax.vmap` for many.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxstyle.compilation import CachedFunction
+from jaxstyle.networks import Network
+from jaxstyle.styles import Layers, measure_features
+
+TINY = 1e-6  # added to the denominators of relative terms, because the targets of a flat black picture are 0
+
+
+@partial(CachedFunction, static_argnames=("layers",))
+def content_targets(
+    network: Network, picture: jax.Array, layers: Sequence[str] = ("relu4_2",), *, extent: jax.Array | None = None
+) -> Layers:
+    """Compute the targets P of `content_loss`: the features of a content picture.
+
+    Args:
+        network: the recognition network.
+        picture: `[H, W, 3]` in [0, 1].
+        layers: the content layers.
+        extent: height and width `[2]` of the valid positions, if the picture is padded.
+
+    Returns:
+        `{layer: [h, w, C]}`; see `Network.features`.
+    """
+    return network.features(picture, layers, extent=extent)
+
+
+def content_loss(
+    features: Mapping[str, jax.Array],
+    targets: Mapping[str, jax.Array],
+    *,
+    weights: Mapping[str, jax.Array | float] | None = None,
+    normalization: str = "relative",
+    valid_fraction: Mapping[str, jax.Array] | None = None,
+) -> jax.Array:
+    """The content loss, sum_l w_l C_l: a scalar.
+
+    Args:
+        features: F, with every layer of `targets`: `network.features(picture, tuple(targets))`.
+        targets: P, from `content_targets` of a picture of the same size.
+        weights: w_l, of which only the ratios matter; equal by default.
+        normalization: "relative" or "gatys"; see the formulas of this module.
+        valid_fraction: for features of padded pictures, the fraction of each layer's positions that are valid. The
+            features must be 0 at all others.
+    """
+
+    def layer_loss(layer: str) -> jax.Array:
+        value, target = features[layer], targets[layer]
+        if normalization == "relative":
+            return _relative(value, target)
+        positions = value.shape[0] * value.shape[1] * (valid_fraction[layer] if valid_fraction else 1)
+        return _squared_distance(value, target) / (2 * positions)
+
+    return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
+
+
+def style_loss(
+    features: Mapping[str, jax.Array],
+    targets: Mapping[str, jax.Array],
+    *,
+    weights: Mapping[str, jax.Array | float] | None = None,
+    normalization: str = "relative",
+    valid_fraction: Mapping[str, jax.Array] | None = None,
+    representation: str = "gram",
+    position_weights: Mapping[str, jax.Array] | None = None,
+    shares: jax.Array | None = None,
+) -> jax.Array:
+    """The style loss, sum_l w_l E_l: a scalar.
+
+    Args:
+        features: F, with every layer of `targets`, the shallowest first: `network.features` returns its layers in the
+            order in which they are named.
+        targets: A, from `style_targets` of a picture of any size.
+        weights, normalization: see `content_loss`.
+        valid_fraction: see `content_loss`; only for representations that are means over positions.
+        representation: the one of the targets; see `style_targets`.
+        position_weights: the weight of each position of a layer, `{layer: [h, w]}`, or `{layer: [K, h, w]}` for targets
+            of K regions.
+        shares: s_k, the weight of each region, `[K]`.
+    """
+    selected = {layer: value for layer, value in features.items() if layer in targets}
+    measured = measure_features(representation, selected, position_weights)
+
+    def residual(value: jax.Array, target: jax.Array) -> jax.Array:
+        if normalization == "relative":
+            return _relative(value, target)
+        return _squared_distance(value, target) / (4 * value.size)
+
+    def layer_loss(layer: str) -> jax.Array:
+        value, target = measured[layer], targets[layer]
+        if valid_fraction:
+            value = value / valid_fraction[layer]  # the mean of the padded features includes zeros
+        return residual(value, target) if shares is None else jnp.dot(shares, jax.vmap(residual)(value, target))
+
+    return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
+
+
+def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+    """The total variation of a picture `[H, W, C]`: the mean squared difference between vertical neighbors, plus that
+    between horizontal neighbors. It is 0 for a single pixel.
+
+    With weights `[H, W]`, a difference has the weight of the lower or right one of its two pixels.
+    """
+
+    def mean_square(difference: jax.Array, weights: jax.Array | None) -> jax.Array:
+        if weights is None:
+            return jnp.mean(difference**2)
+        return jnp.sum(difference**2 * weights[..., None]) / (weights.sum() * difference.shape[-1])
+
+    vertical, horizontal = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
+    lower, right = (None, None) if weights is None else (weights[1:], weights[:, 1:])
+    pairs = [pair for pair in ((vertical, lower), (horizontal, right)) if pair[0].size]
+    return sum((mean_square(*pair) for pair in pairs), jnp.zeros(()))
+
+
+def _relative(value: jax.Array, target: jax.Array) -> jax.Array:
+    return _squared_distance(value, target) / (jnp.sum(target.astype(jnp.float32) ** 2) + TINY)
+
+
+def _squared_distance(value: jax.Array, other: jax.Array) -> jax.Array:
+    return jnp.sum((value.astype(jnp.float32) - other.astype(jnp.float32)) ** 2)
+
+
+def _weighted_mean(values: Layers, weights: Mapping[str, jax.Array | float] | None) -> jax.Array:
+    shares = normalize_weights(weights or dict.fromkeys(values, 1.0))
+    return sum((shares[layer] * value for layer, value in values.items()), jnp.zeros(()))
+
+
+def normalize_weights(weights: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The weights scaled to add up to 1."""
+    total = sum(weights.values())
+    return {key: weight / total for key, weight in weights.items()}
