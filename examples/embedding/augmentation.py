@@ -1,7 +1,7 @@
-"""Stylization as data augmentation: half of every batch is painted in a style of its own, inside the training step.
+"""Stylization as data augmentation: the training step stylizes half of each batch, each picture with a different style.
 
-Meant against learning from colors and texture alone (Geirhos et al., arXiv 1811.12231). This shows how it is built, on
-a toy; docs/embedding.md tells what it gained there, which was nothing reliable.
+The purpose is that a network does not rely on colors and texture alone (Geirhos et al., arXiv 1811.12231). This is a
+toy example of the technique, which had no reliable benefit here (see docs/embedding.md).
 
     python examples/embedding/augmentation.py
 """
@@ -18,10 +18,10 @@ import optax
 
 import jaxstyle
 
-PICTURES = Path(__file__).parents[1]
+EXAMPLES = Path(__file__).parents[1]
 SIZE = 32
 LAYERS = (("relu1_1", 1.0), ("relu2_1", 1.0))
-# Rough is good enough here: few layers, few steps, and Adam, which remembers little.
+# A rough result suffices: few layers, few steps, and Adam, whose state is small.
 CONFIG = jaxstyle.StyleConfig(
     size=SIZE,
     steps=8,
@@ -34,46 +34,46 @@ CONFIG = jaxstyle.StyleConfig(
 
 
 class Classifier(nn.Module):
-    """Pictures `[N, H, W, 3]` to scores `[N, kinds]`."""
+    """Classify pictures `[N, H, W, 3]`; returns scores `[N, classes]`."""
 
-    kinds: int
+    classes: int
 
     @nn.compact
     def __call__(self, pictures: jax.Array) -> jax.Array:
-        """Three convolutions, each to half the size, and a mean over what is left."""
+        """Apply three convolutions, each of which halves the size, and a mean over the positions."""
         x = pictures - 0.5
         for width in (16, 32, 64):
             x = nn.relu(nn.Conv(width, (3, 3), strides=2)(x))
-        return nn.Dense(self.kinds)(x.mean((1, 2)))
+        return nn.Dense(self.classes)(x.mean((1, 2)))
 
 
-def blended(styles: jaxstyle.Style, key: jax.Array) -> jaxstyle.Style:
-    """A random blend of a stack of styles, which is their weighted mean."""
+def random_blend(styles: jaxstyle.Style, key: jax.Array) -> jaxstyle.Style:
+    """A random blend of stacked styles, which is their weighted mean."""
     count = jax.tree.leaves(styles)[0].shape[0]
     shares = jax.random.dirichlet(key, jnp.ones(count))
     return jax.tree.map(lambda stack: jnp.tensordot(shares, stack, 1), styles)
 
 
-def augmented(stylizer: jaxstyle.Stylizer, styles: jaxstyle.Style, pictures: jax.Array, key: jax.Array) -> jax.Array:
-    """The pictures, the first half of them painted."""
+def stylize_half(stylizer: jaxstyle.Stylizer, styles: jaxstyle.Style, pictures: jax.Array, key: jax.Array) -> jax.Array:
+    """Stylize the first half of the pictures, each with a random blend of the styles."""
     half = len(pictures) // 2
 
-    def paint(picture: jax.Array, key: jax.Array) -> jax.Array:
-        return stylizer(picture, blended(styles, key))
+    def stylize(picture: jax.Array, key: jax.Array) -> jax.Array:
+        return stylizer(picture, random_blend(styles, key))
 
-    painted = jax.vmap(paint)(pictures[:half], jax.random.split(key, half))
-    return pictures.at[:half].set(painted)
+    stylized = jax.vmap(stylize)(pictures[:half], jax.random.split(key, half))
+    return pictures.at[:half].set(stylized)
 
 
 def make_step(model: Classifier, optimizer: optax.GradientTransformation, augment: bool) -> Callable[..., Any]:
-    """One step of training; the stylizer is an argument, or its weights would become constants."""
+    """A training step. The stylizer is an argument of it, because otherwise its weights would become constants."""
 
     @jax.jit
     def step(
         parameters: Any, state: Any, stylizer: jaxstyle.Stylizer, styles: Any, pictures: Any, labels: Any, key: Any
     ) -> Any:
         if augment:
-            pictures = augmented(stylizer, styles, pictures, key)
+            pictures = stylize_half(stylizer, styles, pictures, key)
 
         def mean_loss(parameters: Any) -> jax.Array:
             scores = model.apply(parameters, pictures)
@@ -87,43 +87,49 @@ def make_step(model: Classifier, optimizer: optax.GradientTransformation, augmen
 
 
 def crops(pictures: list[np.ndarray], count: int, rng: np.random.Generator) -> tuple[jax.Array, jax.Array]:
-    """Random squares `[count, SIZE, SIZE, 3]`, and which of the pictures each is from."""
-    labels, found = rng.integers(len(pictures), size=count), []
+    """Random square crops `[count, SIZE, SIZE, 3]`, with the indices of their pictures as labels."""
+    labels, squares = rng.integers(len(pictures), size=count), []
     for label in labels:
         top, left = (rng.integers(side - SIZE + 1) for side in pictures[label].shape[:2])
-        found.append(pictures[label][top : top + SIZE, left : left + SIZE])
-    return jnp.stack(found), jnp.asarray(labels)
+        squares.append(pictures[label][top : top + SIZE, left : left + SIZE])
+    return jnp.stack(squares), jnp.asarray(labels)
 
 
 def main(steps: int = 300, batch: int = 16, trial: int = 200, seed: int = 0) -> dict[str, float]:
-    """Train without and with augmentation; the share of crops that are known, plain and in a style never seen."""
+    """Train without and with augmentation.
+
+    Returns:
+        the accuracy of each classifier on plain crops and on crops in an unseen style.
+    """
     names = ("harbour", "coffee", "cat")
-    pictures = [jaxstyle.read_image(PICTURES / "content" / f"{name}.jpg", size=96) for name in names]
+    pictures = [jaxstyle.read_image(EXAMPLES / "content" / f"{name}.jpg", size=96) for name in names]
     stylizer = jaxstyle.make_stylizer(jaxstyle.load_network("vgg19"), CONFIG, height=SIZE, width=SIZE)
     swirls, embers, facets = (
-        stylizer.measure(jaxstyle.read_image(PICTURES / "style" / f"{name}.jpg"))
+        stylizer.measure(jaxstyle.read_image(EXAMPLES / "style" / f"{name}.jpg"))
         for name in ("swirls", "embers", "facets")
     )
-    styles = jax.tree.map(lambda *parts: jnp.stack(parts), swirls, embers)
+    styles = jax.tree.map(lambda *leaves: jnp.stack(leaves), swirls, embers)
 
     plain, labels = crops(pictures, trial, np.random.default_rng(seed + 1))
-    paint = jax.jit(lambda stylizer, style, contents: jax.lax.map(lambda content: stylizer(content, style), contents))
-    trials = {"plain": plain, "in an unseen style": paint(stylizer, facets, plain)}
+    stylize_all = jax.jit(
+        lambda stylizer, style, contents: jax.lax.map(lambda content: stylizer(content, style), contents)
+    )
+    trials = {"plain": plain, "in an unseen style": stylize_all(stylizer, facets, plain)}
 
-    known = {}
+    accuracies = {}
     model, optimizer = Classifier(len(names)), optax.adam(2e-3)
     for training, augment in (("without", False), ("with", True)):
         rng, key, step = np.random.default_rng(seed), jax.random.key(seed), make_step(model, optimizer, augment)
         parameters = model.init(key, plain[:1])
         state = optimizer.init(parameters)
         for index in range(steps):
-            drawn = crops(pictures, batch, rng)
-            parameters, state, _ = step(parameters, state, stylizer, styles, *drawn, jax.random.fold_in(key, index))
+            data = crops(pictures, batch, rng)
+            parameters, state, _ = step(parameters, state, stylizer, styles, *data, jax.random.fold_in(key, index))
         for name, trial_pictures in trials.items():
-            right = model.apply(parameters, trial_pictures).argmax(-1) == labels
-            known[f"{training} augmentation, {name}"] = float(right.mean())
-            print(f"{training} augmentation, {name}: {right.mean():.0%} known")
-    return known
+            is_correct = model.apply(parameters, trial_pictures).argmax(-1) == labels
+            accuracies[f"{training} augmentation, {name}"] = float(is_correct.mean())
+            print(f"{training} augmentation, {name}: {is_correct.mean():.0%} correct")
+    return accuracies
 
 
 if __name__ == "__main__":
