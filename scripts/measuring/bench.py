@@ -29,8 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from jaxstyle.cli.bench import matrix_product_rate, operations
 from jaxstyle.config import StyleConfig
+from jaxstyle.jobs import count_operations, matrix_product_rate
 from jaxstyle.networks import Network, convolution, resolve_layers
 from jaxstyle.optimization import Objective, content_targets, make_objective
 from jaxstyle.styles import STYLE_LAYERS, measure_statistics
@@ -158,7 +158,7 @@ def measure(size: int, batch: int, rounds: int, precision: str) -> dict[str, dic
 def report(size: int, batch: int, measured: dict[str, dict[str, Any]], peak: float) -> dict[str, Any]:
     """Print the figures on one line and return them as a record, with absolute times only for a GPU."""
     layers = (CONTENT_LAYER, *STYLE_LAYERS)
-    work = batch * operations(load_network("vgg19"), layers, round(size * 3 / 4), size)
+    work = batch * count_operations(load_network("vgg19"), layers, round(size * 3 / 4), size)
     row: dict[str, Any] = {"size": size, "batch": batch, "contenders": {}}
     line = f"{size:5} {batch:5}"
     for name, figures in measured.items():

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from jaxstyle.cli.bench import matrix_product_rate
+from jaxstyle.jobs import matrix_product_rate
 from jaxstyle.networks import convolution
 from jaxstyle.weights import load_network
 from scripts.measuring.records import machine, median_seconds, write_record
