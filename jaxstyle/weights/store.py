@@ -10,7 +10,7 @@ from jaxstyle.networks.architectures import ARCHITECTURES
 from jaxstyle.networks.network import Network, make_network, random_network
 from jaxstyle.weights.files import Weights, check_finite, read_weights
 
-# SHA-256 of the files that scripts/build_weights makes.
+# SHA-256 of the files that `scripts.weights.build` makes.
 EMBEDDED = {
     "vgg16": "f9c550d3728bdfdc423bfbe3a25b5c83e6b3f8bee60da4e504066748ffa9bd9f",
     "vgg19": "a36ccdcda29a13615ead8d4d981bf1cbd36c4d28ea3f7758a6d3a8487087fa62",

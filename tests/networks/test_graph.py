@@ -1,4 +1,4 @@
-"""AlexNet and GoogLeNet against torchvision's values (scripts/torchvision_values.py), and their own promises."""
+"""AlexNet and GoogLeNet against values from torchvision (scripts/weights/torchvision_values.py)."""
 
 import re
 from functools import partial

@@ -1,4 +1,4 @@
-"""Recognition networks against PyTorch's values (scripts/reference_values.py), naive NumPy, and their own promises."""
+"""Recognition networks against values from PyTorch (scripts/weights/reference_values.py) and naive NumPy."""
 
 import math
 import re
