@@ -7,21 +7,38 @@ from typing import Annotated, Any
 import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
+from jaxstyle.cli.help import examples
 from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_shown, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.writing import check_writable, write_image
-from jaxstyle.jobs import contact_sheet
-from jaxstyle.jobs.environment import device_name
-from jaxstyle.jobs.job import Job, check_output_folder, describe_job
-from jaxstyle.jobs.manifest import Task, find_pictures, pair_up, read_manifest
-from jaxstyle.jobs.options import Options
-from jaxstyle.jobs.processes import join_processes
-from jaxstyle.jobs.reading import check_output_is_no_input
-from jaxstyle.jobs.records import STATE_FOLDER, Share
+from jaxstyle.images import check_writable, write_image
+from jaxstyle.jobs import (
+    STATE_FOLDER,
+    Job,
+    Options,
+    Share,
+    Task,
+    check_output_folder,
+    check_output_is_no_input,
+    describe_job,
+    device_name,
+    draw_contact_sheet,
+    find_pictures,
+    join_processes,
+    pair_up,
+    read_manifest,
+)
 
-_PROCESSES = "Several processes"
+_PROCESSES = "Several processes"  # a group of options in `--help`
+EXAMPLES = examples(
+    "Every photograph in the style of every painting:",
+    "jaxstyle batch --content photos --style paintings -o results",
+    "Pairs and their settings from a table, with columns such as content, style and seed:",
+    "jaxstyle batch pairs.csv -o results --size 1024",
+    "What there is to do, how much memory it takes and how long it lasts:",
+    "jaxstyle batch --content 'photos/*.jpg' --style paintings -o results --dry-run",
+)
 
 
 @with_options
@@ -30,39 +47,64 @@ def batch_command(
     manifest: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MANIFEST]", help="CSV or JSON lines with the columns content, style, and any options."
+            metavar="MANIFEST",
+            help="Table of the pairs, instead of --content and --style: CSV or JSON lines with the columns content, "
+            "style, output, and any options, such as seed.",
         ),
     ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results and their records.")
+    ],
+    options: Options,
     content: Annotated[
-        str | None, typer.Option("--content", metavar="DIR|GLOB", help="Content pictures; quote a pattern.")
+        str | None,
+        typer.Option("--content", metavar="DIR|GLOB", help="Content pictures: a folder, or a quoted pattern."),
     ] = None,
     style: Annotated[
-        str | None, typer.Option("--style", metavar="DIR|GLOB", help="Style pictures or saved styles; quote a pattern.")
+        str | None,
+        typer.Option(
+            "--style", metavar="DIR|GLOB", help="Style pictures or saved styles: a folder, or a quoted pattern."
+        ),
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")],
     zipped: Annotated[
-        bool, typer.Option("--zip", help="Pair the first content with the first style and so on, not all with all.")
+        bool,
+        typer.Option("--zip", help="Pair the first content with the first style and so on, instead of all with all."),
     ] = False,
-    options: Options,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace pictures in DIR that no job has written.")
+        bool, typer.Option("--overwrite", help="Replace pictures in DIR that were not written by a job.")
     ] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try pairs again that failed before.")] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop when a pair fails.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again the pairs that failed in an earlier run.")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first pair that fails.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the pairs to do, memory and time, and do nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the remaining pairs, their memory and time, and compute nothing."),
     ] = False,
     sheet: Annotated[
         Path | None,
-        typer.Option("--contact-sheet", metavar="FILE", help="Write one picture of all contents, styles and results."),
+        typer.Option(
+            "--contact-sheet", metavar="FILE", help="Also write one picture of all contents, styles and results."
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option("--batch-size", min=1, help="Pairs in one program.", show_default="what fits; 1 on CPU"),
+        typer.Option(
+            "--batch-size",
+            min=1,
+            metavar="N",
+            help="Number of pairs computed together. More: faster on a GPU or TPU, and more memory.",
+            show_default="what fits; 1 on CPU",
+        ),
     ] = None,
     checkpoint_every: Annotated[
         float,
-        typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="Time between checkpoints of a pair."),
+        typer.Option(
+            "--checkpoint-every",
+            min=0,
+            metavar="SECONDS",
+            help="Time between checkpoints of a pair, from which a stopped job resumes.",
+        ),
     ] = 60,
     coordinator: Annotated[
         str | None,
@@ -70,18 +112,23 @@ def batch_command(
             "--coordinator",
             metavar="HOST:PORT",
             rich_help_panel=_PROCESSES,
-            help="Address of process 0, the same for all; auto on a cluster that JAX recognizes.",
+            help="Address of process 0, the same for all processes, or auto on a cluster that JAX recognizes.",
         ),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option("--processes", rich_help_panel=_PROCESSES, help="Number of processes.")
+        int | None,
+        typer.Option("--processes", metavar="N", rich_help_panel=_PROCESSES, help="Number of processes."),
     ] = None,
     process: Annotated[
-        int | None, typer.Option("--process", rich_help_panel=_PROCESSES, help="Index of this process, from 0.")
+        int | None,
+        typer.Option("--process", metavar="I", rich_help_panel=_PROCESSES, help="Index of this process, from 0."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a record of the job.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a record of the job as JSON.")] = False,
 ) -> None:
-    """Stylize many pairs of pictures. If it is stopped in any way, the same command resumes it."""
+    """Stylize many pairs of pictures, from folders or a table.
+
+    A pair that fails is reported, and the others go on. However the job is stopped, the same command resumes it.
+    """
     tasks = _tasks(manifest, content, style, options, zipped=zipped)
     check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
@@ -98,7 +145,7 @@ def batch_command(
         summary = run_shown(job, progress)
         if sheet:
             results = [summary.results.get(pair) for pair in range(len(tasks))]
-            write_image(sheet, contact_sheet(tasks, results), overwrite=True)
+            write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
     typer.echo(json.dumps(summary_record(summary), indent=2) if as_json else output)
     exit_unless_done(summary)
 
@@ -123,7 +170,7 @@ def _tasks(
 
 
 def _format(description: dict[str, Any]) -> str:
-    """The description of a job as lines of text."""
+    """Format the description of a job as lines of text."""
     failed = description["failed"]
     lines = [
         f"{description['pairs']} pairs: {description['done']} done, {len(failed)} failed, "

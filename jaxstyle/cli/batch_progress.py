@@ -1,4 +1,4 @@
-"""The display of a job in the terminal: the whole job, the groups that are computed, and every new failure."""
+"""Progress bars for a job and for the groups that are computed, and a line for every pair that fails."""
 
 import sys
 import time
@@ -12,13 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from jaxstyle.batch.buckets import Group
+from jaxstyle.batch import Group
 from jaxstyle.cli.progress import Levels, describe, format_duration, work_left
-from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
-from jaxstyle.jobs.job import failure_message
-from jaxstyle.jobs.plan import Plan
-from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Started, Step, Written, failure_message
+from jaxstyle.optimization import Progress, schedule
 
 
 class BatchProgress:
@@ -48,7 +45,7 @@ class BatchProgress:
             yield
 
     def hide(self) -> None:
-        """Remove the progress bars, if the job is interrupted."""
+        """Remove the progress bars when the job is interrupted."""
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:

@@ -1,194 +1,170 @@
-"""`jaxstyle gram`: Gram matrices looked at, maximized in one entry, and sampled."""
+"""`jaxstyle gram`: describe the Gram matrices of a picture, maximize single entries, and sample new matrices."""
 
 import json
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import jax
 import numpy as np
 import typer
-from rich.console import Console
 
 import jaxstyle
+from jaxstyle.cli import maximize
+from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
-from jaxstyle.cli.run import run_interruptibly, sigterm_as_interrupt
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.sheet import add_titles
-from jaxstyle.images.writing import check_writable, write_image
-from jaxstyle.images.writing import check_writable as check_style_writable
-from jaxstyle.jobs.environment import device, device_name, versions
-from jaxstyle.jobs.reading import (
+from jaxstyle.images import check_writable, write_image
+from jaxstyle.jobs import (
     check_output_is_no_input,
+    device,
     is_saved_style,
-    network_record,
     read_network,
     read_on_background,
 )
 from jaxstyle.laboratory import (
     SAMPLERS,
-    MaximizedEntries,
-    check_entries,
-    draw_curve,
-    draw_heat_map,
-    eigenvalues,
-    entry_histogram,
-    entry_values,
-    maximize_entries,
+    draw_grams,
+    measure_grams,
     sample_style,
-    sort_by_energy,
     summarize_gram,
 )
-from jaxstyle.networks.architectures import ARCHITECTURES
-from jaxstyle.networks.network import Network
-from jaxstyle.styles.files import read_style_file, save_style
-from jaxstyle.styles.measured import Style, style_targets
-from jaxstyle.stylize import measure_style, prepare_network
+from jaxstyle.networks import ARCHITECTURES
+from jaxstyle.styles import Style, check_style_writable, read_style_file, save_style
+from jaxstyle.stylize import measure_style
 
 gram_app = typer.Typer(
-    name="gram", help="Gram matrices: see them, maximize one entry, sample new ones.", no_args_is_help=True
+    name="gram",
+    cls=HelpGroup,
+    help="Explore Gram matrices: describe them, maximize an entry, sample new ones.",
+    epilog=examples(
+        "Describe and draw the Gram matrices of a painting:",
+        "jaxstyle gram show painting.jpg -o sheet.png",
+        "The help of one of the commands:",
+        "jaxstyle gram show --help",
+    ),
 )
 
-_NATURAL = 256  # pixels: longest side of the pictures that an entry is compared with
-_CELL, _ROW = 192, 6  # pixels: of a drawing; pictures in a row of a sheet
-
-_Output = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The result, such as OUT.png.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
-_measure = jax.jit(style_targets, static_argnames="layers")
+gram_app.command("maximize", cls=HelpCommand, epilog=maximize.EXAMPLES)(maximize.maximize_command)
 
 
-@gram_app.command("maximize")
-def maximize_command(
-    output: _Output,
-    layer: Annotated[str, typer.Option(help="The layer, such as relu3_1.")],
-    entry: Annotated[
-        list[str], typer.Option(metavar="I,J", help="Two channels from 0 up, such as 12,40; again for a sheet.")
-    ],
-    pictures: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PICTURE]...", help=f"Pictures whose entries to compare with, {_NATURAL} px on the longest side."
-        ),
-    ] = None,
-    size: Annotated[int, typer.Option(help="Sides of each picture in pixels.")] = 128,
-    steps: Annotated[int, typer.Option(help="Steps of Adam.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of the noise to start from.", min=0)] = 0,
-    network: NetworkName = None,
-    weights_file: WeightsFile = None,
-    pooling: Pooling = "max",
-    overwrite: Overwrite = False,
-    as_json: _Json = False,
-) -> None:
-    """Make the picture in which one entry of a layer's Gram matrix is as large as can be."""
-    entries, compared = [_entry(text) for text in entry], pictures or []
-    check_output_is_no_input(output, compared)
-    check_writable(output, overwrite=overwrite)
-    found = device()
-    loaded = read_network(network, weights_file, pooling)
-    check_entries(loaded, layer, entries)
-    natural = _largest(loaded, layer, [read_on_background(picture, _NATURAL, None) for picture in compared])
-    with Console(stderr=True).status(f"{len(entries)} x {steps} steps, on {device_name(found)}") as status:
-        if not sys.stderr.isatty():
-            status.stop()
-        made = _maximize(loaded, layer, entries, size=size, steps=steps, seed=seed)
-    levels = np.rint(np.asarray(made.pictures) * 255) / np.float32(255)
-    values = np.asarray(entry_values(loaded.direct(), levels, np.array(entries), layer=layer), np.float64)
-    rows = [_row(at, float(value), natural) for at, value in zip(entries, values, strict=True)]
-    record = {
-        "layer": layer,
-        "entries": rows,
-        "pictures": [picture.name for picture in compared],
-        "size": size,
-        "steps": steps,
-        "seed": seed,
-        "network": network_record(loaded, network, weights_file),
-        "device": found,
-        "versions": versions(),
-    }
-    write_image(output, _sheet(levels, entries), metadata={"jaxstyle": json.dumps(record)}, overwrite=overwrite)
-    if as_json:
-        typer.echo(json.dumps(record, indent=2))
-        return
-    for row in rows:
-        natural_part = f", {row['ratio']:.1f} times that of the pictures" if row["ratio"] is not None else ""
-        typer.echo(f"{layer} {row['entry'][0]},{row['entry'][1]}: {row['value']:.4g}{natural_part}")
-    typer.echo(output)
-
-
-@gram_app.command("show")
+@gram_app.command(
+    "show",
+    cls=HelpCommand,
+    epilog=examples(
+        "A table of numbers for the style layers:",
+        "jaxstyle gram show painting.jpg",
+        "Numbers and drawings for two layers:",
+        "jaxstyle gram show painting.jpg -o sheet.png --layer relu1_1 --layer relu5_1",
+    ),
+)
 def show_command(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture, or a saved style.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Picture, or saved style (.safetensors).")],
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
             metavar="OUT",
-            help="A sheet: for each layer heat maps as it is and by energy, eigenvalues, and entries, in logarithms.",
+            help="Also draw a sheet. For each layer it has heat maps of the matrix, in the order of the channels and "
+            "by energy, its eigenvalues, and a histogram of its entries, on logarithmic scales.",
         ),
     ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            "--size", metavar="PIXELS", help="Longest side at which PICTURE is read. Larger: more fine texture."
+        ),
+    ] = maximize.COMPARED_SIZE,
     layer: Annotated[
-        list[str] | None, typer.Option(help="A layer; again for more.", show_default="style layers")
+        list[str] | None,
+        typer.Option(
+            "--layer", metavar="LAYER", help="Layer to describe. Repeat it for several.", show_default="style layers"
+        ),
     ] = None,
-    size: Annotated[int, typer.Option(help="Longest side of PICTURE in pixels.")] = _NATURAL,
     network: NetworkName = None,
     weights_file: WeightsFile = None,
     pooling: Pooling = "max",
     overwrite: Overwrite = False,
-    as_json: _Json = False,
+    as_json: maximize.AsJson = False,
 ) -> None:
-    """Say and draw what a picture's Gram matrices are like."""
+    """Describe and draw the Gram matrices of a picture.
+
+    Prints for each layer the mean entry, the share of entries near 0, the share of inactive channels, the effective
+    rank, and the share of the first eigenvalue.
+    """
     if output:
         check_output_is_no_input(output, [picture])
         check_writable(output, overwrite=overwrite)
     device()
     if is_saved_style(picture):
-        style = read_style_file(picture).style
-        _check_grams(style, picture)
-        chosen, grams = tuple(layer or style.layers), style.statistics[-1].measured
-        if missing := [name for name in chosen if name not in grams]:
-            raise ConfigError(f"{picture} was not measured in {', '.join(missing)}, only in {', '.join(grams)}")
+        style = _read_grams(picture)
+        layers, measured = tuple(layer or style.layers), style.statistics[-1].measured
+        if missing := [name for name in layers if name not in measured]:
+            raise ConfigError(f"{picture} was not measured in {', '.join(missing)}, only in {', '.join(measured)}")
+        grams = {name: np.asarray(measured[name], np.float64) for name in layers}
     else:
         loaded = read_network(network, weights_file, pooling)
-        chosen = tuple(layer or ARCHITECTURES[loaded.architecture].style_layers)
-        grams = _measure(loaded.direct(), read_on_background(picture, size, None), layers=chosen)
-    matrices = {name: np.asarray(grams[name], np.float64) for name in chosen}
-    numbers = {name: asdict(summarize_gram(matrix)) for name, matrix in matrices.items()}
+        layers = tuple(layer or ARCHITECTURES[loaded.architecture].style_layers)
+        grams = measure_grams(loaded, read_on_background(picture, size, None), layers)
+    numbers = {name: asdict(summarize_gram(gram)) for name, gram in grams.items()}
     if output:
-        drawings = [_drawings(matrix) for matrix in matrices.values()]
-        columns = ["as it is", "by energy", "eigenvalues", "entries"]
-        write_image(output, add_titles(drawings, list(matrices), columns), overwrite=overwrite)
+        write_image(output, draw_grams(grams), overwrite=overwrite)
     typer.echo(json.dumps(numbers, indent=2) if as_json else _table(numbers))
 
 
-@gram_app.command("sample")
+@gram_app.command(
+    "sample",
+    cls=HelpCommand,
+    epilog=examples(
+        "A style like a painting's, and a texture of it:",
+        "jaxstyle gram sample painting.jpg -o sampled.safetensors --seed 1",
+        "jaxstyle texture sampled.safetensors -o texture.png",
+    ),
+)
 def sample_command(
-    style: Annotated[Path, typer.Argument(metavar="STYLE", help="A picture or saved style to sample after.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="The saved style: NAME.safetensors.")],
+    style: Annotated[Path, typer.Argument(metavar="STYLE", help="Style to vary: a picture or a saved style.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="Saved style to write: OUT.safetensors.")
+    ],
+    size: Annotated[
+        int,
+        typer.Option(
+            "--size",
+            metavar="PIXELS",
+            help="Longest side of the pictures to make with the new style, if STYLE is a picture.",
+        ),
+    ] = DEFAULTS.size,
     sampler: Annotated[
         str,
-        typer.Option(metavar="|".join(SAMPLERS), help="How to sample.", autocompletion=lambda: list(SAMPLERS)),
+        typer.Option(
+            "--sampler",
+            metavar="NAME",
+            help="How to sample. permuted: with permuted channels; shuffled: with shuffled entries; spectral: with new "
+            "eigenvectors.",
+            autocompletion=lambda: list(SAMPLERS),
+        ),
     ] = "permuted",
-    strength: Annotated[float, typer.Option(help="From 0, STYLE itself, to 1, the sample.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Every seed gives another sample.", min=0)] = 0,
-    size: Annotated[int, typer.Option(help="Longest side of the results to come, if STYLE is a picture.")] = (
-        DEFAULTS.size
-    ),
+    strength: Annotated[
+        float, typer.Option("--strength", metavar="SHARE", help="Mixture, from 0, STYLE itself, to 1, the sample.")
+    ] = 1.0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Seed of the sample. Another seed: another style.")
+    ] = 0,
     network: NetworkName = None,
     weights_file: WeightsFile = None,
     pooling: Pooling = "max",
     overwrite: Overwrite = False,
 ) -> None:
-    """Sample Gram matrices after those of STYLE, and save them as a style of its colors, for texture and stylize."""
+    """Sample new Gram matrices that resemble those of STYLE, and save them as a style.
+
+    The new style has the colors of STYLE. Use it with `jaxstyle texture` and `jaxstyle stylize`.
+    """
     check_output_is_no_input(output, [style])
     check_style_writable(output, overwrite=overwrite)
     device()
     if is_saved_style(style):
-        measured = read_style_file(style).style
-        _check_grams(measured, style)
+        measured = _read_grams(style)
     else:
         loaded = read_network(network, weights_file, pooling)
         measured = measure_style(read_on_background(style, size, None), network=loaded, config=StyleConfig(size=size))
@@ -204,57 +180,6 @@ def sample_command(
     typer.echo(output)
 
 
-def _entry(text: str) -> tuple[int, int]:
-    """`12,40` as `(12, 40)`."""
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
-        raise ConfigError(f"--entry is {text!r}; expected two channels from 0 up, such as 12,40")
-    return int(parts[0]), int(parts[1])
-
-
-def _maximize(network: Network, layer: str, entries: Sequence[tuple[int, int]], **options: int) -> MaximizedEntries:
-    """`maximize`, which Ctrl-C and SIGTERM stop."""
-    try:
-        with sigterm_as_interrupt():
-            return run_interruptibly(
-                lambda: jax.block_until_ready(maximize_entries(prepare_network(network), layer, entries, **options))
-            )
-    except KeyboardInterrupt:
-        typer.echo("jaxstyle: stopped before the end; nothing was written", err=True)
-        raise typer.Exit(130) from None
-
-
-def _largest(network: Network, layer: str, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Each entry's largest value over the pictures, `[C, C]`; None if there are none."""
-    direct = network.direct()
-    grams = [np.asarray(_measure(direct, picture, layers=(layer,))[layer], np.float64) for picture in pictures]
-    return np.max(grams, 0) if grams else None
-
-
-def _row(entry: tuple[int, int], value: float, natural: np.ndarray | None) -> dict[str, Any]:
-    """What is told of an entry; the ratio is missing where there is nothing to compare with."""
-    largest = float(natural[entry]) if natural is not None else None
-    return {"entry": list(entry), "value": value, "largest": largest, "ratio": value / largest if largest else None}
-
-
-def _sheet(pictures: np.ndarray, entries: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The picture, or the pictures with their entries above them, in rows."""
-    if len(pictures) == 1:
-        return pictures[0]
-    captions = [f"{i},{j}" for i, j in entries]
-    starts = range(0, len(pictures), _ROW)
-    rows = [add_titles([list(pictures[at : at + _ROW])], columns=captions[at : at + _ROW]) for at in starts]
-    missing = rows[0].shape[1] - rows[-1].shape[1]
-    rows[-1] = np.pad(rows[-1], ((0, 0), (0, missing), (0, 0)), constant_values=1)
-    return np.concatenate(rows)
-
-
-def _drawings(gram: np.ndarray) -> list[np.ndarray | None]:
-    ordered = sort_by_energy(gram)
-    curves = [draw_curve(values, _CELL, _CELL) for values in (eigenvalues(gram), entry_histogram(gram))]
-    return [draw_heat_map(gram, _CELL), draw_heat_map(ordered, _CELL), *curves]
-
-
 def _table(numbers: dict[str, dict[str, float]]) -> str:
     names = list(next(iter(numbers.values())))
     lines = [f"{'layer':<12}" + "".join(f"{name:>16}" for name in names)]
@@ -263,6 +188,9 @@ def _table(numbers: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def _check_grams(style: Style, file: Path) -> None:
+def _read_grams(file: Path) -> Style:
+    """Read a saved style that has Gram matrices; ConfigError if it has other statistics."""
+    style = read_style_file(file).style
     if not style.has_grams:
         raise ConfigError(f"{file} has other statistics than one Gram matrix a layer; save it as gram")
+    return style

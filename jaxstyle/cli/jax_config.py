@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import platformdirs
 
-from jaxstyle.compilation.cached import set_cache_folder
+from jaxstyle.compilation import set_cache_folder
 
 
 def configure_jax() -> None:

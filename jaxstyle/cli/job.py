@@ -1,4 +1,4 @@
-"""Run a job from a command: interruptible, with a display, and an exit code that says whether all pairs are done."""
+"""Run a job from a command: interruptible, with progress bars, and with an exit code for pairs that failed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.run import run_interruptibly, sigterm_as_interrupt
-from jaxstyle.jobs.job import Job, Summary, run_job
+from jaxstyle.jobs import Job, Summary, run_job
 
 
 @contextmanager

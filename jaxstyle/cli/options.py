@@ -1,4 +1,4 @@
-"""Typer parameters for the options of a stylization, made from `jobs.Options`."""
+"""Typer parameters for the options of a stylization, made from `jobs.Options`, and options that commands share."""
 
 import dataclasses
 import inspect
@@ -10,15 +10,27 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from jaxstyle.jobs.options import Options
+from jaxstyle.jobs import Options
 
 # Options of every command that writes one picture.
 OutputPath = Annotated[
-    Path, typer.Option("-o", "--output", metavar="OUT", help="Result: .png, .jpg, .webp, .tiff or .bmp.")
+    Path,
+    typer.Option("-o", "--output", metavar="OUT", help="Picture to write: .png, .jpg, .webp, .tiff or .bmp."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+SaveEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--save-every",
+        min=1,
+        metavar="N",
+        help="Save a snapshot, such as OUT-0040.png, every N steps. Steps count through all sizes; snapshots are "
+        "possible after every 10th step of a size.",
+    ),
+]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print a record of the run: settings, versions, device, losses, seconds.")
+    bool,
+    typer.Option("--json", help="Print a record of the run as JSON: settings, versions, device, losses, seconds."),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The progress bar of a stylization, and the seconds that its parts take."""
+"""The progress bar of a stylization, and the time that it takes at each size."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.solver import STEPS_PER_CALL
+from jaxstyle.optimization import STEPS_PER_CALL, Progress
 
 Levels = Sequence[tuple[int, int]]  # (longest side, steps) from coarse to fine, from `schedule`
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from jaxstyle.batch.pair import Pair
+from jaxstyle.batch import Pair
 from jaxstyle.cli.progress import (
     Levels,
     TimedStep,
@@ -25,12 +25,10 @@ from jaxstyle.cli.progress import (
     steps_taken,
 )
 from jaxstyle.errors import DivergedError
-from jaxstyle.jobs.environment import device_name
-from jaxstyle.jobs.output import ResultWriter, first_and_last_losses
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.pyramid import schedule
-from jaxstyle.styles.regions import Masks
+from jaxstyle.jobs import ResultWriter, device_name, first_and_last_losses
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Progress, schedule
+from jaxstyle.styles import Masks
 from jaxstyle.stylize import Stylized, stylize
 
 _THREAD = "stylize"

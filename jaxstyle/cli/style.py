@@ -1,4 +1,4 @@
-"""`jaxstyle style`: save what is measured of style pictures, and say what a saved style is."""
+"""`jaxstyle style`: measure style pictures and save their statistics, and describe saved styles."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,69 +9,99 @@ import typer
 
 import jaxstyle
 from jaxstyle import weights
-from jaxstyle.cli.options import NetworkName, Pooling, WeightsFile
-from jaxstyle.config import DEFAULTS, PARTITIONS, REPRESENTATIONS, StyleConfig, Weighted
+from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
+from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile, typer_option
+from jaxstyle.config import DEFAULTS, PARTITIONS, StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.files import escape_unprintable
-from jaxstyle.images.writing import check_writable
-from jaxstyle.jobs.environment import device
-from jaxstyle.jobs.parsing import parse_layers, parse_numbers
-from jaxstyle.jobs.reading import check_output_is_no_input, network_record, read_network, read_styles
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.pyramid import style_sizes
-from jaxstyle.styles.files import read_style_file, save_style
-from jaxstyle.styles.measured import Style
+from jaxstyle.images import escape_unprintable
+from jaxstyle.jobs import (
+    check_output_is_no_input,
+    device,
+    network_record,
+    parse_layers,
+    parse_numbers,
+    read_network,
+    read_styles,
+)
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import style_sizes
+from jaxstyle.styles import Style, check_style_writable, read_style_file, save_style
 from jaxstyle.stylize import measure_style
 
-style_app = typer.Typer(name="style", help="Saved styles: make them, and see what they are.", no_args_is_help=True)
+style_app = typer.Typer(
+    name="style",
+    cls=HelpGroup,
+    help="Save styles, and describe saved ones.",
+    epilog=examples(
+        "Measure a painting once, and use it for many photographs:",
+        "jaxstyle style save painting.jpg -o painting.safetensors",
+        "jaxstyle stylize photo.jpg painting.safetensors -o out.png",
+    ),
+)
 
 
-@style_app.command()
-def save(
+@style_app.command(
+    "save",
+    cls=HelpCommand,
+    epilog=examples(
+        "A style for results of 1024 pixels:",
+        "jaxstyle style save painting.jpg -o swirls.safetensors --size 1024",
+        "A blend of two paintings:",
+        "jaxstyle style save one.jpg two.jpg -o blend.safetensors --style-blend 0.7,0.3",
+    ),
+)
+def save_command(
     pictures: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE", help="The style pictures, or styles saved before; blended.")
+        list[Path], typer.Argument(metavar="PICTURE", help="Style pictures or saved styles (.safetensors), blended.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="The saved style: NAME.safetensors.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="Saved style to write: OUT.safetensors.")
+    ],
     size: Annotated[
-        int, typer.Option(help="Longest side of the results to come; the halves of it serve as well.")
+        int,
+        typer.Option(
+            "--size",
+            metavar="PIXELS",
+            help="Longest side in pixels of the results to make with it. A half or a quarter of it works as well.",
+        ),
     ] = DEFAULTS.size,
-    style_scale: Annotated[
-        float, typer.Option(help="Size of PICTURE relative to the result; above 1, strokes are larger.")
-    ] = DEFAULTS.style_scale,
-    style_layers: Annotated[
-        str, typer.Option(help=f"Layers to keep: NAME, ..., or one of {', '.join(PARTITIONS)}.")
-    ] = "default",
+    style_scale: Annotated[float, typer_option("style_scale", grouped=False)] = DEFAULTS.style_scale,
+    style_blend: Annotated[str, typer_option("style_blend", grouped=False)] = "",
     style_representation: Annotated[
+        str, typer_option("style_representation", grouped=False)
+    ] = DEFAULTS.style_representation,
+    style_layers: Annotated[
         str,
         typer.Option(
-            metavar="|".join(REPRESENTATIONS),
-            help="What of PICTURE is its style.",
-            autocompletion=lambda: list(REPRESENTATIONS),
+            "--style-layers",
+            metavar="LAYERS",
+            help=f"Layers to measure: names, comma-separated, or one of {', '.join(PARTITIONS)}. More layers: a larger "
+            "file that fits more settings.",
+            show_default="the network's usual layers",
         ),
-    ] = DEFAULTS.style_representation,
-    style_blend: Annotated[
-        str, typer.Option(help="Share of each PICTURE, such as 0.7,0.3.", show_default="equal shares")
-    ] = "",
+    ] = "default",
     background: Annotated[
         str | None,
-        typer.Option(metavar="COLOR", help="Lay transparent pictures on this color.", show_default="white"),
+        typer.Option("--background", metavar="COLOR", help="Color under transparent pictures.", show_default="white"),
     ] = None,
     network: NetworkName = None,
     weights_file: WeightsFile = None,
     pooling: Pooling = "max",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NAME if it exists.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Measure PICTURE, or a blend of several, for use in place of a STYLE with the same network."""
+    """Measure the style of a picture, or a blend of several, and save it.
+
+    Use the file as a STYLE, with the same network and size.
+    """
     config = StyleConfig(
         size=size,
         style_scale=style_scale,
-        style_layers=_layers(style_layers),
+        style_layers=_parse_names(style_layers),
         style_representation=style_representation,
         style_blend=parse_numbers("--style-blend", style_blend),
     )
     check_output_is_no_input(output, pictures)
-    check_writable(output, overwrite=overwrite)
+    check_style_writable(output, overwrite=overwrite)
     device()
     loaded = read_network(network, weights_file, pooling)
     config = resolve_layers(config, loaded.architecture)
@@ -89,43 +119,50 @@ def save(
     typer.echo(output)
 
 
-@style_app.command()
-def show(file: Annotated[Path, typer.Argument(metavar="NAME", help="A saved style.")]) -> None:
-    """Say what a saved style is: pictures, sizes, layers and network."""
-    found = read_style_file(file)
-    for name, value in _description(found.style, found.about).items():
+@style_app.command(
+    "show",
+    cls=HelpCommand,
+    epilog=examples("What a saved style was measured from:", "jaxstyle style show painting.safetensors"),
+)
+def show_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Saved style, from `jaxstyle style save`.")],
+) -> None:
+    """Describe a saved style: its pictures, sizes, layers and network."""
+    saved = read_style_file(file)
+    for name, value in _describe(saved.style, saved.about).items():
         typer.echo(f"{name:<10}{escape_unprintable(value)}")
 
 
-def _layers(text: str) -> Weighted | str:
-    found = parse_layers("--style-layers", text)
-    if not isinstance(found, str) and any(weight != 1 for _, weight in found):
+def _parse_names(text: str) -> Weighted | str:
+    """Parse layers without weights; ConfigError for weights other than 1."""
+    layers = parse_layers("--style-layers", text)
+    if not isinstance(layers, str) and any(weight != 1 for _, weight in layers):
         raise ConfigError(f"--style-layers has {text!r}; expected names alone: weights are for jaxstyle stylize")
-    return found
+    return layers
 
 
 def _measure(
     files: Sequence[Path], styles: Sequence[np.ndarray | Style], network: Network, config: StyleConfig
 ) -> Style:
-    """The styles, blended, at every size of a run with these settings."""
+    """Measure and blend the styles at every size of a run with these settings."""
     sizes = [round(size) for size in style_sizes(config)]
     for file, style in zip(files, styles, strict=True):
         if isinstance(style, Style) and not set(sizes) <= set(style.sizes):
-            found, expected = (", ".join(map(str, some)) for some in (style.sizes, sizes))
-            raise ConfigError(f"{file} was measured at {found} px; expected {expected} px: choose another --size")
+            measured, expected = ", ".join(map(str, style.sizes)), ", ".join(map(str, sizes))
+            raise ConfigError(f"{file} was measured at {measured} px; expected {expected} px: choose another --size")
     return measure_style(styles, network=network, config=config)
 
 
-def _description(style: Style, about: dict[str, Any]) -> dict[str, str]:
-    """What is known of a style, in the words of `show`; its file says what it likes about itself."""
-    known = {digest: name for name, digest in weights.EMBEDDED.items()}
+def _describe(style: Style, about: dict[str, Any]) -> dict[str, str]:
+    """Describe a style by its tensors and by what its file says about it, which can be anything."""
+    embedded = {digest: name for name, digest in weights.EMBEDDED.items()}
     pictures = about.get("pictures")
     return {
-        "pictures": ", ".join(map(str, pictures)) if isinstance(pictures, list) else "not told",
+        "pictures": ", ".join(map(str, pictures)) if isinstance(pictures, list) else "unknown",
         "shares": ", ".join(map(str, about.get("style_blend") or [])) or "equal",
         "sizes": f"{', '.join(map(str, style.sizes))} px",
         "layers": ", ".join(style.layers) or "none",
         "measured": style.representation,
         "network": f"{style.architecture}, {style.pooling} pooling",
-        "weights": f"{known.get(style.digest, 'not embedded ones')}; SHA-256 {style.digest}",
+        "weights": f"{embedded.get(style.digest, 'another network')}; SHA-256 {style.digest}",
     }

@@ -6,21 +6,46 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.batch.pair import Pair
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, with_options
+from jaxstyle.batch import Pair
+from jaxstyle.cli.help import examples
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.images.reading import Picture, read_picture
-from jaxstyle.jobs.environment import device
-from jaxstyle.jobs.options import STYLE, Options
-from jaxstyle.jobs.output import ResultWriter, result_record
-from jaxstyle.jobs.reading import check_output_is_no_input, read_masks, read_network, read_on_background, read_styles
+from jaxstyle.images import Picture, read_picture
+from jaxstyle.jobs import (
+    STYLE,
+    Options,
+    ResultWriter,
+    check_output_is_no_input,
+    device,
+    read_masks,
+    read_network,
+    read_on_background,
+    read_styles,
+    result_record,
+)
+
+EXAMPLES = examples(
+    "A photograph in the style of a painting:",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.png",
+    "Larger, for print:",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.png --size 2048",
+    "Shapes closer to the photograph, or larger strokes:",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.png --content-weight 0.3",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.png --style-scale 1.5",
+    "A blend of two styles:",
+    "jaxstyle stylize photo.jpg one.jpg two.jpg -o out.png --style-blend 0.7,0.3",
+    "Sky in the style of the sky, ground in the style of the ground:",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.png --regions 2",
+)
 
 
 @with_options
 def stylize_command(
-    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="Content picture, such as a photograph.")],
+    content: Annotated[
+        Path, typer.Argument(metavar="CONTENT", help="Content: the picture to paint, such as a photograph.")
+    ],
     styles: Annotated[
-        list[Path], typer.Argument(metavar="STYLE", help="Style pictures, or saved styles (.safetensors).")
+        list[Path], typer.Argument(metavar="STYLE", help="Style pictures or saved styles (.safetensors), blended.")
     ],
     output: OutputPath,
     options: Options,
@@ -35,21 +60,16 @@ def stylize_command(
     ] = None,
     style_mask: Annotated[
         list[Path] | None,
-        typer.Option(metavar="MASK", rich_help_panel=STYLE, help="Mask of STYLE; repeat it for several styles."),
+        typer.Option(metavar="MASK", rich_help_panel=STYLE, help="Mask of STYLE. Repeat it for several styles."),
     ] = None,
     overwrite: Overwrite = False,
-    save_every: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="STEPS",
-            help="Save snapshots such as OUT-0040.png. Steps count through all sizes; snapshots are possible after "
-            "every 10th step of a size.",
-        ),
-    ] = None,
+    save_every: SaveEvery = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stylize CONTENT with STYLE. Ctrl-C writes the current picture."""
+    """Paint CONTENT in the style of STYLE.
+
+    Prints the path of the result. Ctrl-C stops and writes the current picture.
+    """
     started = time.perf_counter()
     settings = options.settings()
     initial, background = settings.initial_picture, settings.background

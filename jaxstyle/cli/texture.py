@@ -1,4 +1,4 @@
-"""`jaxstyle texture`: make a texture from style pictures, by the same run as a stylization."""
+"""`jaxstyle texture`: make a texture from style pictures, with the optimization of `jaxstyle stylize`."""
 
 import time
 from dataclasses import replace
@@ -8,15 +8,31 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.batch.pair import Pair
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, with_options
+from jaxstyle.batch import Pair
+from jaxstyle.cli.help import examples
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.images.reading import Picture
-from jaxstyle.jobs.environment import device
-from jaxstyle.jobs.options import Options
-from jaxstyle.jobs.output import ResultWriter, result_record
-from jaxstyle.jobs.reading import check_output_is_no_input, read_network, read_on_background, read_styles
+from jaxstyle.images import Picture
+from jaxstyle.jobs import (
+    Options,
+    ResultWriter,
+    check_output_is_no_input,
+    device,
+    read_network,
+    read_on_background,
+    read_styles,
+    result_record,
+)
 from jaxstyle.texture import as_stylization
+
+EXAMPLES = examples(
+    "A square texture:",
+    "jaxstyle texture painting.jpg -o out.png",
+    "A wide one:",
+    "jaxstyle texture painting.jpg -o out.png --width 1024 --height 256",
+    "One that continues the rows of a brick wall:",
+    "jaxstyle texture wall.jpg -o out.png --style-representation shifted",
+)
 
 
 @partial(
@@ -26,20 +42,30 @@ from jaxstyle.texture import as_stylization
 )
 def texture_command(
     styles: Annotated[
-        list[Path], typer.Argument(metavar="STYLE", help="Style pictures, or saved styles (.safetensors).")
+        list[Path], typer.Argument(metavar="STYLE", help="Style pictures or saved styles (.safetensors), blended.")
     ],
     output: OutputPath,
     options: Options,
-    width: Annotated[int | None, typer.Option("--width", help="Width in pixels.", show_default="as --size")] = None,
-    height: Annotated[int | None, typer.Option("--height", help="Height in pixels.", show_default="as --size")] = None,
-    overwrite: Overwrite = False,
-    save_every: Annotated[
+    width: Annotated[
         int | None,
-        typer.Option(min=1, metavar="STEPS", help="Save snapshots such as OUT-0040.png, as stylize does."),
+        typer.Option(
+            "--width", metavar="PIXELS", help="Width of the texture in pixels.", show_default="same as --size"
+        ),
     ] = None,
+    height: Annotated[
+        int | None,
+        typer.Option(
+            "--height", metavar="PIXELS", help="Height of the texture in pixels.", show_default="same as --size"
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    save_every: SaveEvery = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a texture that has the style of STYLE and no content. Ctrl-C writes the current picture."""
+    """Make a texture in the style of STYLE, without a content picture.
+
+    Prints the path of the result. Ctrl-C stops and writes the current picture.
+    """
     started = time.perf_counter()
     settings = options.settings()
     initial, background = settings.initial_picture, settings.background

@@ -1,4 +1,4 @@
-"""`jaxstyle weights`: list, verify, convert and fetch weights files."""
+"""`jaxstyle weights`: list, verify, convert and fetch the weights of networks."""
 
 import sys
 from pathlib import Path
@@ -9,76 +9,127 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from jaxstyle import weights
+from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.errors import ConfigError, WeightsError
 
 weights_app = typer.Typer(
-    name="weights", help="Pretrained networks: list, verify, convert and fetch them.", no_args_is_help=True
+    name="weights",
+    cls=HelpGroup,
+    help="List, verify, convert and fetch the weights of recognition networks.",
+    epilog=examples(
+        "The names for `--network`:",
+        "jaxstyle weights list",
+        "Use a network from another framework:",
+        "jaxstyle weights convert vgg.pth vgg.safetensors",
+        "jaxstyle stylize photo.jpg painting.jpg -o out.png --weights vgg.safetensors",
+    ),
 )
 
 
-@weights_app.command("list")
+@weights_app.command("list", cls=HelpCommand, epilog=examples("The names for `--network`:", "jaxstyle weights list"))
 def list_weights() -> None:
-    """List the weights that have a name, and where they are."""
+    """List the networks by name, with the sizes and places of their files."""
     for name in weights.NAMES:
         path = weights.path_of(name)
         if path.exists():
             typer.echo(f"{name:<12}{path.stat().st_size / 1e6:5.1f} MB  {path}")
         elif name in weights.FETCHED:
-            typer.echo(f"{name:<12}not fetched; get it with: jaxstyle weights fetch {weights.FETCHED[name]}")
+            typer.echo(f"{name:<12}not fetched; fetch it with: jaxstyle weights fetch {weights.FETCHED[name]}")
         else:
             typer.echo(f"{name:<12}missing: {path}")
 
 
-@weights_app.command()
+@weights_app.command(
+    "verify",
+    cls=HelpCommand,
+    epilog=examples(
+        "All networks on this machine:",
+        "jaxstyle weights verify",
+        "A network by its name, and one by its file:",
+        "jaxstyle weights verify vgg19 my-vgg.safetensors",
+    ),
+)
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names or files; without any, all that are at hand.")
+        list[str] | None,
+        typer.Argument(metavar="NETWORK", help="Names of networks, or weights files. By default, all on this machine."),
     ] = None,
 ) -> None:
-    """Check that weights are whole, fit their network, and are the ones that jaxstyle ships."""
-    at_hand = [name for name in weights.NAMES if name in weights.EMBEDDED or weights.path_of(name).exists()]
-    for name in names or at_hand:
-        found = weights.verify(name)
+    """Check that weights are complete and fit their network.
+
+    Embedded weights are also compared with the checksum that jaxstyle ships.
+    """
+    present = [name for name in weights.NAMES if name in weights.EMBEDDED or weights.path_of(name).exists()]
+    for name in names or present:
+        verified = weights.verify(name)
         shipped = ", as shipped" if name in weights.EMBEDDED else ""
-        typer.echo(f"{name}: a whole {found.architecture}{shipped}; SHA-256 {found.digest}")
+        typer.echo(f"{name}: a complete {verified.architecture}{shipped}; SHA-256 {verified.digest}")
 
 
-@weights_app.command()
+@weights_app.command(
+    "convert",
+    cls=HelpCommand,
+    epilog=examples(
+        "Weights of torchvision, which are recognized:",
+        "jaxstyle weights convert vgg19.pth vgg19.safetensors",
+        "Weights of a VGG that was trained with Caffe's input:",
+        "jaxstyle weights convert vgg.h5 vgg.safetensors --convention caffe",
+    ),
+)
 def convert(
     file: Annotated[
-        Path, typer.Argument(help="A .pth, .h5, .npz, .onnx or .safetensors file of a VGG, AlexNet or GoogLeNet.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="File of a VGG, AlexNet or GoogLeNet: .pth, .h5, .npz, .onnx or .safetensors. No code in it is run.",
+        ),
     ],
-    out: Annotated[Path, typer.Argument(help="The jaxstyle weights file to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Weights file of jaxstyle to write.")],
     convention: Annotated[
         str | None,
         typer.Option(
-            help=f"What the network expects of its input, if it is not recognized: {', '.join(weights.CONVENTIONS)}.",
+            "--convention",
+            metavar="NAME",
+            help="Order, scale and mean of the channels that the network was trained with, if they are not recognized: "
+            f"{', '.join(weights.CONVENTIONS)}.",
             autocompletion=lambda: list(weights.CONVENTIONS),
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
-    """Convert another framework's weights file. Nothing in it is ever run."""
+    """Convert a weights file of another framework."""
     if convention is not None and convention not in weights.CONVENTIONS:
         raise ConfigError(f"unknown convention {convention!r}; expected one of {', '.join(weights.CONVENTIONS)}")
     if out.exists() and not overwrite:
-        raise WeightsError(f"{out} exists already; choose another name, or say --overwrite")
+        raise WeightsError(f"{out} exists already; choose another name, or add --overwrite")
     written = weights.convert(file, out, convention=weights.CONVENTIONS[convention] if convention else None)
-    names = {known: name for name, known in weights.CONVENTIONS.items()}
+    names = {value: name for name, value in weights.CONVENTIONS.items()}
     typer.echo(f"{out}: {written.architecture}, input as in {names[written.convention]}; use it with --weights {out}")
 
 
-@weights_app.command()
+@weights_app.command(
+    "fetch",
+    cls=HelpCommand,
+    epilog=examples(
+        "The original VGG-19 in full precision:",
+        "jaxstyle weights fetch vgg19",
+        "jaxstyle stylize photo.jpg painting.jpg -o out.png --network vgg19-full",
+    ),
+)
 def fetch(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.ORIGINALS)}.")],
+    name: Annotated[str, typer.Argument(metavar="NETWORK", help=f"Network to fetch: {', '.join(weights.ORIGINALS)}.")],
     url: Annotated[
         str | None,
         typer.Option(
-            envvar="JAXSTYLE_WEIGHTS_URL", help="A mirror to fetch from.", show_default="where they are published"
+            "--url",
+            metavar="URL",
+            envvar="JAXSTYLE_WEIGHTS_URL",
+            help="Mirror to fetch from.",
+            show_default="the site of the publisher",
         ),
     ] = None,
 ) -> None:
-    """Fetch a pretrained network; an embedded copy of it is compared with it."""
+    """Fetch the published weights of a network, and compare an embedded copy with them."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -88,6 +139,6 @@ def fetch(
         )
     typer.echo(f"{fetched.name}: {fetched.path}")
     if fetched.differences:
-        typer.echo(f"How far the embedded {name} is from it (relative Euclidean distance):")
+        typer.echo(f"Distance of the embedded {name} from it (Euclidean, relative to its norm):")
     for parameter, distance in fetched.differences.items():
         typer.echo(f"  {parameter:<16}{distance:.1e}")

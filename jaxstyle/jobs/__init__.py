@@ -17,11 +17,17 @@ Modules:
     processes: several processes on one job
     environment: device and versions
     contact_sheet: one picture of a whole job
+    grid: one pair with settings that vary along two axes
+    export: a stylizer as a function that needs only JAX
+    benchmark: the speed of the optimization
 """
 
-from jaxstyle.jobs.contact_sheet import contact_sheet
+from jaxstyle.jobs.benchmark import count_operations, matrix_product_rate, time_steps
+from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
+from jaxstyle.jobs.export import PLATFORMS, export_stylizer
+from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
 from jaxstyle.jobs.job import Job, Summary, check_output_folder, describe_job, failure_message, run_job
 from jaxstyle.jobs.manifest import Task, check_styles, find_pictures, match_column, pair_up, parse_cell, read_manifest
 from jaxstyle.jobs.options import STYLE, Options, Settings
@@ -41,6 +47,8 @@ from jaxstyle.jobs.reading import (
 from jaxstyle.jobs.records import STATE_FOLDER, Share, read_records
 
 __all__ = [
+    "AXIS_EXAMPLE",
+    "PLATFORMS",
     "STATE_FOLDER",
     "STYLE",
     "Event",
@@ -61,22 +69,29 @@ __all__ = [
     "check_output_folder",
     "check_output_is_no_input",
     "check_styles",
-    "contact_sheet",
+    "count_operations",
     "describe_job",
     "device",
     "device_name",
+    "draw_contact_sheet",
+    "draw_grid",
+    "export_stylizer",
     "failure_message",
     "find_pictures",
     "first_and_last_losses",
+    "grid_tasks",
     "is_saved_style",
     "join_processes",
     "losses_by_step",
     "match_column",
+    "matrix_product_rate",
     "network_record",
     "pair_up",
+    "parse_axis",
     "parse_cell",
     "parse_layers",
     "parse_numbers",
+    "picture_distances",
     "read_manifest",
     "read_masks",
     "read_network",
@@ -85,5 +100,6 @@ __all__ = [
     "read_styles",
     "result_record",
     "run_job",
+    "time_steps",
     "versions",
 ]

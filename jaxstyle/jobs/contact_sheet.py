@@ -16,8 +16,8 @@ from jaxstyle.styles.files import load_style
 _MAX_CELL, _MAX_SHEET = 192, 8192  # longest side of a thumbnail and of the sheet in pixels
 
 
-def contact_sheet(tasks: Sequence[Task], results: Sequence[Path | None]) -> np.ndarray:
-    """The contact sheet `[H, W, 3]` of pairs, each with the file of its result, if there is one.
+def draw_contact_sheet(tasks: Sequence[Task], results: Sequence[Path | None]) -> np.ndarray:
+    """Draw the contact sheet `[H, W, 3]` of pairs, each with the file of its result, if there is one.
 
     The first row shows the styles and the first column the contents; each combination of styles and settings has its
     own column. A saved style, which has no picture, is shown as its mean color. Files that cannot be read are white.

@@ -1,6 +1,6 @@
 """The options of a stylization: one dataclass for the command's options, the columns of manifests, and Python.
 
-`Options` holds values as they are typed, with the help text of each; `Settings` is what they mean.
+`Options` holds the values as text and numbers, with a help text for each; `Settings` holds the parsed values.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,13 @@ from typing import Any, Self
 from jaxstyle.config import DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, REPRESENTATIONS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.jobs.parsing import NAMED_INITS, format_weighted, parse_init, parse_layers, parse_numbers
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import POOLINGS, Network
-from jaxstyle.networks.precision import PRECISIONS
-from jaxstyle.weights.store import DEFAULT_NETWORK, NAMES, RANDOM
+from jaxstyle.networks import POOLINGS, PRECISIONS, Network, resolve_layers
+from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 
 # Groups of options in `--help`.
 PICTURE, STYLE, OPTIMIZATION, NETWORK = "Picture", "Style", "Optimization", "Network"
 
-_LAYERS = f"NAME or NAME=WEIGHT, ..., or one of {', '.join(PARTITIONS)}"
+_LAYERS = f"NAME or NAME=WEIGHT, comma-separated, or one of {', '.join(PARTITIONS)}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def _help(
 
 @dataclass(frozen=True)
 class Settings:
-    """What the options mean: the arguments of `stylize`, the network, and the files that settings name."""
+    """The parsed options: the configuration of `stylize`, its seed, the initial picture, and the network."""
 
     config: StyleConfig
     seed: int
@@ -76,48 +74,69 @@ class Settings:
         return replace(self, config=resolve_layers(self.config, network.architecture))
 
     def record(self) -> dict[str, Any]:
-        """Everything that the result depends on besides its pictures and the network, as plain values."""
+        """The settings that the result depends on, without pictures and network, as plain values."""
         return asdict(self.config) | {"seed": self.seed, "background": self.background}
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a stylization, as they are typed.
+    """The options of a stylization, as typed.
 
-    The name of a field is that of a manifest's column, and with dashes that of the command's option.
+    A field has the name of its column in a manifest, and with dashes the name of its option of the command.
     """
 
     size: int = field(
         default=DEFAULTS.size,
-        metadata=_help("Longest side of the result in pixels. Larger: finer detail, more time and memory."),
+        metadata=_help(
+            "Longest side of the result in pixels. Larger: finer detail, but more time and memory.", metavar="PIXELS"
+        ),
     )
     steps: int = field(
         default=DEFAULTS.steps,
         metadata=_help(
-            "Optimization steps at full size; smaller sizes take half as many more. More: closer to the style, slower."
+            "Optimization steps at full size; before it, each smaller size takes 1.5 times as many. More: closer to "
+            "the style, but slower.",
+            metavar="N",
         ),
     )
     content_weight: float = field(
         default=DEFAULTS.content_weight,
-        metadata=_help("Weight of the content. Higher: more of the content's shapes are kept.", PICTURE),
+        metadata=_help(
+            "Weight of the content. Higher: shapes closer to the content; lower: shapes dissolve into the style. Try "
+            "0.03 to 0.3.",
+            PICTURE,
+            metavar="WEIGHT",
+        ),
     )
     style_weight: float = field(
         default=DEFAULTS.style_weight,
-        metadata=_help("Weight of the style. Higher: stronger strokes and textures.", PICTURE),
+        metadata=_help(
+            "Weight of the style. Higher: stronger strokes and textures; 0: only the style's colors.",
+            PICTURE,
+            metavar="WEIGHT",
+        ),
     )
     color_weight: float = field(
         default=DEFAULTS.color_weight,
-        metadata=_help("Weight of the style's color distribution. Higher: colors closer to the style's.", PICTURE),
+        metadata=_help(
+            "Weight of the style's color distribution. Higher: colors closer to the style's; 0: paler colors.",
+            PICTURE,
+            metavar="WEIGHT",
+        ),
     )
     tv_weight: float = field(
         default=DEFAULTS.tv_weight,
-        metadata=_help("Weight of the total variation. Higher: smoother, with less grain.", PICTURE),
+        metadata=_help(
+            "Weight of the total variation. Higher: smoother, with less grain; lower: crisper.",
+            PICTURE,
+            metavar="WEIGHT",
+        ),
     )
     background: str | None = field(
         default=None,
         metadata=_help(
-            "Color to place under transparent pictures, such as white or '#1e90ff'. By default the result keeps the "
-            "transparency of the content; it must then be .png, .webp or .tiff.",
+            "Color under transparent pictures, such as white or '#1e90ff'. Without it, the result is as transparent as "
+            "the content and must be .png, .webp or .tiff.",
             PICTURE,
             metavar="COLOR",
         ),
@@ -125,81 +144,99 @@ class Options:
     style_scale: float = field(
         default=DEFAULTS.style_scale,
         metadata=_help(
-            "Size of the style pictures relative to the result. Above 1: larger strokes; below 1: finer ones.", STYLE
+            "Size of the style pictures relative to the result. Above 1: larger strokes; below 1: finer strokes.",
+            STYLE,
+            metavar="FACTOR",
         ),
     )
     style_blend: str = field(
         default="",
         metadata=_help(
-            "Share of each style, such as 0.7,0.3. A negative share moves the result away from that style.",
+            "Share of each style, such as 0.7,0.3. Higher: more of that style; negative: away from it.",
             STYLE,
+            metavar="SHARE,...",
             default="equal shares",
         ),
     )
     style_representation: str = field(
         default=DEFAULTS.style_representation,
         metadata=_help(
-            "Statistics that describe the style. gram: textures without their arrangement; shifted: with some of it; "
-            "moments: weaker textures.",
+            "Statistics that describe the style. gram: textures, wherever they are; shifted: also their arrangement, "
+            "such as rows of bricks, and less of the content; moments: means and deviations only, closer to the "
+            "content; activation-shift, neighbors: variants of gram.",
             STYLE,
+            metavar="NAME",
             choices=REPRESENTATIONS,
         ),
     )
     regions: int = field(
         default=DEFAULTS.regions,
         metadata=_help(
-            "Number of regions to find in the content and the style by deep features. Each region takes its style from "
-            "the region it matches.",
+            "Number of regions to find in the content and in the style, such as sky and ground. Above 1: each region "
+            "takes the style of the most similar region, not of the whole picture.",
             STYLE,
+            metavar="N",
         ),
     )
     content_layers: str = field(
         default="default",
         metadata=_help(
-            f"Layers to compare with the content. Deeper: shapes without their detail. {_LAYERS}.",
+            "Layers that compare the result with the content. Shallow: every detail stays; deep: only shapes. "
+            f"{_LAYERS}.",
             STYLE,
-            default="default: the network's usual layers",
+            metavar="LAYERS",
+            default="the network's usual layers",
         ),
     )
     style_layers: str = field(
         default="default",
         metadata=_help(
-            f"Layers to compare with the style. Shallow: fine texture; deep: large patterns. {_LAYERS}.",
+            f"Layers that compare the result with the style. Shallow: fine texture; deep: large patterns. {_LAYERS}.",
             STYLE,
-            default="default: the network's usual layers",
+            metavar="LAYERS",
+            default="the network's usual layers",
         ),
     )
     normalization: str = field(
         default=DEFAULTS.normalization,
         metadata=_help(
-            "Scale of the losses: relative to their targets, or as in Gatys et al., which needs other weights.",
+            "Scale of the losses. relative: the default weights suit most pictures; gatys: as in Gatys et al., with "
+            "weights to be found for each picture.",
             STYLE,
+            metavar="NAME",
             choices=NORMALIZATIONS,
         ),
     )
     init: str = field(
         default=format_weighted(DEFAULTS.init),
         metadata=_help(
-            "Initial picture: content (in the style's colors), noise, pink (noise), style, a picture file, or a "
-            "mixture such as content=0.7,noise=0.3. From noise, the content is kept less closely.",
+            "Initial picture: content (in the style's colors), noise, pink (noise with large blotches), style, a "
+            "picture file, or a mixture such as content=0.7,noise=0.3. More noise: farther from the content.",
             OPTIMIZATION,
             metavar="INIT",
             choices=NAMED_INITS,
         ),
     )
     seed: int = field(
-        default=0, metadata=_help("Seed of the noise. Has no effect without noise in --init.", OPTIMIZATION)
+        default=0,
+        metadata=_help(
+            "Seed of the noise. Another seed: another result, if --init has noise.", OPTIMIZATION, metavar="N"
+        ),
     )
     optimizer: str = field(
         default=DEFAULTS.optimizer,
         metadata=_help(
-            "lbfgs needs fewer steps; adam changes the picture more gradually.", OPTIMIZATION, choices=OPTIMIZERS
+            "lbfgs: close to the style after few steps; adam: changes the picture more gradually. The results are "
+            "similar.",
+            OPTIMIZATION,
+            choices=OPTIMIZERS,
         ),
     )
     network: str | None = field(
         default=None,
         metadata=_help(
-            f"Recognition network: {', '.join(NAMES)}, or {RANDOM}ARCHITECTURE for random weights.",
+            f"Recognition network: {', '.join(NAMES)}, or {RANDOM}ARCHITECTURE for random weights. vgg16: bolder "
+            "strokes than vgg19.",
             NETWORK,
             metavar="NAME",
             choices=NAMES,
@@ -208,23 +245,32 @@ class Options:
     )
     weights: Path | None = field(
         default=None,
-        metadata=_help("Weights file of your own network, from `jaxstyle weights convert`.", NETWORK, metavar="FILE"),
+        metadata=_help(
+            "Weights file of another network, from `jaxstyle weights convert`, in place of --network.",
+            NETWORK,
+            metavar="FILE",
+        ),
     )
     pooling: str = field(
-        default="max", metadata=_help("Pooling of the network. avg gives smoother pictures.", NETWORK, choices=POOLINGS)
+        default="max",
+        metadata=_help("Pooling of the network. avg: softer pictures than max.", NETWORK, choices=POOLINGS),
     )
     precision: str = field(
         default="auto",
         metadata=_help(
-            "Precision of the features. auto: bfloat16 on GPUs and TPUs, float32 on CPUs.", NETWORK, choices=PRECISIONS
+            f"Precision of the features: {', '.join(PRECISIONS)}. auto: bfloat16 on GPUs and TPUs, which is faster, "
+            "and float32 on CPUs. The pictures look the same.",
+            NETWORK,
+            metavar="NAME",
+            choices=PRECISIONS,
         ),
     )
 
     def settings(self, *, folder: Path = Path()) -> Settings:
-        """The settings that these options mean; the path of an initial picture is relative to `folder`.
+        """Parse the options; the path of an initial picture is relative to `folder`.
 
         Raises:
-            ConfigError: naming the option or setting, for a value that has no meaning.
+            ConfigError: naming the option or setting, for an invalid value.
         """
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; expected a whole number from 0 up")
