@@ -1,4 +1,4 @@
-"""Regions: given masks, masks from colors and from features, and stylization with them."""
+"""Regions: weights for the positions of layers, the objective, and stylization with masks or found regions."""
 
 from dataclasses import replace
 
@@ -6,15 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support.pictures import examples
+from support.masks import LEFT, TOP, mask_of, with_noise
 from support.quick import QUICK, random_picture, run
 
 from jaxstyle import stylize
 from jaxstyle.batch import stylize_batch
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, random_network
 from jaxstyle.optimization import (
     Objective,
@@ -28,125 +26,11 @@ from jaxstyle.styles import (
     Masks,
     check_masks,
     fill_missing_regions,
-    find_masks,
-    masks_from_colors,
     measure_statistics,
     regions_at_size,
-    resample_masks,
 )
 from jaxstyle.stylize import measure_style
 from jaxstyle.stylizer import make_stylizer
-
-TOP, LEFT = (slice(0, 10), slice(None)), (slice(None), slice(0, 10))
-
-
-def mask_of(area: tuple[slice, slice], height: int = 20, width: int = 20) -> np.ndarray:
-    """A mask that is 1 in a rectangle."""
-    mask = np.zeros((height, width), np.float32)
-    mask[area] = 1
-    return mask
-
-
-class TestResample:
-    @examples
-    @given(
-        sizes=st.tuples(*[st.integers(1, 40)] * 4),
-        count=st.integers(1, 4),
-        seed=st.integers(0, 2**32),
-    )
-    def test_masks_still_add_up_to_1(self, tmp_path, sizes: tuple[int, ...], count: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        mask = rng.dirichlet(np.ones(count), sizes[:2]).transpose(2, 0, 1).astype(np.float32)
-        resampled = resample_masks(mask, *sizes[2:])
-        assert resampled.shape == (count, *sizes[2:])
-        assert resampled.min() >= 0
-        np.testing.assert_allclose(resampled.sum(0), 1, rtol=1e-5)
-
-    def test_the_same_size_changes_nothing(self) -> None:
-        mask = np.random.default_rng(0).random((2, 7, 5), np.float32)
-        np.testing.assert_allclose(resample_masks(mask, 7, 5), mask, rtol=1e-6)
-
-    def test_a_single_pixel_never_vanishes(self) -> None:
-        for row, column in np.ndindex(8, 8):
-            assert resample_masks(mask_of((slice(row, row + 1), slice(column, column + 1)), 8, 8)[None], 2, 2).any()
-
-    def test_halves_stay_halves(self) -> None:
-        resampled = resample_masks(mask_of(TOP)[None], 4, 6)[0]
-        np.testing.assert_allclose(resampled, np.repeat([[1], [0.88], [0.12], [0]], 6, axis=1), atol=1e-6)
-
-
-class TestGivenMasks:
-    def test_one_region_and_the_rest(self) -> None:
-        masks = check_masks(mask_of(TOP), [mask_of(LEFT)], 1)
-        for found, expected in ((masks.content, mask_of(TOP)), (masks.styles[0], mask_of(LEFT))):
-            np.testing.assert_array_equal(found, [expected, 1 - expected])
-
-    @pytest.mark.parametrize(
-        ("content", "style", "message"),
-        [
-            (np.ones((3,)), np.ones((4, 4)), "content mask is [3]"),
-            (np.ones((0, 4)), np.ones((4, 4)), "content mask is [0, 4]"),
-            (np.ones((4, 4)), 2 * np.ones((4, 4)), "style mask has values from 2.0 to 2.0"),
-            (np.ones((4, 4)), np.full((4, 4), np.nan), "style mask has values from nan to nan"),
-            (np.zeros((4, 4)), np.ones((4, 4)), "content mask is 0 everywhere"),
-            (np.ones((3, 4, 4)), np.ones((4, 4)), "style mask has 2 regions and the content mask has 3"),
-        ],
-    )
-    def test_invalid_masks(self, content: np.ndarray, style: np.ndarray, message: str) -> None:
-        with pytest.raises(PictureError) as caught:
-            check_masks(content, [style], 1)
-        assert message in str(caught.value)
-
-    def test_every_style_needs_a_mask(self) -> None:
-        with pytest.raises(ConfigError, match="1 style masks for 2 style pictures"):
-            check_masks(mask_of(TOP), [mask_of(TOP)], 2)
-
-
-def fill(*areas: tuple[tuple[slice, slice], tuple[float, ...]]) -> np.ndarray:
-    """A white picture `[24, 24, 3]` with rectangles of flat colors."""
-    picture = np.ones((24, 24, 3), np.float32)
-    for area, color in areas:
-        picture[area] = color
-    return picture
-
-
-class TestMasksFromColors:
-    RED, BLUE, GRAY = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.5, 0.5, 0.5)
-    HALF, QUARTER = (slice(0, 12), slice(None)), (slice(12, 24), slice(0, 12))
-
-    def test_every_color_is_a_region(self) -> None:
-        content = fill((self.HALF, self.RED), (self.QUARTER, self.BLUE))
-        style = fill((self.QUARTER, self.RED), (self.HALF, self.GRAY))
-        masks = masks_from_colors(content, [style])
-        red, blue, white = (masks.content[:, row, column].argmax() for row, column in ((0, 0), (-1, 0), (-1, -1)))
-        np.testing.assert_array_equal(masks.content[red], mask_of(self.HALF, 24, 24))
-        np.testing.assert_array_equal(masks.content[blue], mask_of(self.QUARTER, 24, 24))
-        np.testing.assert_array_equal(masks.styles[0][red], mask_of(self.QUARTER, 24, 24))
-        assert not masks.styles[0][blue].any()
-        assert masks.styles[0][white].sum() == 144
-        assert not masks.styles[0][:, :12].any(), "gray is not among the content's colors"
-
-    def test_soft_edges_and_noise_make_no_regions(self) -> None:
-        rows = np.repeat([0, 0.3, 0.7, 1], [20, 1, 1, 20]).astype(np.float32)
-        content = np.tile(rows[:, None, None], (1, 30, 3))
-        content[8:34] += 0.04 * random_picture(26, 30) - 0.02
-        content = content.clip(0, 1)
-        masks = masks_from_colors(content, [content])
-        assert len(masks.content) == 2
-        np.testing.assert_array_equal(masks.content.sum(0), 1)
-
-    @pytest.mark.parametrize(
-        ("content", "style", "message"),
-        [
-            (np.zeros((20, 20, 3)), np.zeros((20, 20, 3)), "has 1 flat colors; expected 2 to 16"),
-            (random_picture(20, 20), random_picture(20, 20), "has 0 flat colors"),
-            (fill((HALF, RED)), np.zeros((20, 20, 3)), "none of the content mask's colors"),
-        ],
-    )
-    def test_invalid_masks(self, content: np.ndarray, style: np.ndarray, message: str) -> None:
-        with pytest.raises(ConfigError) as caught:
-            masks_from_colors(content, [style])
-        assert message in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -159,38 +43,6 @@ def random() -> Network:
 def first(network: Network) -> Network:
     """The embedded network's first layer."""
     return network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
-
-
-def with_noise(share: float) -> np.ndarray:
-    """A gray picture with noise to the right of a share of its width."""
-    picture = np.full((48, 64, 3), 0.5, np.float32)
-    picture[:, int(share * 64) :] = random_picture(48, 64)[:, int(share * 64) :]
-    return picture
-
-
-class TestFoundMasks:
-    def test_separate_gray_from_noise_in_both_pictures(self, random: Network) -> None:
-        texture = with_noise(0.5)
-        masks = find_masks(random, texture, [texture[:, ::-1] ** 2], 2)
-        left, right = (masks.content[:, :, columns].mean((1, 2)) for columns in (slice(0, 4), slice(-4, None)))
-        flat = left.argmax()
-        assert left[flat] > 0.9 and right[flat] < 0.1
-        mirrored = masks.styles[0][flat]
-        assert mirrored[:, :4].mean() < 0.1 and mirrored[:, -4:].mean() > 0.9
-
-    def test_add_up_to_1_and_are_reproducible(self, random: Network) -> None:
-        texture = with_noise(0.5)
-        one, other = (find_masks(random, texture, [texture, 1 - texture], 3) for _ in range(2))
-        assert len(one.content) == 3
-        for mask, again in zip((one.content, *one.styles), (other.content, *other.styles), strict=True):
-            np.testing.assert_allclose(mask.sum(0), 1, rtol=1e-5)
-            np.testing.assert_array_equal(mask, again)
-        np.testing.assert_array_equal(one.content, one.styles[0])
-
-    def test_are_finite_for_a_picture_of_one_color(self, random: Network) -> None:
-        flat = np.full((32, 32, 3), 0.5, np.float32)
-        masks = find_masks(random, flat, [flat], 2)
-        assert np.isfinite(masks.content).all()
 
 
 class TestRegionsAtSize:
