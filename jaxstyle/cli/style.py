@@ -77,7 +77,7 @@ def save_command(
             metavar="LAYERS",
             help=f"Layers to measure: names, comma-separated, or one of {', '.join(PARTITIONS)}. More layers: a larger "
             "file that fits more settings.",
-            show_default="the network's usual layers",
+            show_default="the usual ones",
         ),
     ] = "default",
     background: Annotated[

@@ -185,7 +185,7 @@ class Options:
             f"{_LAYERS}.",
             STYLE,
             metavar="LAYERS",
-            default="the network's usual layers",
+            default="the usual ones",
         ),
     )
     style_layers: str = field(
@@ -194,7 +194,7 @@ class Options:
             f"Layers that compare the result with the style. Shallow: fine texture; deep: large patterns. {_LAYERS}.",
             STYLE,
             metavar="LAYERS",
-            default="the network's usual layers",
+            default="the usual ones",
         ),
     )
     normalization: str = field(

@@ -1,4 +1,4 @@
-"""`jaxstyle batch` from folders and manifests to results."""
+"""`jaxstyle batch`: results and records of pairs from folders and manifests."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.batches import TINY, batch, bytes_of, lines_of
-from support.command import Ended, run, succeed
+from support.batches import TINY, batch, pictures_in, records_in
+from support.command import Outcome, run, succeed
 
 from jaxstyle.images.reading import read_image
 
@@ -17,11 +17,11 @@ class TestAllPairs:
     @pytest.fixture
     def out(self, photos, paintings, tmp_path) -> Path:
         out = tmp_path / "out"
-        assert batch(out, "--content", photos, "--style", paintings) == Ended(0, f"{out}\n", "")
+        assert batch(out, "--content", photos, "--style", paintings) == Outcome(0, f"{out}\n", "")
         return out
 
-    def test_are_what_single_commands_make(self, out, photos, paintings, tmp_path):
-        assert sorted(bytes_of(out)) == [
+    def test_have_the_results_of_single_commands(self, out, photos, paintings, tmp_path):
+        assert sorted(pictures_in(out)) == [
             "cat--embers.png",
             "cat--facets.png",
             "coffee--embers.png",
@@ -31,40 +31,40 @@ class TestAllPairs:
         succeed("stylize", photos / "cat.jpg", paintings / "facets.jpg", "-o", single, *TINY)
         assert single.read_bytes() == (out / "cat--facets.png").read_bytes()
 
-    def test_have_a_line_each(self, out):
-        lines = lines_of(out)
-        assert len(lines) == 4 and {line["output"] for line in lines} == set(bytes_of(out))
+    def test_have_one_record_per_pair(self, out):
+        lines = records_in(out)
+        assert len(lines) == 4 and {line["output"] for line in lines} == set(pictures_in(out))
         for line in lines:
             assert line["error"] is None and line["settings"]["size"] == 32 and line["together"] == 1
             assert line["losses"]["total"]["last"] < line["losses"]["total"]["first"]
             assert set(line["seconds"]) == {"wait", "compute", "write"} and line["device"]["platform"]
 
-    def test_leave_nothing_else_behind(self, out):
+    def test_leave_no_temporary_files(self, out):
         assert {path.name for path in (out / ".jaxstyle").iterdir()} <= {"lock", "checkpoints"}
         assert list((out / ".jaxstyle").glob("checkpoints/*")) == []
 
-    def test_are_not_made_again(self, out, photos, paintings):
+    def test_are_not_computed_again(self, out, photos, paintings):
         times = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.is_file()}
         os.utime(photos / "cat.jpg", (0, 0))
-        told = json.loads(batch(out, "--content", photos, "--style", paintings, "--json").out)
-        assert (told["pairs"], told["done"], told["done_before"]) == (4, 4, 4)
+        record = json.loads(batch(out, "--content", photos, "--style", paintings, "--json").out)
+        assert (record["pairs"], record["done"], record["done_before"]) == (4, 4, 4)
         assert len(times) == 5 and times == {path: path.stat().st_mtime_ns for path in times}
 
-    def test_are_made_again_where_anything_is_new(self, out, photos, paintings):
-        before = bytes_of(out)
+    def test_are_computed_again_if_a_picture_or_setting_changed(self, out, photos, paintings):
+        before = pictures_in(out)
         Image.open(photos / "coffee.jpg").rotate(180).save(photos / "cat.jpg")
         (out / "coffee--embers.png").unlink()
         assert batch(out, "--content", photos, "--style", paintings).code == 0
-        new = sorted(line["output"] for line in lines_of(out)[4:])
+        new = sorted(line["output"] for line in records_in(out)[4:])
         assert new == ["cat--embers.png", "cat--facets.png", "coffee--embers.png"]
-        after = bytes_of(out)
+        after = pictures_in(out)
         assert {name for name in after if after[name] != before[name]} == {"cat--embers.png", "cat--facets.png"}
         assert batch(out, "--content", photos, "--style", paintings, "--steps", 4).code == 0
-        assert len(lines_of(out)) == 11 and {line["settings"]["steps"] for line in lines_of(out)[7:]} == {4}
-        assert all(after[name] != data for name, data in bytes_of(out).items())
+        assert len(records_in(out)) == 11 and {line["settings"]["steps"] for line in records_in(out)[7:]} == {4}
+        assert all(after[name] != data for name, data in pictures_in(out).items())
 
-    def test_are_seen_on_one_sheet(self, out, photos, paintings, tmp_path):
-        """The first row and column are thumbnails; there is nothing in the corner."""
+    def test_are_shown_on_one_contact_sheet(self, out, photos, paintings, tmp_path):
+        """The first row shows the styles, the first column the contents; the corner is empty."""
         sheet = tmp_path / "sheet.png"
         assert batch(out, "--content", photos, "--style", paintings, "--contact-sheet", sheet).code == 0
         picture = read_image(sheet)
@@ -72,8 +72,8 @@ class TestAllPairs:
         assert picture.shape == (3 * side, 3 * side, 3)
         tiles = picture.reshape(3, side, 3, side, 3).swapaxes(1, 2)
         assert (tiles[0, 0] == 1).all()
-        seen = {tile.tobytes() for row in tiles for tile in row}
-        assert len(seen) == 9 and all(tile.std() > 0.1 for row in tiles for tile in row if not (tile == 1).all())
+        distinct = {tile.tobytes() for row in tiles for tile in row}
+        assert len(distinct) == 9 and all(tile.std() > 0.1 for row in tiles for tile in row if not (tile == 1).all())
         content = read_image(photos / "cat.jpg").mean((0, 1))
         inside = tiles[1, 0][: side - 4, : side - 4]
         assert np.abs(inside[(inside < 1).any((1, 2))].mean((0, 1)) - content).max() < 0.02
@@ -83,7 +83,7 @@ def test_batches_give_nearly_the_same(photos, paintings, tmp_path):
     where = ("--content", photos, "--style", paintings)
     for name, size in (("one", 1), ("two", 2)):
         assert batch(tmp_path / name, *where, "--batch-size", size).code == 0
-    assert {line["together"] for line in lines_of(tmp_path / "two")} == {2}
+    assert {line["together"] for line in records_in(tmp_path / "two")} == {2}
     for path in (tmp_path / "one").glob("*.png"):
         np.testing.assert_allclose(read_image(path), read_image(tmp_path / "two" / path.name), atol=2.1 / 255)
 
@@ -97,8 +97,8 @@ def test_manifest(photos, paintings, tmp_path):
         "photos/cat.jpg,paintings/embers.jpg,,2,noise,2,avg\n"
     )
     out = tmp_path / "out"
-    assert batch(out, manifest, "--tv-weight", 1) == Ended(0, f"{out}\n", "")
-    lines = {line["output"]: line for line in lines_of(out)}
+    assert batch(out, manifest, "--tv-weight", 1) == Outcome(0, f"{out}\n", "")
+    lines = {line["output"]: line for line in records_in(out)}
     assert sorted(lines) == ["cat--embers-2.png", "cat--embers.png", "deep/both.jpg"]
     assert all((out / name).is_file() for name in lines)
     assert lines["deep/both.jpg"]["styles"] == ["embers.jpg", "facets.jpg"]
@@ -111,7 +111,7 @@ def test_manifest(photos, paintings, tmp_path):
     assert single.read_bytes() == (out / "deep" / "both.jpg").read_bytes()
 
 
-def test_transparency_comes_back_where_it_can(photos, paintings, tmp_path):
+def test_transparency_is_kept_where_the_format_has_it(photos, paintings, tmp_path):
     image = Image.open(photos / "cat.jpg").convert("RGBA")
     image.putalpha(128)
     image.save(tmp_path / "clear.png")
@@ -121,37 +121,37 @@ def test_transparency_comes_back_where_it_can(photos, paintings, tmp_path):
             for suffix in (".png", ".jpg")
         )
     )
-    ended = batch(tmp_path / "out", tmp_path / "pairs.jsonl")
-    assert ended.code == 1 and "out.jpg: .jpg holds no transparency" in ended.err
-    with Image.open(tmp_path / "out" / "out.png") as made:
-        assert np.unique(np.asarray(made)[..., 3]).tolist() == [128]
+    outcome = batch(tmp_path / "out", tmp_path / "pairs.jsonl")
+    assert outcome.code == 1 and "out.jpg: .jpg holds no transparency" in outcome.err
+    with Image.open(tmp_path / "out" / "out.png") as result:
+        assert np.unique(np.asarray(result)[..., 3]).tolist() == [128]
 
 
 class TestDryRun:
-    def test_says_what_there_is_to_do_and_does_nothing(self, photos, paintings, tmp_path):
+    def test_prints_the_remaining_pairs_and_computes_nothing(self, photos, paintings, tmp_path):
         (photos / "bad.png").write_bytes(b"")
         out, where = tmp_path / "out", ("--content", photos, "--style", paintings)
-        said = succeed("batch", *where, "-o", out, *TINY, "--dry-run")
-        assert said.startswith("6 pairs: 0 done, 2 failed, 4 to do\n") and f"failed: {photos}/bad.png: is empty" in said
-        assert "4 pairs at 32 x 21 pixels" in said and "unknown until" in said
+        text = succeed("batch", *where, "-o", out, *TINY, "--dry-run")
+        assert text.startswith("6 pairs: 0 done, 2 failed, 4 to do\n") and f"failed: {photos}/bad.png: is empty" in text
+        assert "4 pairs at 32 x 21 pixels" in text and "unknown until" in text
         assert not out.exists()
         batch(out, *where)
         before = (out / "results.jsonl").read_bytes()
-        told = json.loads(succeed("batch", *where, "-o", out, *TINY, "--steps", 6, "--dry-run", "--json"))
-        assert (told["done"], len(told["failed"]), len(told["todo"])) == (0, 2, 4)
-        assert told["seconds"] > 0 and told["groups"][0]["bytes"] > 1e6
-        told = json.loads(succeed("batch", *where, "-o", out, *TINY, "--dry-run", "--json"))
-        assert (told["done"], told["todo"], told["groups"], told["seconds"]) == (4, [], [], 0)
+        record = json.loads(succeed("batch", *where, "-o", out, *TINY, "--steps", 6, "--dry-run", "--json"))
+        assert (record["done"], len(record["failed"]), len(record["todo"])) == (0, 2, 4)
+        assert record["seconds"] > 0 and record["groups"][0]["bytes"] > 1e6
+        record = json.loads(succeed("batch", *where, "-o", out, *TINY, "--dry-run", "--json"))
+        assert (record["done"], record["todo"], record["groups"], record["seconds"]) == (4, [], [], 0)
         assert (out / "results.jsonl").read_bytes() == before
 
 
-class TestRefusals:
+class TestErrors:
     def refused(self, tmp_path, *arguments: object, code: int = 2) -> str:
-        ended = batch(tmp_path / "out", *arguments)
-        assert (ended.code, ended.out) == (code, "") and ended.err.count("\n") == 1
-        return ended.err
+        outcome = batch(tmp_path / "out", *arguments)
+        assert (outcome.code, outcome.out) == (code, "") and outcome.err.count("\n") == 1
+        return outcome.err
 
-    def test_of_what_names_no_pairs(self, photos, paintings, tmp_path):
+    def test_without_pairs(self, photos, paintings, tmp_path):
         assert "expected --content and --style" in self.refused(tmp_path)
         assert "expected --content and --style" in self.refused(tmp_path, "--content", photos)
         assert "exclude each other" in self.refused(tmp_path, tmp_path / "pairs.csv", "--content", photos)
@@ -159,11 +159,11 @@ class TestRefusals:
         assert "pairs.csv: cannot be read" in self.refused(tmp_path, tmp_path / "pairs.csv")
         assert not (tmp_path / "out").exists()
 
-    def test_of_shares_that_fit_no_pair(self, photos, paintings, tmp_path):
+    def test_shares_that_fit_no_pair(self, photos, paintings, tmp_path):
         where = ("--content", photos, "--style", paintings)
         assert "style_blend has 2 weights for 1 styles" in self.refused(tmp_path, *where, "--style-blend", "1,2")
 
-    def test_of_places_where_something_is(self, photos, paintings, tmp_path):
+    def test_existing_files(self, photos, paintings, tmp_path):
         where = ("--content", photos, "--style", paintings)
         out = tmp_path / "out"
         out.mkdir()
@@ -176,16 +176,16 @@ class TestRefusals:
         assert "exists already" in self.refused(tmp_path, *where, *sheet, code=3)
         (out / "cat--embers.png").write_text("precious")
         assert batch(out, *where, *sheet, "--overwrite").code == 0
-        assert sorted(bytes_of(out)) == ["cat--embers.png", "coffee--facets.png"]
+        assert sorted(pictures_in(out)) == ["cat--embers.png", "coffee--facets.png"]
 
-    def test_of_a_manifest_that_would_replace_its_pictures(self, photos, paintings, tmp_path):
+    def test_a_manifest_that_would_replace_its_pictures(self, photos, paintings, tmp_path):
         manifest = tmp_path / "pairs.csv"
         manifest.write_text("content,style,output\nphotos/cat.jpg,paintings/embers.jpg,cat.jpg\n")
         assert "is one of the pictures to read" in run("batch", manifest, "-o", photos, *TINY).err
 
 
-def test_files_left_out_are_counted(photos, paintings, tmp_path):
+def test_skipped_files_are_counted(photos, paintings, tmp_path):
     (photos / "notes.txt").touch()
-    ended = batch(tmp_path / "out", "--content", photos, "--style", paintings)
-    assert ended.code == 0
-    assert ended.err == f"jaxstyle: left out 1 files in {photos} that are no pictures by their names\n"
+    outcome = batch(tmp_path / "out", "--content", photos, "--style", paintings)
+    assert outcome.code == 0
+    assert outcome.err == f"jaxstyle: skipped 1 files in {photos} that do not have the suffix of a picture\n"

@@ -1,4 +1,4 @@
-"""`jaxstyle batch` as a process that is stopped or killed, and started again with the same command."""
+"""`jaxstyle batch` as a process that is stopped or killed, and resumed with the same command."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.batches import bytes_of, lines_of
+from support.batches import pictures_in, records_in
 from support.command import CONTENT, QUICK, STYLE
 
 ROOT = Path(__file__).parents[2]
@@ -34,25 +34,25 @@ def wait_for(pattern: str, folder: Path, process: subprocess.Popen) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_job_goes_on_from_its_checkpoint(tmp_path, stop):
-    """Not from the start, as its record tells."""
+def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path, stop):
+    """Its record has the step at which it resumed."""
     pairs, out = manifest(tmp_path, 1), tmp_path / "out"
     steps = 400
     process = start(out, pairs, "--steps", steps, "--checkpoint-every", 0.2)
     wait_for(".jaxstyle/checkpoints/*/*[0-9]", out, process)
-    began = time.monotonic()
+    stopped = time.monotonic()
     process.send_signal(stop)
     printed, err = process.communicate(timeout=60)
     if stop == signal.SIGKILL:
         assert process.returncode == -stop
     else:
-        assert (process.returncode, printed) == (130, "") and time.monotonic() - began < 3
-        assert err == "jaxstyle: stopped; this run finished 0 pairs, and the same command goes on\n"
-    assert bytes_of(out) == {} and lines_of(out) == []
+        assert (process.returncode, printed) == (130, "") and time.monotonic() - stopped < 3
+        assert err == "jaxstyle: stopped; this run finished 0 pairs; run the same command again to resume\n"
+    assert pictures_in(out) == {} and records_in(out) == []
     process = start(out, pairs, "--steps", steps, "--json")
     printed, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
-    (line,) = lines_of(out)
+    (line,) = records_in(out)
     assert json.loads(printed)["done"] == 1 and line["steps"] == steps and 0 < line["resumed"] < steps
     assert list((out / ".jaxstyle" / "checkpoints").iterdir()) == []
 
@@ -63,7 +63,8 @@ def test_two_jobs_in_one_folder(tmp_path):
     wait_for("results.jsonl", out, first)
     second = start(out, pairs)
     printed, err = second.communicate(timeout=60)
-    assert (second.returncode, printed) == (1, "") and err.startswith(f"jaxstyle: error: {out} has another job at work")
+    assert (second.returncode, printed) == (1, "")
+    assert err.startswith(f"jaxstyle: error: another job is running in {out}; ")
     first.kill()
     first.communicate()
 

@@ -1,4 +1,4 @@
-"""`jaxstyle bench`: what it counts is what there is, and what it prints is what it measured."""
+"""`jaxstyle bench` and its measurements: operations, rates, and the rows that it prints."""
 
 import json
 
@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 from support.command import run, succeed
 
-from jaxstyle.cli.bench import matrix_product_rate, operations
-from jaxstyle.networks.network import Network
+from jaxstyle.jobs import count_operations, matrix_product_rate
+from jaxstyle.networks import Network
 
 
-def test_operations_of_vgg19_are_those_of_its_table(network: Network) -> None:
-    """Widths, and pictures halved by every pool; one multiplication and one addition a weight and position, twice."""
+def test_operations_of_vgg19(network: Network) -> None:
+    """One multiplication and one addition for each weight and position, in the loss and again in its gradient."""
     widths = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512]
     halvings = [0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4]
     positions = [(64 >> halving) * (96 >> halving) for halving in halvings]
     layers = zip(widths, widths[1:], positions, strict=False)
     expected = sum(2 * 9 * inputs * outputs * count for inputs, outputs, count in layers)
-    assert operations(network, {"relu5_1", "relu1_1"}, 64, 96) == 2 * expected
-    assert operations(network, {"conv1_1"}, 64, 96) == 4 * 9 * 3 * 64 * 64 * 96
+    assert count_operations(network, {"relu5_1", "relu1_1"}, 64, 96) == 2 * expected
+    assert count_operations(network, {"conv1_1"}, 64, 96) == 4 * 9 * 3 * 64 * 64 * 96
 
 
-def test_a_matrix_product_takes_time() -> None:
+def test_matrix_product_rate_is_plausible() -> None:
     assert 1e8 < matrix_product_rate("float32") < 1e16
 
 
@@ -29,12 +29,12 @@ def test_a_matrix_product_takes_time() -> None:
 def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def pretend(network, config, height, width, *, batch_size, rounds):
+    def fake_time_steps(network, config, height, width, *, batch_size, rounds):
         calls.append((height, width, batch_size, rounds))
         row = {"height": height, "width": width, "batch_size": batch_size, "ready": 1.5, "step": 0.25 * batch_size}
         return row | {"operations": 10**9 * batch_size, "bytes": 10**9}
 
-    monkeypatch.setattr("jaxstyle.cli.bench.time_steps", pretend)
+    monkeypatch.setattr("jaxstyle.cli.bench.time_steps", fake_time_steps)
     monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda precision: 1e10)
     out = succeed("bench", "--sizes", "64,128", "--batch-sizes", "1,4", "--rounds", 2, *["--json"] * as_json)
     assert calls == [(48, 64, 1, 2), (48, 64, 4, 2), (96, 128, 1, 2), (96, 128, 4, 2)]
@@ -47,7 +47,7 @@ def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("quick_to_compile")
-def test_the_real_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda precision: 1e11)
     record = json.loads(succeed("bench", "--sizes", "64", "--rounds", 1, "--json"))
     (row,) = record["rows"]
@@ -55,8 +55,8 @@ def test_the_real_thing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert record["network"]["architecture"] == "vgg19" and record["device"]["platform"]
 
 
-@pytest.mark.parametrize("given", [("--sizes", "64,big"), ("--sizes", "8"), ("--batch-sizes", "0"), ("--sizes", "")])
-def test_bad_counts_are_one_line(given: tuple[str, str]) -> None:
-    ended = run("bench", *given)
-    assert ended.code == 2 and ended.out == ""
-    assert given[0] in ended.err and "expected whole numbers" in ended.err and ended.err.count("\n") == 1
+@pytest.mark.parametrize("option", [("--sizes", "64,big"), ("--sizes", "8"), ("--batch-sizes", "0"), ("--sizes", "")])
+def test_bad_counts_are_one_line(option: tuple[str, str]) -> None:
+    outcome = run("bench", *option)
+    assert outcome.code == 2 and outcome.out == ""
+    assert option[0] in outcome.err and "expected whole numbers" in outcome.err and outcome.err.count("\n") == 1

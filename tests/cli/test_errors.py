@@ -1,4 +1,4 @@
-"""Bad input, as people give it: one line on stderr, an exit code by its kind, and nothing left behind."""
+"""Bad input: one line on stderr, an exit code for the kind of error, and no files left behind."""
 
 import errno
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.command import CONTENT, STYLE, pretend, run
+from support.command import CONTENT, STYLE, fake_stylize, run
 
-from jaxstyle.images import reading as images
+from jaxstyle.images import writing
 from jaxstyle.weights.store import path_of
 
 USAGE, PICTURE, WEIGHTS = 2, 3, 4  # exit codes
@@ -17,7 +17,7 @@ USAGE, PICTURE, WEIGHTS = 2, 3, 4  # exit codes
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Pictures, good and bad, in the present folder."""
+    """Good and bad pictures in the working directory."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(CONTENT, "content.jpg")
     shutil.copy(STYLE, "style.jpg")
@@ -40,13 +40,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def refused(folder: Path, command: str) -> tuple[int, str]:
     before = contents(folder)
-    ended = run(*command.split(" "))
-    assert contents(folder) == before, "something was left behind"
-    assert ended.out == ""
-    assert ended.err.startswith("jaxstyle: error: ") and ended.err.endswith("\n")
-    line = ended.err.removeprefix("jaxstyle: error: ").removesuffix("\n")
+    outcome = run(*command.split(" "))
+    assert contents(folder) == before, "a file was written or changed"
+    assert outcome.out == ""
+    assert outcome.err.startswith("jaxstyle: error: ") and outcome.err.endswith("\n")
+    line = outcome.err.removeprefix("jaxstyle: error: ").removesuffix("\n")
     assert line.isprintable() and line
-    return ended.code, line
+    return outcome.code, line
 
 
 PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
@@ -56,14 +56,14 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
     ("command", "code", "found"),
     [
         # The command line itself
-        ("stylize content.jpg", USAGE, "No such command 'stylize'"),
+        ("stylise content.jpg", USAGE, "No such command 'stylise'"),
         ("stylize", USAGE, "Missing argument 'CONTENT'; see: jaxstyle stylize --help"),
         ("stylize content.jpg -o out.png", USAGE, "Missing argument 'STYLE'"),
         ("stylize content.jpg style.jpg", USAGE, "Missing option '-o' / '--output'"),
-        (f"{PAIR} --color-weight 1", USAGE, "No such option: --color-weight"),
+        (f"{PAIR} --colour-weight 1", USAGE, "No such option: --colour-weight"),
         (f"{PAIR} --size wide", USAGE, "'--size'"),
         (f"{PAIR} --steps 1.5", USAGE, "'--steps'"),
-        (f"{PAIR} --seed -1", USAGE, "'--seed'"),
+        (f"{PAIR} --seed -1", USAGE, "seed is -1; expected a whole number from 0 up"),
         (f"{PAIR} --save-every 0", USAGE, "'--save-every'"),
         (f"{PAIR} --tv-weight", USAGE, "--tv-weight"),
         # Pictures to read
@@ -131,8 +131,8 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
     ],
 )
 def test_bad_input(folder, command, code, found):
-    ended = refused(folder, command)
-    assert ended[0] == code and found in ended[1], ended
+    exit_code, line = refused(folder, command)
+    assert exit_code == code and found in line, (exit_code, line)
 
 
 def test_the_nearest_layer_is_in_the_message(folder):
@@ -151,7 +151,7 @@ def test_a_file_without_permission(folder, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(images.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(writing.tempfile, "TemporaryFile", refuse)
     assert refused(folder, PAIR)[1].startswith("out.png: cannot be written (Permission denied)")
 
 
@@ -160,15 +160,15 @@ def test_a_disk_that_is_full_or_read_only_at_the_end(folder, monkeypatch, number
     def fail(_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("jaxstyle.cli.run.stylize", pretend())
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", fake_stylize())
     monkeypatch.setattr("os.fsync", fail)
     for options in ("", " --save-every 10", " --json"):
         code, line = refused(folder, PAIR + options)
         assert code == PICTURE and os.strerror(number) in line
 
 
-def test_numbers_out_of_this_world_are_lost_without_a_trace(folder):
-    """The real optimization, in which a weight makes the loss infinite at the first step."""
+def test_an_infinite_loss_at_the_first_step_writes_nothing(folder):
+    """With the real `stylize`, and a weight that makes the loss overflow."""
     options = "--steps 10 --content-layers relu1_1 --style-layers relu1_1 --normalization gatys --style-weight 3e38"
     code, line = refused(folder, f"{PAIR} {options}")
     assert code == 5 and "stopped before the first step; nothing was written" in line

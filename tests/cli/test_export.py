@@ -1,4 +1,4 @@
-"""`jaxstyle export`: a file that JAX alone runs, with the stylizer's result, and bad input in one line."""
+"""`jaxstyle export`: the exported function gives the stylizer's result in a process without jaxstyle."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ CONFIG = StyleConfig(
 
 
 @pytest.mark.parametrize("built_in", [True, False])
-def test_jax_alone_runs_it_with_the_stylizer_s_result(
+def test_exported_function_gives_the_result_of_the_stylizer(
     network: Network, photo: np.ndarray, tmp_path: Path, built_in: bool
 ) -> None:
     saved, program, content, result = (tmp_path / name for name in ("s.safetensors", "p", "c.npy", "r.npy"))
@@ -50,12 +50,12 @@ def test_jax_alone_runs_it_with_the_stylizer_s_result(
     expected = jax.jit(lambda stylizer, *inputs: stylizer(*inputs))(stylizer, photo[:48, :64], load_style(saved))
     assert np.abs(np.load(result) - expected).max() < 1 / 255
     assert np.abs(expected - photo[:48, :64]).max() > 0.1
-    # The network's weights, to the deepest layer and no farther, are most of it.
+    # Most of the file are the network's weights, down to the deepest layer in use.
     weights = sum(np.prod(network.parameters[f"conv{name}"]["kernel"].shape) for name in ("1_1", "1_2", "2_1"))
     assert 4 * weights < program.stat().st_size < 4 * weights + 2e6
 
 
-def test_several_styles_are_built_in_blended(network: Network, tmp_path: Path) -> None:
+def test_several_styles_are_blended(network: Network, tmp_path: Path) -> None:
     other = STYLE.with_name("embers.jpg")
     styles = [read_image(style, size=64) for style in (STYLE, other)]
     blend = measure_style(styles, network=network, config=StyleConfig(**vars(CONFIG) | {"style_blend": (1.0, 3.0)}))
@@ -68,7 +68,7 @@ def test_several_styles_are_built_in_blended(network: Network, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "told"),
+    ("options", "code", "found"),
     [
         (("--platforms", "cpu,abacus"), 2, "'abacus'"),
         (("--init", str(STYLE)), 2, "starts from content"),
@@ -79,14 +79,14 @@ def test_several_styles_are_built_in_blended(network: Network, tmp_path: Path) -
         (("--output", "no/such/folder/p"), 1, "is not a folder"),
     ],
 )
-def test_mistakes_are_one_line(tmp_path: Path, given: tuple, code: int, told: str) -> None:
-    ended = run("export", "-o", tmp_path / "p", *SHAPE, *given)
-    assert ended.code == code and told in ended.err and ended.err.count("\n") == 1 and ended.out == ""
+def test_errors_are_one_line(tmp_path: Path, options: tuple, code: int, found: str) -> None:
+    outcome = run("export", "-o", tmp_path / "p", *SHAPE, *options)
+    assert outcome.code == code and found in outcome.err and outcome.err.count("\n") == 1 and outcome.out == ""
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_there_is_kept(tmp_path: Path) -> None:
+def test_existing_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(b"mine")
-    ended = run("export", "-o", tmp_path / "p", *SHAPE)
-    assert ended.code == 1 and "exists already" in ended.err
+    outcome = run("export", "-o", tmp_path / "p", *SHAPE)
+    assert outcome.code == 1 and "exists already" in outcome.err
     assert (tmp_path / "p").read_bytes() == b"mine"

@@ -34,7 +34,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestMaximize:
-    def test_tells_the_value_in_the_saved_picture(self, network):
+    def test_prints_the_value_in_the_saved_picture(self, network):
         out = succeed("gram", "maximize", CONTENT, STYLE, *SMALL, "--entry", "3,7", "-o", "out.png", "--json")
         record = json.loads(out)
         (row,) = record["entries"]
@@ -42,13 +42,13 @@ class TestMaximize:
         natural = [style_targets(network, read_image(p, size=256), ("relu1_1",))["relu1_1"] for p in (CONTENT, STYLE)]
         assert row["entry"] == [3, 7]
         assert row["value"] == pytest.approx(float(gram[3, 7]), rel=1e-3)
-        assert row["largest"] == pytest.approx(max(float(each[3, 7]) for each in natural), rel=1e-3)
+        assert row["largest"] == pytest.approx(max(float(gram[3, 7]) for gram in natural), rel=1e-3)
         assert row["ratio"] == pytest.approx(row["value"] / row["largest"])
         with Image.open("out.png") as image:
             assert image.size == (32, 32) and json.loads(image.info["jaxstyle"]) == record
 
-    def test_several_make_a_sheet(self):
-        entries = [part for entry in ("0,0", "0,1", "1,1") for part in ("--entry", entry)]
+    def test_several_entries_make_a_sheet(self):
+        entries = [word for entry in ("0,0", "0,1", "1,1") for word in ("--entry", entry)]
         out = succeed("gram", "maximize", *SMALL, *entries, "-o", "out.png")
         assert [line.split(":")[0] for line in out.splitlines()] == [
             "relu1_1 0,0",
@@ -61,12 +61,12 @@ class TestMaximize:
 
 
 class TestShow:
-    def test_tells_what_the_picture_is_like(self, network):
+    def test_prints_the_summaries_of_the_layers(self, network):
         layers = ("--layer", "relu1_1", "--layer", "relu1_2")
-        found = json.loads(succeed("gram", "show", STYLE, *layers, "--size", 64, "-o", "out.png", "--json"))
+        summaries = json.loads(succeed("gram", "show", STYLE, *layers, "--size", 64, "-o", "out.png", "--json"))
         grams = style_targets(network, read_image(STYLE, size=64), ("relu1_1", "relu1_2"))
         for layer, gram in grams.items():
-            assert found[layer] == pytest.approx(vars(summarize_gram(np.asarray(gram))), rel=1e-3, abs=1e-3)
+            assert summaries[layer] == pytest.approx(vars(summarize_gram(np.asarray(gram))), rel=1e-3, abs=1e-3)
         with Image.open("out.png") as image:
             assert image.height > 2 * 192 and image.width > 4 * 192
 
@@ -78,17 +78,17 @@ class TestShow:
 
 class TestSample:
     @pytest.mark.parametrize("sampler", ["permuted", "shuffled", "spectral"])
-    def test_is_what_the_python_function_samples(self, network, saved, sampler):
+    def test_equals_the_python_function(self, network, saved, sampler):
         options = "--sampler", sampler, "--seed", 5, "--strength", 0.5
         assert succeed("gram", "sample", saved, "-o", "a.safetensors", *options) == "a.safetensors\n"
         config = StyleConfig(size=64, style_layers=(("relu1_1", 1.0),))
         style = measure_style(read_image(STYLE, size=64), network=network, config=config)
         expected = sample_style(style, sampler, seed=5, strength=0.5).at(64)
-        found = load_style("a.safetensors").at(64)
-        wanted = np.asarray(expected.measured["relu1_1"])
-        np.testing.assert_allclose(found.measured["relu1_1"], wanted, rtol=1e-4, atol=1e-4 * wanted.max())
+        result = load_style("a.safetensors").at(64)
+        gram = np.asarray(expected.measured["relu1_1"])
+        np.testing.assert_allclose(result.measured["relu1_1"], gram, rtol=1e-4, atol=1e-4 * gram.max())
 
-    def test_serves_as_a_style(self, saved):
+    def test_works_as_a_style(self, saved):
         succeed("gram", "sample", saved, "-o", "a.safetensors")
         layers = ("--size", 64, "--steps", 2, "--style-layers", "relu1_1")
         succeed("texture", "a.safetensors", "-o", "out.png", *layers)
@@ -122,12 +122,12 @@ class TestSample:
         ("show SHIFTED", USAGE, "has other statistics than one Gram matrix a layer"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(saved, shifted, command, code, found):
+def test_errors_are_one_line(saved, shifted, command, code, found):
     names = {"SAVED": saved, "PAINTING": STYLE, "SHIFTED": shifted}
     before = saved.read_bytes()
-    ended = run("gram", *(names.get(word, word) for word in command.split()))
-    assert ended.code == code and found in ended.err, ended
-    assert ended.out == "" and ended.err.startswith("jaxstyle: error: ") and ended.err.count("\n") == 1
+    outcome = run("gram", *(names.get(word, word) for word in command.split()))
+    assert outcome.code == code and found in outcome.err, outcome
+    assert outcome.out == "" and outcome.err.startswith("jaxstyle: error: ") and outcome.err.count("\n") == 1
     assert not list(Path().iterdir()) and saved.read_bytes() == before
 
 

@@ -1,11 +1,11 @@
-"""Options as values: layers with weights, shares, starting points."""
+"""The values of options: layers with weights, shares, initial pictures; and that every option takes effect."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.command import CONTENT, STYLE, pretend, succeed
+from support.command import CONTENT, STYLE, fake_stylize, succeed
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
@@ -18,7 +18,7 @@ weights = st.one_of(st.integers(0, 10_000), st.integers(1, 999).map(lambda thous
 
 
 @given(st.lists(st.tuples(names, weights.map(float)), unique_by=lambda pair: pair[0], max_size=5).map(tuple))
-def test_what_is_written_is_read_again(pairs):
+def test_formatted_pairs_are_parsed_to_the_same(pairs):
     assert parse_weighted("--layers", format_weighted(pairs)) == pairs
 
 
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_again(pairs):
         ("relu1_1", (("relu1_1", 1.0),)),
         (" relu1_1 = 0.5 , relu2_1", (("relu1_1", 0.5), ("relu2_1", 1.0))),
         ("a=b.jpg=2e-1", (("a=b.jpg", 0.2),)),
-        ("relu1_1=-1", (("relu1_1", -1.0),)),  # for StyleConfig to refuse
+        ("relu1_1=-1", (("relu1_1", -1.0),)),  # StyleConfig raises the error
     ],
 )
 def test_weighted(text, expected):
@@ -37,7 +37,7 @@ def test_weighted(text, expected):
 
 
 @pytest.mark.parametrize("text", ["a=", "a=x", "=1", "a,,b", "a,", "a,a=2", "a=nan", "a=inf"])
-def test_weighted_refuses(text):
+def test_weighted_raises(text):
     with pytest.raises(ConfigError, match=r"^--layers (has|names) .*; expected "):
         parse_weighted("--layers", text)
 
@@ -49,8 +49,8 @@ def test_numbers():
             parse_numbers("--blend", text)
 
 
-def test_starts(tmp_path):
-    file = tmp_path / "start.png"
+def test_initial_pictures(tmp_path):
+    file = tmp_path / "initial.png"
     file.touch()
     assert parse_init("--init", "content") == ((("content", 1.0),), None)
     assert parse_init("--init", "style=2,noise") == ((("style", 2.0), ("noise", 1.0)), None)
@@ -61,29 +61,29 @@ def test_starts(tmp_path):
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
-    """What the command asked of `stylize`."""
-    seen: dict = {}
-    work = pretend()
+def arguments(monkeypatch: pytest.MonkeyPatch) -> dict:
+    """The arguments with which the command called `stylize`."""
+    arguments: dict = {}
+    work = fake_stylize()
 
     def stylize(content, styles, **keywords):
-        seen.update(keywords, content=content, styles=styles)
+        arguments.update(keywords, content=content, styles=styles)
         return work(content, styles, **keywords)
 
     monkeypatch.setattr("jaxstyle.cli.run.stylize", stylize)
-    return seen
+    return arguments
 
 
-def test_defaults_are_those_of_the_python_function(asked, tmp_path):
+def test_defaults_are_those_of_the_python_function(arguments, tmp_path):
     succeed("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png")
-    assert asked["config"] == resolve_layers(StyleConfig(), "vgg19")
-    assert asked["seed"] == 0 and asked["start"] is None
-    assert (asked["network"].architecture, asked["network"].pooling) == ("vgg19", "max")
-    for given_, path in ((asked["content"], CONTENT), (asked["styles"][0], STYLE)):
-        assert (given_ == read_image(path, size=512)).all()
+    assert arguments["config"] == resolve_layers(StyleConfig(), "vgg19")
+    assert arguments["seed"] == 0 and arguments["initial_picture"] is None
+    assert (arguments["network"].architecture, arguments["network"].pooling) == ("vgg19", "max")
+    for picture, path in ((arguments["content"], CONTENT), (arguments["styles"][0], STYLE)):
+        assert (picture == read_image(path, size=512)).all()
 
 
-def test_every_option_arrives(asked, tmp_path):
+def test_every_option_is_passed_on(arguments, tmp_path):
     options = {
         "--size": 80,
         "--content-weight": 2,
@@ -105,7 +105,7 @@ def test_every_option_arrives(asked, tmp_path):
     }
     words = [word for pair in options.items() for word in pair]
     succeed("stylize", CONTENT, STYLE, CONTENT, "-o", tmp_path / "out.png", *words)
-    assert asked["config"] == StyleConfig(
+    assert arguments["config"] == StyleConfig(
         size=80,
         content_weight=2,
         style_weight=3,
@@ -120,15 +120,15 @@ def test_every_option_arrives(asked, tmp_path):
         steps=7,
         optimizer="adam",
     )
-    assert asked["seed"] == 11
-    network = asked["network"]
+    assert arguments["seed"] == 11
+    network = arguments["network"]
     assert (network.architecture, network.pooling, network.precision) == ("vgg16", "avg", "bfloat16")
-    assert [style.shape for style in asked["styles"]] == [(32, 40, 3), (31, 40, 3)]
-    assert (asked["start"] == read_image(STYLE, size=80)).all()
+    assert [style.shape for style in arguments["styles"]] == [(32, 40, 3), (31, 40, 3)]
+    assert (arguments["initial_picture"] == read_image(STYLE, size=80)).all()
 
 
-def test_home_folder_is_understood(asked, tmp_path, monkeypatch):
+def test_home_folder_is_expanded(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "start.jpg").write_bytes(Path(STYLE).read_bytes())
-    succeed("stylize", CONTENT, STYLE, "-o", "~/out.png", "--init", "~/start.jpg", "--size", 64)
-    assert (tmp_path / "out.png").exists() and asked["start"] is not None
+    (tmp_path / "initial.jpg").write_bytes(Path(STYLE).read_bytes())
+    succeed("stylize", CONTENT, STYLE, "-o", "~/out.png", "--init", "~/initial.jpg", "--size", 64)
+    assert (tmp_path / "out.png").exists() and arguments["initial_picture"] is not None

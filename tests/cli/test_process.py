@@ -1,4 +1,4 @@
-"""`jaxstyle` as a process of its own, as a person starts it: caches, silence, and signals."""
+"""`jaxstyle` as a separate process: caches, quiet output, and signals."""
 
 import json
 import os
@@ -18,20 +18,20 @@ from support.command import CONTENT, QUICK, STYLE
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No settings of JAX, and a cache folder of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-    return kept | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    """No settings of JAX, and an empty cache folder."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    return variables | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
 
 def start(environment: dict[str, str], *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.Popen:
-    """The installed program, or the module where there is none."""
+    """Start the installed program, or the module if it is not installed."""
     program = Path(sys.executable).with_name("jaxstyle")
     words = [program] if program.exists() else [sys.executable, "-m", "jaxstyle"]
     command = [*words, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
-def ended(process: subprocess.Popen) -> tuple[int, str, str]:
+def wait(process: subprocess.Popen) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
@@ -42,18 +42,18 @@ def test_second_run_is_the_same_and_neither_compiles_nor_traces(environment, tmp
     compiled = []
     for name in ("a.png", "b.png"):
         process = start(environment, "stylize", CONTENT, STYLE, "-o", tmp_path / name, *QUICK)
-        assert ended(process) == (0, f"{tmp_path / name}\n", "")
+        assert wait(process) == (0, f"{tmp_path / name}\n", "")
         compiled.append({path.name for path in cache.rglob("*-*") if not path.name.endswith("-atime")})
         for path in cache.glob("traced/*"):
             os.utime(path, (0, 0))
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert compiled[0] == compiled[1] and any(name.startswith("jit_advance") for name in compiled[0])
-    kept = list(cache.glob("traced/advance-*"))
-    assert kept and all(path.stat().st_mtime == 0 for path in cache.glob("traced/*")), "something was kept again"
+    cached = list(cache.glob("traced/advance-*"))
+    assert cached and all(path.stat().st_mtime == 0 for path in cache.glob("traced/*")), "a file was written again"
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_run_leaves_the_picture_as_it_stands(environment, tmp_path, stop):
+def test_stopped_run_writes_the_current_picture(environment, tmp_path, stop):
     out, snapshot = tmp_path / "out.png", tmp_path / "out-0010.png"
     options = (*QUICK, "--steps", 100_000, "--save-every", 10)
     process = start(environment, "stylize", CONTENT, STYLE, "-o", out, *options)
@@ -61,7 +61,7 @@ def test_stopped_run_leaves_the_picture_as_it_stands(environment, tmp_path, stop
     while not snapshot.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(stop)
-    code, printed, err = ended(process)
+    code, printed, err = wait(process)
     assert code == 130 and printed == ""
     assert err.startswith("jaxstyle: stopped after ") and err.count("\n") == 1 and str(out) in err
     with Image.open(out) as image:
@@ -69,30 +69,30 @@ def test_stopped_run_leaves_the_picture_as_it_stands(environment, tmp_path, stop
         assert f"after {json.loads(image.text['jaxstyle'])['steps']} of 100000 steps" in err
 
 
-def test_stopped_while_compiling_ends_at_once(environment, tmp_path):
-    """On a terminal, which says why it waits; the layers are deep, and their programs in no cache."""
+def test_stop_while_compiling_takes_effect_at_once(environment, tmp_path):
+    """On a terminal, with deep layers whose programs are not cached."""
     screen, terminal = pty.openpty()
     with start(
         environment, "stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 65, stderr=terminal
     ) as process:
         os.close(terminal)
-        shown = b""
-        while shown.count(b"compiling") < 3:  # it is drawn ten times a second
-            shown += os.read(screen, 10_000)
+        output = b""
+        while output.count(b"compiling") < 3:  # it is drawn ten times a second
+            output += os.read(screen, 10_000)
         process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        with suppress(OSError):  # which is how the end of a terminal reads
+        stopped = time.monotonic()
+        with suppress(OSError):  # raised at the end of a terminal's output
             while more := os.read(screen, 10_000):
-                shown += more
+                output += more
         os.close(screen)
-        assert process.wait(timeout=60) == 130 and time.monotonic() - began < 2
-    assert b"harbour.jpg at 65 x 50 pixels, on " in shown and b"65 px (1/1) compiling (kept for" in shown
-    assert b"jaxstyle: stopped before the first step; nothing was written" in shown
+        assert process.wait(timeout=60) == 130 and time.monotonic() - stopped < 2
+    assert b"harbour.jpg at 65 x 50 pixels, on " in output and b"65 px (1/1) compiling (cached for" in output
+    assert b"jaxstyle: stopped before the first step; nothing was written" in output
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"])
-def test_no_word_about_a_cache_that_cannot_be_written_or_a_missing_gpu(environment, tmp_path, name):
+def test_no_warnings_of_an_unwritable_cache_or_a_missing_gpu(environment, tmp_path, name):
     (tmp_path / "file").write_text("no folder")
     code = """
         import jax, logging
@@ -107,8 +107,8 @@ def test_no_word_about_a_cache_that_cannot_be_written_or_a_missing_gpu(environme
     assert (done.stdout, done.stderr) == ("2\n", "")
 
 
-def test_device_that_is_not_there(environment):
+def test_missing_device(environment):
     for platform in ("cuda", "nonsense"):
-        code, out, err = ended(start(environment | {"JAX_PLATFORMS": platform}, "info"))
+        code, out, err = wait(start(environment | {"JAX_PLATFORMS": platform}, "info"))
         assert (code, out) == (1, "")
         assert err.startswith("jaxstyle: error: JAX has no device to run on (") and err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Several processes on one job: they find out who they are, and then live and die alone."""
+"""Several processes on one job: they connect to learn their indices, and then run independently."""
 
 import socket
 import subprocess
@@ -30,8 +30,8 @@ def free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_two_processes_meet_and_one_outlives_the_other():
-    """The first to die is process 0, whose address the other knew."""
+def test_two_processes_connect_and_one_outlives_the_other():
+    """The one that is killed is process 0, to which the other connected."""
     address = free_address()
     both = [
         subprocess.Popen(
@@ -55,8 +55,8 @@ def test_two_processes_meet_and_one_outlives_the_other():
             process.communicate()
 
 
-def test_a_process_that_dies_costs_a_job_only_its_own_pairs(tmp_path: Path):
-    """Process 0 is killed before its first result; with the same commands again, it does what it left."""
+def test_a_killed_process_loses_only_its_unfinished_pairs(tmp_path: Path):
+    """Process 0 is killed before its first result; the same commands, run again, do its pairs."""
     folders = [tmp_path / name for name in ("contents", "styles")]
     for folder, pictures in zip(folders, ("content", "style"), strict=True):
         folder.mkdir()
@@ -88,12 +88,12 @@ def test_a_process_that_dies_costs_a_job_only_its_own_pairs(tmp_path: Path):
     assert {name: (results / name).read_bytes() for name in first} == first
 
 
-def test_one_process_needs_nobody():
+def test_one_process_needs_no_coordinator():
     assert join_processes(None, None, None) == (0, 1)
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("arguments", "found"),
     [
         ((None, 2, None), "--coordinator"),
         ((None, None, 0), "--coordinator"),
@@ -104,10 +104,10 @@ def test_one_process_needs_nobody():
         (("127.0.0.1:1", 2, -1), "0 to 1"),
     ],
 )
-def test_what_does_not_go_together_is_told(given: tuple, named: str):
+def test_contradicting_arguments_are_errors(arguments: tuple, found: str):
     with pytest.raises(ConfigError) as caught:
-        join_processes(*given)
-    assert named in str(caught.value) and str(caught.value).isprintable()
+        join_processes(*arguments)
+    assert found in str(caught.value) and str(caught.value).isprintable()
 
 
 def test_no_cluster_to_find_is_one_line(monkeypatch: pytest.MonkeyPatch):

@@ -1,10 +1,10 @@
-"""The progress line and the arithmetic behind it."""
+"""The progress line, and the times and steps that it shows."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.command import CONTENT, STYLE, Terminal, pretend, run
+from support.command import CONTENT, STYLE, Terminal, fake_stylize, run
 
 from jaxstyle.cli.progress import TimedStep, describe, seconds_by_size, seconds_left, snapshot_steps, steps_taken
 from jaxstyle.optimization.objective import Terms
@@ -12,7 +12,7 @@ from jaxstyle.optimization.progress import Progress
 
 LEVELS = ((128, 30), (256, 30), (512, 20))
 # Compilation takes 5 s at 128 px and 7 s at 256 px; ten steps take 1 s and 4 s.
-LOOKS = [
+TIMELINE = [
     *(TimedStep(time, 128, step) for time, step in ((102, 0), (106, 10), (107, 20), (108, 30))),
     *(TimedStep(time, 256, step) for time, step in ((112, 0), (119, 10), (123, 20), (127, 30))),
 ]
@@ -24,14 +24,14 @@ def progress(level: int, step: int, terms: Terms | None = None) -> Progress:
 
 
 def test_seconds_by_size():
-    assert seconds_by_size(LOOKS, 100) == [
+    assert seconds_by_size(TIMELINE, 100) == [
         {"size": 128, "first_steps": 6, "other_steps": 2},
         {"size": 256, "first_steps": 11, "other_steps": 8},
     ]
 
 
 @pytest.mark.parametrize(
-    ("looks", "expected"),
+    ("count", "expected"),
     [
         (1, None),
         (2, None),  # the first steps waited for compilation
@@ -41,12 +41,12 @@ def test_seconds_by_size():
         (8, 32),
     ],
 )
-def test_time_left_is_in_proportion_to_pixels_and_leaves_compilation_out(looks, expected):
-    assert seconds_left(LOOKS[:looks], LEVELS) == (expected and pytest.approx(expected))
+def test_time_left_is_in_proportion_to_pixels_and_excludes_compilation(count, expected):
+    assert seconds_left(TIMELINE[:count], LEVELS) == (expected and pytest.approx(expected))
 
 
-def test_time_left_ends_at_nothing():
-    assert seconds_left([*LOOKS, TimedStep(130, 512, 10), TimedStep(150, 512, 20)], LEVELS) == 0
+def test_time_left_ends_at_0():
+    assert seconds_left([*TIMELINE, TimedStep(130, 512, 10), TimedStep(150, 512, 20)], LEVELS) == 0
 
 
 def test_steps_count_through_all_sizes():
@@ -55,7 +55,7 @@ def test_steps_count_through_all_sizes():
 
 def test_snapshot_steps():
     assert snapshot_steps(((64, 12),), 5) == [10]
-    assert snapshot_steps(((64, 12),), 11) == []  # due at the end, which has the result
+    assert snapshot_steps(((64, 12),), 11) == []  # the only one is due at the end, where the result is written
     assert snapshot_steps(((64, 5), (128, 25)), 7) == [15, 25]
     assert snapshot_steps(((128, 30), (256, 30)), 20) == [20, 40]
 
@@ -66,14 +66,14 @@ levels = st.lists(st.integers(1, 60), min_size=1, max_size=4).map(
 
 
 @given(levels, st.integers(1, 80))
-def test_snapshots_come_no_more_than_ten_steps_late(levels, every):
+def test_snapshots_are_at_most_ten_steps_late(levels, every):
     due, total = snapshot_steps(levels, every), sum(steps for _, steps in levels)
     assert due == sorted(set(due)) and all(0 < step < total for step in due)
-    for wanted in range(every, total - 10, every):
-        assert any(wanted <= step < wanted + 10 for step in due)
+    for requested in range(every, total - 10, every):
+        assert any(requested <= step < requested + 10 for step in due)
 
 
-def test_line_shows_scale_step_losses_and_time_left():
+def test_line_has_size_step_losses_and_time_left():
     assert describe(progress(0, 0), None, LEVELS) == "128 px (1/3) compiling"
     line = describe(progress(1, 20, Terms(1.0, 0.98765, 0.0123456, 3.0, 4.0)), 83.4, LEVELS)
     assert line == "256 px (2/3) step 20/30 content 0.988 style 0.0123 1:23 left"
@@ -85,15 +85,15 @@ def test_line_shows_scale_step_losses_and_time_left():
 class TestOnATerminal:
     @pytest.fixture(autouse=True)
     def work(self, monkeypatch):
-        monkeypatch.setattr("jaxstyle.cli.run.stylize", pretend())
+        monkeypatch.setattr("jaxstyle.cli.run.stylize", fake_stylize())
 
-    def test_says_what_runs_where_and_why_it_waits(self, tmp_path):
-        ended = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())
-        assert ended.code == 0 and ended.out == f"{tmp_path / 'out.png'}\n"
-        assert ended.err.startswith("harbour.jpg at 64 x 49 pixels, on ")
-        assert "64 px (1/1) compiling (kept for the next run)" in ended.err
-        assert "64 px (1/1) step 40/40 content 41 style 42" in ended.err
+    def test_prints_the_size_the_device_and_progress(self, tmp_path):
+        outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())
+        assert outcome.code == 0 and outcome.out == f"{tmp_path / 'out.png'}\n"
+        assert outcome.err.startswith("harbour.jpg at 64 x 49 pixels, on ")
+        assert "64 px (1/1) compiling (cached for the next run)" in outcome.err
+        assert "64 px (1/1) step 40/40 content 41 style 42" in outcome.err
 
     def test_is_quiet_elsewhere(self, tmp_path):
-        ended = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
-        assert (ended.code, ended.out, ended.err) == (0, f"{tmp_path / 'out.png'}\n", "")
+        outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
+        assert (outcome.code, outcome.out, outcome.err) == (0, f"{tmp_path / 'out.png'}\n", "")

@@ -1,4 +1,4 @@
-"""`jaxstyle stylize` with other style representations, with regions, and with masks: results, records and refusals."""
+"""`jaxstyle stylize` with other style representations, regions and masks: results, records and errors."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ USAGE, PICTURE = 2, 3  # exit codes
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Pictures, and masks of their upper halves, in the present folder; the style's is wider than the style."""
+    """Pictures, and masks of their upper halves, in the working directory; the style's mask is wider than the style."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(CONTENT, "content.jpg")
     shutil.copy(STYLE, "style.jpg")
@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def painted(*options: object) -> tuple[np.ndarray, dict[str, Any]]:
-    """The result, in [0, 1], and the record of a run."""
+    """Run `jaxstyle stylize`; return the result in [0, 1] and the record."""
     command = ("stylize", "content.jpg", "style.jpg", "-o", "out.png", "--overwrite", *QUICK, *options, "--json")
     record = json.loads(succeed(*command))
     with Image.open("out.png") as image:
@@ -41,28 +41,28 @@ def painted(*options: object) -> tuple[np.ndarray, dict[str, Any]]:
 @pytest.mark.usefixtures("folder")
 class TestResults:
     @pytest.mark.parametrize("representation", ["moments", "shifted", "activation-shift", "neighbors"])
-    def test_every_representation_paints_another_picture(self, representation: str) -> None:
+    def test_every_representation_gives_another_picture(self, representation: str) -> None:
         plain, _ = painted()
         other, record = painted("--style-representation", representation)
         assert record["settings"]["style_representation"] == representation
         assert record["losses"]["total"]["last"] < record["losses"]["total"]["first"]
         assert np.abs(plain - other).max() > 4 / 255
 
-    def test_masks_that_are_crossed_paint_another_picture_and_are_told(self) -> None:
+    def test_swapped_masks_give_another_picture_and_are_in_the_record(self) -> None:
         straight, record = painted("--content-mask", "mask.png", "--style-mask", "style-mask.png")
         assert record["masks"] == ["mask.png", "style-mask.png"]
         with Image.open("style-mask.png") as mask:
-            Image.fromarray(255 - np.asarray(mask)).save("crossed.png")
-        crossed, _ = painted("--content-mask", "mask.png", "--style-mask", "crossed.png")
-        assert np.abs(straight - crossed).mean() > 10 / 255
+            Image.fromarray(255 - np.asarray(mask)).save("swapped.png")
+        swapped, _ = painted("--content-mask", "mask.png", "--style-mask", "swapped.png")
+        assert np.abs(straight - swapped).mean() > 10 / 255
 
-    def test_regions_are_found(self) -> None:
+    def test_regions_give_another_picture(self) -> None:
         plain, _ = painted()
         local, record = painted("--regions", 2)
         assert record["settings"]["regions"] == 2
         assert np.abs(plain - local).mean() > 2 / 255
 
-    def test_a_saved_style_is_taken_as_what_it_is(self) -> None:
+    def test_a_saved_style_has_a_representation(self) -> None:
         measured = ("--size", 64, "--style-layers", "relu1_1,relu1_2", "--style-representation", "moments")
         succeed("style", "save", "style.jpg", "-o", "style.safetensors", *measured)
         assert "measured  moments" in succeed("style", "show", "style.safetensors")
@@ -71,9 +71,9 @@ class TestResults:
         succeed(*command, "--style-representation", "moments")
         with Image.open("saved.png") as image:
             np.testing.assert_array_equal(np.asarray(image, np.float32) / 255, expected)
-        ended = run(*command, "--overwrite")
-        assert ended.code == USAGE
-        assert "the style was measured as 'moments', but style_representation is 'gram'" in ended.err
+        outcome = run(*command, "--overwrite")
+        assert outcome.code == USAGE
+        assert "the style was measured as 'moments', but style_representation is 'gram'" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ class TestResults:
         ("--content-mask mask.png --style-mask out.png", USAGE, "out.png is one of the pictures to read"),
     ],
 )
-def test_refusals_are_one_line(folder: Path, options: str, code: int, found: str) -> None:
+def test_errors_are_one_line(folder: Path, options: str, code: int, found: str) -> None:
     shutil.copy("mask.png", "out.png")
     before = Path("out.png").read_bytes()
-    ended = run("stylize", "content.jpg", "style.jpg", "-o", "out.png", "--overwrite", *QUICK, *options.split())
-    assert (ended.code, ended.out) == (code, "")
-    assert ended.err.startswith("jaxstyle: error: ") and ended.err.count("\n") == 1
-    assert found in ended.err
+    outcome = run("stylize", "content.jpg", "style.jpg", "-o", "out.png", "--overwrite", *QUICK, *options.split())
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.startswith("jaxstyle: error: ") and outcome.err.count("\n") == 1
+    assert found in outcome.err
     assert Path("out.png").read_bytes() == before

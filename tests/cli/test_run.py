@@ -1,4 +1,4 @@
-"""Runs that end before their time, snapshots, records and devices, with a stand-in for the long work."""
+"""Interrupted and failed runs, snapshots, records and device names, with a stand-in for `stylize`."""
 
 import errno
 import json
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from support.command import CONTENT, STYLE, pretend, run, succeed
+from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
 from jaxstyle.cli.run import is_still_running
 from jaxstyle.errors import DivergedError
@@ -27,7 +27,7 @@ def raising(error: BaseException):
 
 def stylized(tmp_path, *options, end=lambda: None):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxstyle.cli.run.stylize", pretend(end))
+        patch.setattr("jaxstyle.cli.run.stylize", fake_stylize(end))
         return run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 256, "--steps", 20, *options)
 
 
@@ -50,10 +50,10 @@ class TestSnapshots:
         assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
         assert [steps_of(tmp_path / name) for name in ("out-0020.png", "out-0040.png", "out.png")] == [20, 40, 50]
 
-    def test_replace_nothing_unless_asked_and_say_so_at_the_start(self, tmp_path):
+    def test_replace_nothing_without_overwrite(self, tmp_path):
         (tmp_path / "out-0040.png").write_text("precious")
-        ended = stylized(tmp_path, "--save-every", 20)
-        assert ended.code == 3 and "out-0040.png: exists already" in ended.err
+        outcome = stylized(tmp_path, "--save-every", 20)
+        assert outcome.code == 3 and "out-0040.png: exists already" in outcome.err
         assert [path.name for path in tmp_path.iterdir()] == ["out-0040.png"]
         assert stylized(tmp_path, "--save-every", 20, "--overwrite").code == 0
         assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
@@ -61,75 +61,75 @@ class TestSnapshots:
 
 class TestInterruption:
     def interrupted(self, tmp_path, monkeypatch, number):
-        """A run whose last look is followed by a signal, while the work goes on in its thread."""
-        left, go_on = [], threading.Event()
+        """A run that gets a signal after its last step, while the work continues in its thread."""
+        still_running, released = [], threading.Event()
 
         def end() -> None:
             signal.raise_signal(number)
-            go_on.wait(30)
+            released.wait(30)
 
         def leave(code: int) -> None:
-            left.append(is_still_running())
-            go_on.set()
+            still_running.append(is_still_running())
+            released.set()
             raise SystemExit(code)
 
         monkeypatch.setattr(os, "_exit", leave)
-        ended = stylized(tmp_path, end=end)
-        assert left == [True]
-        return ended
+        outcome = stylized(tmp_path, end=end)
+        assert still_running == [True]
+        return outcome
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_writes_the_picture_as_it_stands(self, tmp_path, monkeypatch, number):
-        handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
-        ended = self.interrupted(tmp_path, monkeypatch, number)
+    def test_writes_the_current_picture(self, tmp_path, monkeypatch, number):
+        handlers = [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
+        outcome = self.interrupted(tmp_path, monkeypatch, number)
         out = tmp_path / "out.png"
-        message = f"jaxstyle: stopped after 50 of 50 steps; the picture as it stands is in {out}\n"
-        assert (ended.code, ended.out, ended.err) == (130, "", message)
+        message = f"jaxstyle: stopped after 50 of 50 steps; the current picture is in {out}\n"
+        assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
         assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 50
-        assert handlers == [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        assert handlers == [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
 
     def test_with_a_full_disk(self, tmp_path, monkeypatch):
         full = OSError(errno.ENOSPC, "No space left on device")
         monkeypatch.setattr(files.os, "fsync", lambda _: raising(full)())
-        ended = self.interrupted(tmp_path, monkeypatch, signal.SIGINT)
-        assert ended.code == 3 and "No space left on device" in ended.err and ended.err.count("\n") == 1
+        outcome = self.interrupted(tmp_path, monkeypatch, signal.SIGINT)
+        assert outcome.code == 3 and "No space left on device" in outcome.err and outcome.err.count("\n") == 1
         assert list(tmp_path.iterdir()) == []
 
 
-class TestLostOptimization:
-    def test_leaves_the_last_good_picture(self, tmp_path):
-        ended = stylized(tmp_path, end=raising(DivergedError("the loss went away")))
+class TestDivergence:
+    def test_writes_the_last_good_picture(self, tmp_path):
+        outcome = stylized(tmp_path, end=raising(DivergedError("the loss went away")))
         out = tmp_path / "out.png"
-        message = f"the loss went away; stopped after 50 of 50 steps; the picture as it stands is in {out}"
-        assert (ended.code, ended.out, ended.err) == (5, "", f"jaxstyle: error: {message}\n")
+        message = f"the loss went away; stopped after 50 of 50 steps; the current picture is in {out}"
+        assert (outcome.code, outcome.out, outcome.err) == (5, "", f"jaxstyle: error: {message}\n")
         assert grays_of(out) == ((256, 196), [255])
 
-    def test_leaves_nothing_before_the_first_step(self, tmp_path, monkeypatch):
+    def test_writes_nothing_before_the_first_step(self, tmp_path, monkeypatch):
         monkeypatch.setattr("jaxstyle.cli.run.stylize", lambda *_, **__: raising(DivergedError("the loss went away"))())
-        ended = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
-        assert (ended.code, list(tmp_path.iterdir())) == (5, [])
-        assert "stopped before the first step; nothing was written" in ended.err
+        outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
+        assert (outcome.code, list(tmp_path.iterdir())) == (5, [])
+        assert "stopped before the first step; nothing was written" in outcome.err
 
 
-class TestMemory:
+class TestOutOfMemory:
     @pytest.mark.parametrize(
         "error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")]
     )
-    def test_that_is_not_enough_is_one_line(self, tmp_path, error):
-        ended = stylized(tmp_path, end=raising(error))
-        assert ended.code == 1 and list(tmp_path.iterdir()) == []
-        assert ended.err == (
-            "jaxstyle: error: the memory is not enough for pictures of this size; choose a smaller --size\n"
+    def test_is_one_line(self, tmp_path, error):
+        outcome = stylized(tmp_path, end=raising(error))
+        assert outcome.code == 1 and list(tmp_path.iterdir()) == []
+        assert outcome.err == (
+            "jaxstyle: error: not enough memory for pictures of this size; choose a smaller --size\n"
         )
 
-    def test_is_not_blamed_for_defects(self, tmp_path):
+    def test_does_not_hide_bugs(self, tmp_path):
         for error in (jax.errors.JaxRuntimeError("INTERNAL: something else"), ZeroDivisionError()):
             with pytest.raises(type(error)):
                 stylized(tmp_path, end=raising(error))
 
 
 @pytest.mark.parametrize(
-    ("found", "name"),
+    ("record", "name"),
     [
         ({"platform": "cpu", "kind": "cpu", "count": 1, "cores": 1}, "CPU (1 core)"),
         ({"platform": "cpu", "kind": "cpu", "count": 1, "cores": 12}, "CPU (12 cores)"),
@@ -137,12 +137,12 @@ class TestMemory:
         ({"platform": "tpu", "kind": "TPU v4", "count": 4}, "TPU v4 (the first of 4)"),
     ],
 )
-def test_device_names(found, name):
-    assert device_name(found) == name
+def test_device_names(record, name):
+    assert device_name(record) == name
 
 
-def test_record_has_no_numbers_that_json_does_not_know(tmp_path, monkeypatch):
-    work = pretend()
+def test_record_is_valid_json_for_infinite_losses(tmp_path, monkeypatch):
+    work = fake_stylize()
 
     def stylize(*arguments, **keywords):
         result = work(*arguments, **keywords)

@@ -51,7 +51,7 @@ def record(folder: Path) -> dict:
 
 
 class TestSave:
-    def test_is_what_the_python_function_measures(self, network):
+    def test_equals_the_python_function(self, network):
         layers = (("relu1_1", 1.0), ("relu2_1", 1.0))
         config = jaxstyle.StyleConfig(size=64, style_layers=layers)
         expected = measure_style(read_image(STYLE, size=64), network=network, config=config)
@@ -61,7 +61,7 @@ class TestSave:
             np.testing.assert_array_equal(found.at(64).measured[layer], expected.at(64).measured[layer])
         np.testing.assert_array_equal(found.at(64).color, expected.at(64).color)
 
-    def test_says_what_it_was_made_of(self, tmp_path):
+    def test_records_pictures_shares_and_network(self, tmp_path):
         out = tmp_path / "a.safetensors"
         succeed("style", "save", "swirls.jpg", "facets.jpg", "-o", out, *MEASURE, "--style-blend", "0.3,0.7")
         about = read_style_file(out).about
@@ -72,30 +72,32 @@ class TestSave:
         "sources", [("swirls.jpg", "facets.jpg"), ("swirls.safetensors", "facets.jpg"), ("swirls.jpg",)]
     )
     def test_several_are_blended(self, tmp_path, sources):
-        """Statistics are means, so a blend is the weighted mean of what was saved of each."""
+        """Gram matrices are means, so those of a blend are the weighted means of the saved ones."""
         out = tmp_path / "a.safetensors"
         blend = {2: (0.3, 0.7), 1: (1.0,)}[len(sources)]
         succeed("style", "save", *sources, "-o", out, *MEASURE, "--style-blend", ",".join(map(str, blend)))
         found = load_style(out).at(64)
-        parts = [load_style(Path(source).with_suffix(".safetensors")).at(64) for source in sources]
+        sources = [load_style(Path(source).with_suffix(".safetensors")).at(64) for source in sources]
         for layer in ("relu1_1", "relu2_1"):
-            expected = sum(share * np.float64(part.measured[layer]) for share, part in zip(blend, parts, strict=True))
+            expected = sum(
+                share * np.float64(source.measured[layer]) for share, source in zip(blend, sources, strict=True)
+            )
             np.testing.assert_allclose(found.measured[layer], expected, rtol=1e-6, atol=1e-3)
-        expected = sum(share * np.float64(part.color) for share, part in zip(blend, parts, strict=True))
+        expected = sum(share * np.float64(source.color) for share, source in zip(blend, sources, strict=True))
         np.testing.assert_allclose(found.color, expected, atol=1e-6)
 
-    def test_transparency_lies_on_the_background(self, tmp_path):
+    def test_transparency_shows_the_background(self, tmp_path):
         Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "glass.png")
         for background, expected in (((), 1.0), (("--background", "black"), 0.0)):
             out = tmp_path / f"{expected}.safetensors"
             succeed("style", "save", tmp_path / "glass.png", "-o", out, "--size", 64, "--style-layers", "", *background)
             np.testing.assert_array_equal(load_style(out).at(64).mean, [expected] * 3)
 
-    def test_replaces_when_asked(self, tmp_path):
+    def test_replaces_only_with_overwrite(self, tmp_path):
         out = tmp_path / "a.safetensors"
         out.write_text("precious")
-        ended = run("style", "save", "swirls.jpg", "-o", out, *MEASURE)
-        assert ended.code == STYLES and "exists already" in ended.err and out.read_text() == "precious"
+        outcome = run("style", "save", "swirls.jpg", "-o", out, *MEASURE)
+        assert outcome.code == STYLES and "exists already" in outcome.err and out.read_text() == "precious"
         succeed("style", "save", "swirls.jpg", "-o", out, *MEASURE, "--overwrite")
         assert out.read_bytes() == Path("swirls.safetensors").read_bytes()
 
@@ -116,7 +118,7 @@ def test_show(tmp_path):
     }
 
 
-def test_show_of_a_style_that_says_nothing_or_too_much(tmp_path):
+def test_show_of_a_style_with_bad_metadata(tmp_path):
     style = load_style("swirls.safetensors")
     for name, about in (("a", {}), ("b", {"pictures": 7, "style_blend": "half"}), ("c", {"pictures": ["\u001b[2J"]})):
         jaxstyle.save_style(tmp_path / f"{name}.safetensors", style, about=about)
@@ -127,11 +129,11 @@ def test_show_of_a_style_that_says_nothing_or_too_much(tmp_path):
 class TestStylize:
     """`CONTENT STYLE` with saved styles among the STYLE."""
 
-    def test_gives_what_the_picture_gives(self, record, tmp_path):
+    def test_equals_the_result_with_the_picture(self, record, tmp_path):
         succeed("stylize", CONTENT, "swirls.jpg", "-o", tmp_path / "a.png", *QUICK)
         np.testing.assert_array_equal(pixels(record["output"]), pixels(tmp_path / "a.png"))
 
-    def test_is_told_in_the_record_and_the_picture(self, record):
+    def test_is_in_the_record_and_the_metadata(self, record):
         assert record["styles"] == ["swirls.safetensors"]
         (saved,) = record["saved_styles"]
         assert saved["name"] == "swirls.safetensors" and saved["sizes"] == [64]
@@ -150,8 +152,8 @@ class TestStylize:
         one, other = (pixels(tmp_path / f"{style}.png").astype(int) for style in saved)
         assert np.abs(one - other).max() <= 1
 
-    def test_is_taken_at_sizes_beside_its_own(self, record, tmp_path):
-        """Strokes then come out a little smaller or larger than asked for."""
+    def test_is_used_at_similar_sizes(self, record, tmp_path):
+        """Strokes are then a little smaller or larger than requested."""
         out = tmp_path / "a.png"
         succeed("stylize", CONTENT, "swirls.safetensors", "-o", out, *QUICK, "--style-scale", 1.4)
         np.testing.assert_array_equal(pixels(out), pixels(record["output"]))
@@ -163,7 +165,11 @@ class TestStylize:
         # Styles that do not fit the run
         ("harbour.jpg swirls.safetensors --size 100", USAGE, "swirls.safetensors: the style was measured at 64 px,"),
         ("harbour.jpg swirls.safetensors --style-scale 2", USAGE, "but 128 px is needed; measure it at that size"),
-        ("harbour.jpg swirls.safetensors --pooling avg", USAGE, "another network (pooling max, but this network has avg)"),
+        (
+            "harbour.jpg swirls.safetensors --pooling avg",
+            USAGE,
+            "another network (pooling max, but this network has avg)",
+        ),
         (
             "harbour.jpg swirls.safetensors --network vgg16",
             USAGE,
@@ -176,7 +182,7 @@ class TestStylize:
         ),
         ("harbour.jpg swirls.safetensors --init style", USAGE, "but a measured style has no picture"),
         ("harbour.jpg swirls.safetensors --style-blend 1,2", USAGE, "style_blend has 2 weights for 1 style"),
-        # Files that are no styles
+        # Files that are not styles
         ("harbour.jpg nothing.safetensors", STYLES, "nothing.safetensors: cannot be read (No such file"),
         ("harbour.jpg folder.safetensors", STYLES, "folder.safetensors: is a folder"),
         ("harbour.jpg cut.safetensors", STYLES, "cut.safetensors: is damaged or cut short"),
@@ -217,7 +223,7 @@ def test_bad_styles(folder, command, code, found):
         ("swirls.jpg -o out.safetensors --weights no.pth", WEIGHTS, "no weights called 'no.pth'"),
         ("swirls.jpg -o out.safetensors --pooling min", USAGE, "unknown pooling 'min'"),
         ("swirls.jpg -o out.safetensors --background reddish", USAGE, "no color is called 'reddish'"),
-        # Saved as 64 px, and as 80 px it would be another size under this name.
+        # The style was saved at 64 px and has no statistics for 80 px.
         ("swirls.safetensors -o out.safetensors --size 80 --style-layers relu1_1", USAGE, "was measured at 64 px; exp"),
         ("swirls.safetensors -o out.safetensors --size 64", USAGE, "was not measured in relu3_1, relu4_1, relu5_1"),
     ],
@@ -231,9 +237,9 @@ def test_bad_shows():
 
 
 def check_refused(command: list, code: int, found: str) -> None:
-    """The command ends with this code and one line on stderr that has these words, and changes no file."""
+    """Check that the command exits with this code and one line on stderr with these words, and changes no file."""
     before = {path: path.stat().st_mtime_ns for path in Path().iterdir()}
-    ended = run(*command)
+    outcome = run(*command)
     assert {path: path.stat().st_mtime_ns for path in Path().iterdir()} == before
-    assert ended.out == "" and ended.err.startswith("jaxstyle: error: ") and ended.err.count("\n") == 1
-    assert ended.code == code and found in ended.err, ended
+    assert outcome.out == "" and outcome.err.startswith("jaxstyle: error: ") and outcome.err.count("\n") == 1
+    assert outcome.code == code and found in outcome.err, outcome

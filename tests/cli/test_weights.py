@@ -1,4 +1,4 @@
-"""The commands `jaxstyle weights ...`, as a person types them."""
+"""The commands `jaxstyle weights list`, `verify`, `convert` and `fetch`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def theirs(tmp_path: Path) -> Path:
     return tmp_path / "w.pth"
 
 
-def test_list_gives_names_sizes_and_places_and_says_how_to_get_the_rest() -> None:
+def test_list_has_names_sizes_and_paths_and_the_command_to_fetch_others() -> None:
     lines = run("list")
     assert [line.split()[0] for line in lines] == list(weights.NAMES)
     for line in lines[:2]:
@@ -52,7 +52,7 @@ def test_list_gives_names_sizes_and_places_and_says_how_to_get_the_rest() -> Non
     assert lines[2].endswith("jaxstyle weights fetch vgg16") and lines[3].endswith("jaxstyle weights fetch vgg19")
 
 
-def test_list_and_verify_know_what_is_fetched(cache: Path) -> None:
+def test_list_and_verify_include_fetched_weights(cache: Path) -> None:
     written = replace(weights.load_weights("vgg16"), source="fetched")
     weights.write_weights(cache / "vgg16-full.safetensors", written)
     assert str(cache / "vgg16-full.safetensors") in run("list")[2]
@@ -62,15 +62,15 @@ def test_list_and_verify_know_what_is_fetched(cache: Path) -> None:
     assert "shipped" in lines[0] and "shipped" not in lines[2]
 
 
-def test_verify_stops_at_what_is_damaged(theirs: Path, tmp_path: Path) -> None:
+def test_verify_fails_for_a_damaged_file(theirs: Path, tmp_path: Path) -> None:
     run("convert", theirs, tmp_path / "out")
-    assert run("verify", tmp_path / "out")[0].startswith(f"{tmp_path / 'out'}: a whole tiny; SHA-256 ")
+    assert run("verify", tmp_path / "out")[0].startswith(f"{tmp_path / 'out'}: a complete tiny; SHA-256 ")
     content = (tmp_path / "out").read_bytes()
     (tmp_path / "out").write_bytes(content[:-1])
     assert isinstance(fail("verify", "vgg16", tmp_path / "out"), WeightsError)
 
 
-def test_convert_says_what_it_recognized_and_the_result_loads(theirs: Path, tmp_path: Path) -> None:
+def test_convert_prints_what_it_recognized_and_the_result_loads(theirs: Path, tmp_path: Path) -> None:
     (line,) = run("convert", theirs, tmp_path / "out")
     assert line == f"{tmp_path / 'out'}: tiny, input as in torchvision; use it with --weights {tmp_path / 'out'}"
     assert weights.load_network(tmp_path / "out").architecture == "tiny"
@@ -79,23 +79,23 @@ def test_convert_says_what_it_recognized_and_the_result_loads(theirs: Path, tmp_
     assert weights.load_network(tmp_path / "other").reverse_channels
 
 
-def test_convert_replaces_a_file_only_if_asked(theirs: Path, tmp_path: Path) -> None:
+def test_convert_replaces_a_file_only_with_overwrite(theirs: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("precious")
     assert str(fail("convert", theirs, tmp_path / "out")).endswith(
-        "exists already; choose another name, or say --overwrite"
+        "exists already; choose another name, or add --overwrite"
     )
     assert (tmp_path / "out").read_text() == "precious"
     run("convert", theirs, tmp_path / "out", "--overwrite")
     weights.verify(tmp_path / "out")
 
 
-def test_an_unknown_convention_is_a_wrong_setting(theirs: Path, tmp_path: Path) -> None:
+def test_an_unknown_convention_is_a_config_error(theirs: Path, tmp_path: Path) -> None:
     error = fail("convert", theirs, tmp_path / "out", "--convention", "keras")
     assert isinstance(error, ConfigError)
     assert str(error) == f"unknown convention 'keras'; expected one of {', '.join(weights.CONVENTIONS)}"
 
 
-def test_fetch_prints_the_distances_and_knows_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_prints_the_distances_and_uses_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
     urls = []
 
     def fetch(name: str, *, base_url: str | None, progress: object) -> Fetched:

@@ -1,20 +1,23 @@
-"""Jobs of `jaxstyle batch` on a few small pictures, at sizes that take moments, and what tests of them look at."""
+"""Run `jaxstyle batch` on small pictures, and read the folder of results."""
 
 import json
 from pathlib import Path
 
-from support.command import Ended, run
+from support.command import Outcome, run
 
 TINY = ("--size", 32, "--steps", 3, "--content-layers", "relu1_1", "--style-layers", "relu1_1")
 
 
-def batch(out: Path, *arguments: object) -> Ended:
+def batch(out: Path, *arguments: object) -> Outcome:
+    """Run `jaxstyle batch` with settings that take moments."""
     return run("batch", "-o", out, *TINY, *arguments)
 
 
-def lines_of(folder: Path) -> list[dict]:
+def records_in(folder: Path) -> list[dict]:
+    """The records of a folder of results, in the order in which they were written."""
     return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
+def pictures_in(folder: Path) -> dict[str, bytes]:
+    """The bytes of the pictures in a folder by name."""
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}

@@ -1,4 +1,4 @@
-"""The command `jaxstyle` run within the tests' own process, and a stand-in for the long work."""
+"""Run the command `jaxstyle` within the process of the tests, with a fast stand-in for `stylize` if needed."""
 
 import io
 import sys
@@ -21,12 +21,14 @@ from jaxstyle.optimization.solver import STEPS_PER_CALL
 from jaxstyle.stylize import Stylized
 
 CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"
-# Layers whose programs compile in a second or two.
+# Shallow layers, which compile in a second or two.
 QUICK = ("--size", 64, "--steps", 12, "--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
 
 
 @dataclass(frozen=True)
-class Ended:
+class Outcome:
+    """The exit code of a command and what it printed."""
+
     code: int
     out: str
     err: str
@@ -37,32 +39,33 @@ class Terminal(io.StringIO):
         return True
 
 
-def run(*arguments: object, stderr: io.StringIO | None = None) -> Ended:
-    """What `jaxstyle ARGUMENTS` does, except for JAX's settings, which belong to all tests."""
+def run(*arguments: object, stderr: io.StringIO | None = None) -> Outcome:
+    """Run `jaxstyle ARGUMENTS`, without configuring JAX, which all tests share."""
     out, err = io.StringIO(), stderr or io.StringIO()
     with (
         patch.object(sys, "argv", ["jaxstyle", *map(str, arguments)]),
         patch.object(jax_config, "configure_jax"),
         redirect_stdout(out),
         redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
+        pytest.raises(SystemExit) as exited,
     ):
         main()
-    assert isinstance(ended.value.code, int)
-    return Ended(ended.value.code, out.getvalue(), err.getvalue())
+    assert isinstance(exited.value.code, int)
+    return Outcome(exited.value.code, out.getvalue(), err.getvalue())
 
 
 def succeed(*arguments: object) -> str:
-    """The standard output of a run that ends well, with nothing on stderr."""
-    ended = run(*arguments)
-    assert (ended.code, ended.err) == (0, "")
-    return ended.out
+    """Run a command that must exit with 0 and print nothing on stderr; return its output."""
+    outcome = run(*arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    return outcome.out
 
 
-def pretend(end: Callable[[], None] = lambda: None):
-    """A `stylize` that looks like the real one from outside, returns the content, and calls `end` before its end.
+def fake_stylize(end: Callable[[], None] = lambda: None):
+    """Make a stand-in for `stylize` that computes nothing, returns the content, and calls `end` before it returns.
 
-    The picture at each look is all of one gray: the share of the steps at this size.
+    It calls the callback as often as `stylize` does. The pictures are gray; their level is the share of the steps that
+    were taken at this size.
     """
 
     def stylize(content, styles, *, config, callback, **_):
