@@ -1,0 +1,153 @@
+"""The structure of the package: who may import whom, who prints, and which words are no names.
+
+The rooms of the package stand in the order of the data: a room imports only rooms before it.
+"""
+
+import ast
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import jaxstyle
+
+PACKAGE = Path(jaxstyle.__file__).parent
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+# From files to files: each room may import those before it.
+ROOMS = (
+    *("errors", "config", "images", "compilation", "networks", "weights", "styles", "optimization"),
+    *("stylize", "texture", "stylizer", "batch", "jobs", "laboratory", "cli", "__main__"),
+)
+FACES = {room for room in ROOMS if (PACKAGE / room).is_dir()}
+FORBIDDEN_CALLS = {"print", "exit", "quit", "sys.exit", "os._exit", "jax.config.update"}
+# Words that say nothing about what they name, or that only this project used: see CONTRIBUTING.md, "Words".
+VAGUE = {
+    *("aim", "aims", "aim_at", "Aim", "lane", "lanes", "Lanes", "starts", "ahead", "frame", "frames"),
+    *("programs", "Kept", "keep_in", "look", "looks", "watch", "show", "tell", "told", "asked"),
+    *("with_missing", "in_layers", "made", "own", "such", "each", "part", "parts"),
+}
+
+
+def room_of(module: str) -> str:
+    """The room of a module of the package: `jaxstyle.styles.regions` is in `styles`."""
+    return [*module.split("."), ""][1]
+
+
+def module_name(path: Path) -> str:
+    names = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(names[:-1] if names[-1] == "__init__" else names)
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of the package that a module imports anywhere in it, without names of functions and classes."""
+    modules = {module_name(module) for module in MODULES}
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name in modules}
+
+
+def imports() -> dict[str, set[str]]:
+    """The modules that each module of the package imports."""
+    return {module_name(path): imported(path) for path in MODULES}
+
+
+def identifiers(path: Path) -> Iterator[tuple[str, int]]:
+    with tokenize.open(path) as file:
+        for token in tokenize.generate_tokens(file.readline):
+            if token.type == tokenize.NAME:
+                yield token.string, token.start[0]
+
+
+def test_every_module_is_in_a_room():
+    assert {room_of(module) for module in imports()} == {"", *ROOMS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_rooms_before_them(room: str):
+    allowed = {*ROOMS[: ROOMS.index(room) + 1], ""}
+    if room not in ("cli", "__main__"):
+        allowed -= {""}  # the public names are re-exported from the rooms
+    for module, others in imports().items():
+        if room_of(module) == room:
+            wrong = {other for other in others if room_of(other) not in allowed}
+            assert not wrong, f"{module} imports {', '.join(sorted(wrong))}"
+
+
+def test_rooms_use_the_faces_of_others():
+    """`from jaxstyle.styles import Style`, never from a module inside, except for modules that a face exports."""
+    for module, others in imports().items():
+        for other in others:
+            inside = other.count(".") == 2 and room_of(other) in FACES
+            if inside and room_of(other) != room_of(module) and module != "jaxstyle.__main__":
+                assert other.split(".")[2] in face_modules(room_of(other)), f"{module} imports {other}"
+
+
+def face_modules(room: str) -> set[str]:
+    """The modules that a face exports as such: `solver`, whose functions are called as `solver.run`."""
+    tree = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))
+    nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == f"jaxstyle.{room}"]
+    return {alias.name for node in nodes for alias in node.names}
+
+
+def test_no_module_imports_itself_through_others():
+    graph = imports()
+    faces = {f"jaxstyle.{room}" for room in FACES} | {"jaxstyle"}
+    ordered: set[str] = set()
+    remaining = {module: {other for other in others if other not in faces} for module, others in graph.items()}
+    while remaining:
+        free = {module for module, others in remaining.items() if not others - ordered - {module}}
+        assert free, f"import cycle among {', '.join(sorted(remaining))}"
+        ordered |= free
+        remaining = {module: others for module, others in remaining.items() if module not in free}
+
+
+@pytest.mark.parametrize("room", sorted(FACES))
+def test_faces_list_their_modules(room: str):
+    docstring = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    listed = docstring.partition("Modules:\n")[2]
+    missing = [path.stem for path in (PACKAGE / room).glob("[!_]*.py") if path.stem not in listed]
+    assert not missing, f"jaxstyle/{room}/__init__.py does not list {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+class TestModules:
+    def test_have_a_docstring(self, path: Path):
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+    def test_only_images_imports_pillow_and_only_cli_imports_typer_and_rich(self, path: Path):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module.split(".")[0])
+        room = room_of(module_name(path))
+        assert room == "images" or "PIL" not in names
+        assert room == "cli" or not names & {"typer", "rich", "click"}
+
+    def test_only_cli_prints_exits_or_configures_jax(self, path: Path):
+        if room_of(module_name(path)) == "cli":
+            return
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            assert called not in FORBIDDEN_CALLS, f"{called} in line {node.lineno}"
+            assert not called.startswith(("sys.stdout.", "sys.stderr.")), f"{called} in line {node.lineno}"
+
+
+@pytest.mark.parametrize("folder", ["jaxstyle", "scripts", "tests", "examples"])
+def test_no_vague_names(folder: str):
+    """Names say what they hold, in terms of the field."""
+    vague = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name, line in identifiers(path)
+        if name in VAGUE
+    ]
+    assert not vague, "\n".join(vague)
