@@ -155,7 +155,7 @@ class TestErrors:
         assert "expected --content and --style" in self.refused(tmp_path)
         assert "expected --content and --style" in self.refused(tmp_path, "--content", photos)
         assert "exclude each other" in self.refused(tmp_path, tmp_path / "pairs.csv", "--content", photos)
-        assert "where there is no picture" in self.refused(tmp_path, "--content", tmp_path, "--style", paintings)
+        assert "which matches no picture" in self.refused(tmp_path, "--content", tmp_path, "--style", paintings)
         assert "pairs.csv: cannot be read" in self.refused(tmp_path, tmp_path / "pairs.csv")
         assert not (tmp_path / "out").exists()
 

@@ -11,7 +11,7 @@ from support.command import Outcome
 from support.pictures import encoded
 
 from jaxstyle.errors import DivergedError
-from jaxstyle.optimization.solver import run
+from jaxstyle.jobs import run
 
 
 def write_bad_pictures(folder: Path) -> dict[str, str]:
@@ -97,13 +97,13 @@ def test_a_pair_that_diverges_does_not_affect_others(photos, paintings, tmp_path
     def stylize_group(network, group, pairs, **more):
         results = work(network, group, pairs, **more)
         if group.pairs == (1,):
-            object.__setattr__(results[0], "error", DivergedError("the loss went away"))
+            object.__setattr__(results[0], "error", DivergedError("the loss is not finite"))
         return results
 
     monkeypatch.setattr(run, "stylize_group", stylize_group)
     out = tmp_path / "out"
     outcome = batch(out, "--content", photos, "--style", paintings)
-    assert outcome.code == 1 and "jaxstyle: failed: cat--facets.png: the loss went away\n" in outcome.err
+    assert outcome.code == 1 and "jaxstyle: failed: cat--facets.png: the loss is not finite\n" in outcome.err
     assert len(pictures_in(out)) == 3 and not (out / "cat--facets.png").exists()
 
 

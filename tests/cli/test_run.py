@@ -98,14 +98,16 @@ class TestInterruption:
 
 class TestDivergence:
     def test_writes_the_last_good_picture(self, tmp_path):
-        outcome = stylized(tmp_path, end=raising(DivergedError("the loss went away")))
+        outcome = stylized(tmp_path, end=raising(DivergedError("the loss is not finite")))
         out = tmp_path / "out.png"
-        message = f"the loss went away; stopped after 50 of 50 steps; the current picture is in {out}"
+        message = f"the loss is not finite; stopped after 50 of 50 steps; the current picture is in {out}"
         assert (outcome.code, outcome.out, outcome.err) == (5, "", f"jaxstyle: error: {message}\n")
         assert grays_of(out) == ((256, 196), [255])
 
     def test_writes_nothing_before_the_first_step(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("jaxstyle.cli.run.stylize", lambda *_, **__: raising(DivergedError("the loss went away"))())
+        monkeypatch.setattr(
+            "jaxstyle.cli.run.stylize", lambda *_, **__: raising(DivergedError("the loss is not finite"))()
+        )
         outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
         assert (outcome.code, list(tmp_path.iterdir())) == (5, [])
         assert "stopped before the first step; nothing was written" in outcome.err
