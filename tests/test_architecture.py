@@ -59,10 +59,13 @@ def imports() -> dict[str, set[str]]:
 
 
 def identifiers(path: Path) -> Iterator[tuple[str, int]]:
+    """The names in a module with their lines, without attributes, which may be those of other libraries."""
+    previous = ""
     with tokenize.open(path) as file:
         for token in tokenize.generate_tokens(file.readline):
-            if token.type == tokenize.NAME:
+            if token.type == tokenize.NAME and previous != ".":
                 yield token.string, token.start[0]
+            previous = token.string
 
 
 def test_every_module_is_in_a_room():

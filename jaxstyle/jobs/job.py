@@ -136,11 +136,11 @@ def describe_job(job: Job) -> dict[str, Any]:
     plan = _plan(job, networks)
     workers, todo = _workers(plan, networks), set(plan.todo)
     pace = seconds_per_pixel_step(read_records(job.folder).values(), device_record)
-    programs: dict[Any, dict[str, Any]] = {}
+    descriptions: dict[Any, dict[str, Any]] = {}
     for group in plan.groups:
         if pairs := todo & set(group.pairs):
             key = group.padded_shapes, group.batch_size, plan.tasks[group.pairs[0]].settings.network_key
-            description = programs.setdefault(key, {"groups": 0, "pairs": 0})
+            description = descriptions.setdefault(key, {"groups": 0, "pairs": 0})
             description |= _describe_group(plan, group, networks)
             description["groups"] += 1
             description["pairs"] += len(pairs)
@@ -149,7 +149,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "done": len(plan.done),
         "failed": [failure_message(plan.tasks[pair], error) for pair, error in (plan.failed | plan.unreadable).items()],
         "todo": [str(plan.tasks[pair].output) for pair in plan.todo],
-        "groups": list(programs.values()),
+        "groups": list(descriptions.values()),
         "at_once": workers,
         "device": device_record,
         "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / workers,

@@ -52,8 +52,8 @@ def alone(network: Network, contents: Sequence[np.ndarray], styles: Sequence[np.
     return [run(network, content, style, config=TWO_SIZES) for content, style in zip(contents, styles, strict=True)]
 
 
-class TestOneAfterAnother:
-    def test_each_pair_is_byte_for_byte_what_it_is_alone(
+class TestSeparatePairs:
+    def test_each_pair_gives_the_bytes_that_it_gives_alone(
         self, first: Network, contents: list[np.ndarray], styles: list[np.ndarray], alone: list[Stylized]
     ) -> None:
         together = stylize_batch(contents, styles, network=first, config=TWO_SIZES)
@@ -63,7 +63,7 @@ class TestOneAfterAnother:
             np.testing.assert_array_equal(found.sizes, expected.sizes)
             assert found.config == expected.config and found.error is None
 
-    def test_settings_seeds_and_starts_are_each_pair_s_own(
+    def test_settings_seeds_and_initial_pictures_belong_to_their_pair(
         self, network: Network, first: Network, photo: np.ndarray, painting: np.ndarray
     ) -> None:
         configs = [
@@ -88,17 +88,17 @@ class TestOneAfterAnother:
             )
             assert result.image.tobytes() == expected.image.tobytes()
 
-    def test_measured_styles_do_as_pictures(
+    def test_measured_styles_give_the_same_as_pictures(
         self, first: Network, contents: list[np.ndarray], painting: np.ndarray, alone: list[Stylized]
     ) -> None:
         style = measure_style(painting, network=first, config=TWO_SIZES)
         (found,) = stylize_batch(contents[:1], [style], network=first, config=TWO_SIZES)
         assert found.image.tobytes() == alone[0].image.tobytes()
 
-    def test_what_pairs_share_is_measured_once(
+    def test_shared_pictures_are_measured_once(
         self, first: Network, contents: list[np.ndarray], painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        calls = {"statistics_at": 0, "content_targets": 0}
+        calls = {"style_statistics": 0, "content_targets": 0}
         for name in calls:
             real = getattr(targets_module, name)
 
@@ -109,15 +109,19 @@ class TestOneAfterAnother:
             monkeypatch.setattr(targets_module, name, counted)
         monkeypatch.setattr(batch_module, "concurrent_groups", lambda *_: 1)
         stylize_batch([contents[0]] * 3 + [contents[1]], [painting] * 4, network=first, config=TWO_SIZES)
-        assert calls == {"statistics_at": 2, "content_targets": 4}
+        assert calls == {"style_statistics": 2, "content_targets": 4}
 
-    def test_the_callback_sees_every_pair(self, first: Network, contents: list[np.ndarray], painting: np.ndarray):
-        looks: list[tuple[tuple[int, ...], Progress]] = []
-        stylize_batch(contents, [painting] * 3, network=first, config=QUICK, callback=lambda *look: looks.append(look))
+    def test_the_callback_is_called_for_every_pair(
+        self, first: Network, contents: list[np.ndarray], painting: np.ndarray
+    ):
+        reports: list[tuple[tuple[int, ...], Progress]] = []
+        stylize_batch(
+            contents, [painting] * 3, network=first, config=QUICK, callback=lambda *report: reports.append(report)
+        )
         for pair in range(3):
-            assert [progress.step for pairs, progress in looks if pairs == (pair,)] == [0, QUICK.steps]
+            assert [progress.step for pairs, progress in reports if pairs == (pair,)] == [0, QUICK.steps]
 
-    def test_what_the_callback_raises_ends_the_run(self, first: Network, photo: np.ndarray, painting: np.ndarray):
+    def test_an_exception_in_the_callback_ends_the_run(self, first: Network, photo: np.ndarray, painting: np.ndarray):
         calls = []
 
         def stop(pairs: tuple[int, ...], progress: Progress) -> None:
@@ -130,18 +134,18 @@ class TestOneAfterAnother:
 
 
 class TestBatches:
-    @pytest.mark.parametrize("programs", [50, 1], ids=["own shapes", "padded to one shape"])
-    def test_each_lane_is_what_it_is_alone(
+    @pytest.mark.parametrize("max_programs", [50, 1], ids=["several shapes", "padded to one shape"])
+    def test_each_pair_of_a_batch_gives_what_it_gives_alone(
         self,
         first: Network,
         contents: list[np.ndarray],
         styles: list[np.ndarray],
-        programs: int,
+        max_programs: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """The bar: within a level after 10 steps. Pairs of one padded_shape go in one program, with an empty index."""
+        """Within one level after 10 steps. Padded pairs share one program, and one place of its batch is empty."""
         config = replace(QUICK, size=96, steps=10)
-        monkeypatch.setattr(batch_module, "plan_groups", partial(plan_groups, max_programs=programs))
+        monkeypatch.setattr(batch_module, "plan_groups", partial(plan_groups, max_programs=max_programs))
         contents, styles = [*contents, contents[0]], [*styles, styles[1]]
         found = stylize_batch(contents, styles, network=first, config=config, batch_size=4)
         for result, content, style in zip(found, contents, styles, strict=True):
@@ -179,7 +183,7 @@ class TestBatches:
             np.testing.assert_array_equal(result.sizes, expected.sizes)
             np.testing.assert_allclose(result.history.total, expected.history.total, rtol=0.02)
 
-    def test_a_lane_that_is_lost_is_told_and_disturbs_no_other(
+    def test_a_diverged_pair_has_an_error_and_does_not_affect_others(
         self, first: Network, photo: np.ndarray, painting: np.ndarray
     ) -> None:
         configs = [QUICK, replace(QUICK, style_weight=3e38), replace(QUICK, content_weight=1.0)]
@@ -192,7 +196,7 @@ class TestBatches:
             np.testing.assert_allclose(found[index].history.total, alone.history.total, rtol=1e-3)
 
     @pytest.mark.parametrize("batch_size", [1, 2])
-    def test_when_all_are_lost_all_are_told(
+    def test_all_diverged_pairs_have_errors(
         self, first: Network, photo: np.ndarray, painting: np.ndarray, batch_size: int
     ) -> None:
         config = replace(QUICK, style_weight=3e38, steps=12)
@@ -205,8 +209,8 @@ class TestBatches:
         real, tried = BatchSolver.run, []
 
         def run(self: BatchSolver, *args, **options):
-            tried.append(self.count)
-            if self.count > 2:
+            tried.append(self.size)
+            if self.size > 2:
                 raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte")
             return real(self, *args, **options)
 
@@ -222,31 +226,33 @@ class TestBatches:
 class TestResume:
     @pytest.mark.parametrize("batch_size", [1, 2])
     @pytest.mark.parametrize("at", [1, 3])
-    def test_goes_on_to_the_same_bytes(
+    def test_continues_to_the_same_bytes(
         self, first: Network, contents: list[np.ndarray], painting: np.ndarray, batch_size: int, at: int
     ) -> None:
         config = replace(TWO_SIZES, steps=12)
         pairs = [check_pair(first, Pair(contents[0], (painting,), config, seed)) for seed in range(batch_size)]
         (group,) = plan_groups([contents[0].shape[:2]] * batch_size, [config] * batch_size, batch_size=batch_size)
-        looks: list[Progress] = []
+        progresses: list[Progress] = []
 
-        def keep(progress: Progress) -> None:
-            looks.append(replace(progress, state=jax.tree.map(np.array, progress.state)))
+        def remember(progress: Progress) -> None:
+            progresses.append(replace(progress, state=jax.tree.map(np.array, progress.state)))
 
-        whole = stylize_group(first, group, pairs, look=keep)
-        assert len(looks) == 6
-        again = stylize_group(first, group, pairs, resume=looks[at])
+        whole = stylize_group(first, group, pairs, callback=remember)
+        assert len(progresses) == 6
+        again = stylize_group(first, group, pairs, resume=progresses[at])
         for found, expected in zip(again, whole, strict=True):
             assert found.image.tobytes() == expected.image.tobytes()
             assert found.history.total.tobytes() == expected.history.total.tobytes()
 
 
 class TestInputs:
-    def test_nothing_gives_nothing(self, first: Network) -> None:
+    def test_no_pairs_give_no_results(self, first: Network) -> None:
         assert stylize_batch([], [], network=first) == []
 
     @pytest.mark.parametrize("given", ["styles", "config", "seeds", "initial_pictures"])
-    def test_there_is_one_of_everything(self, first: Network, photo: np.ndarray, painting: np.ndarray, given: str):
+    def test_sequences_of_different_lengths_are_refused(
+        self, first: Network, photo: np.ndarray, painting: np.ndarray, given: str
+    ):
         options: dict = {"config": [QUICK] * 2, "seeds": [0, 1], "initial_pictures": [None, None]}
         styles = [painting] * 2
         if given == "styles":
@@ -256,38 +262,46 @@ class TestInputs:
         with pytest.raises(ConfigError, match="there are 2 contents and [13]"):
             stylize_batch([photo] * 2, styles, network=first, **options)
 
-    def test_a_bad_picture_is_told_before_anything_is_computed(self, first: Network, photo: np.ndarray, painting):
-        looks = []
+    def test_a_bad_picture_is_refused_before_any_computation(self, first: Network, photo: np.ndarray, painting):
+        calls = []
         with pytest.raises(PictureError):
             stylize_batch(
-                [photo, photo * 300], [painting] * 2, network=first, config=QUICK, callback=lambda *x: looks.append(x)
+                [photo, photo * 300],
+                [painting] * 2,
+                network=first,
+                config=QUICK,
+                callback=lambda *call: calls.append(call),
             )
-        assert not looks
+        assert not calls
 
 
-def test_shared_forgets_the_oldest_and_never_confuses_pictures():
+def test_the_cache_drops_the_oldest_and_never_confuses_pictures():
     cache = MeasurementCache(max_entries=2)
     pictures = [np.zeros(1) + index for index in range(4)]
-    made: list[int] = []
+    computed: list[int] = []
 
     def get(index: int) -> int:
         def make() -> int:
-            made.append(index)
+            computed.append(index)
             return index
 
         return cache.get((pictures[index],), "what", make=make)
 
     assert [get(index) for index in (0, 1, 1, 0, 2, 3, 3, 0)] == [0, 1, 1, 0, 2, 3, 3, 0]
-    assert made == [0, 1, 2, 3, 0]
+    assert computed == [0, 1, 2, 3, 0]
 
 
 def test_on_four_devices() -> None:
-    """In a process of its own, because the number of devices is settled when JAX starts."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    """In a separate process, because the number of devices is fixed when JAX starts."""
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
     file = Path(__file__).parents[1] / "support" / "sharded.py"
-    done = subprocess.run([sys.executable, file], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "no collective, equal results\n"
+    completed = subprocess.run([sys.executable, file], env=environment, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout == "no collective, equal results\n"
 
 
 def test_defaults_on_cpu(network: Network) -> None:

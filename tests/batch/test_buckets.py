@@ -1,4 +1,4 @@
-"""The plan of a batch: every pair once, in padded_shapes that hold it, in as few programs as asked for."""
+"""The plan of a batch: every pair once, in padded shapes that hold it, with no more max_programs than allowed."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ SHAPES = st.lists(st.tuples(st.integers(60, 400), st.integers(60, 400)), min_siz
 
 
 def work(groups: list[Group], configs: list[StyleConfig], shapes: list[tuple[int, int]]) -> int:
-    """Pixels times steps of all batch_size that hold a pair."""
+    """Pixels times steps of all pairs, with padding."""
     return sum(
         padded_shape.height * padded_shape.width * steps
         for group in groups
@@ -27,9 +27,9 @@ def work(groups: list[Group], configs: list[StyleConfig], shapes: list[tuple[int
 
 @settings(max_examples=100, deadline=None)
 @given(SHAPES, st.sampled_from([64, 256, 512]), st.integers(1, 9), st.integers(1, 4), st.integers(1, 20))
-def test_every_pair_is_computed_once_in_frames_that_hold_it(shapes, size, batch_size, devices, programs):
+def test_every_pair_is_computed_once_in_shapes_that_hold_it(shapes, size, batch_size, devices, max_programs):
     configs = [replace(SMALL, size=size)] * len(shapes)
-    groups = plan_groups(shapes, configs, batch_size=batch_size, devices=devices, max_programs=programs)
+    groups = plan_groups(shapes, configs, batch_size=batch_size, devices=devices, max_programs=max_programs)
     assert sorted(pair for group in groups for pair in group.pairs) == list(range(len(shapes)))
     for group in groups:
         assert 1 <= len(group.pairs) <= group.batch_size
@@ -47,7 +47,7 @@ def test_every_pair_is_computed_once_in_frames_that_hold_it(shapes, size, batch_
 @given(SHAPES, st.sampled_from([64, 512]))
 def test_without_a_limit_nothing_is_padded_and_with_one_it_is_kept(shapes, size):
     configs = [replace(SMALL, size=size)] * len(shapes)
-    free, tight = (plan_groups(shapes, configs, max_programs=programs) for programs in (10**6, 8))
+    free, tight = (plan_groups(shapes, configs, max_programs=max_programs) for max_programs in (10**6, 8))
     assert not any(padded_shape.is_padded for group in free for padded_shape in group.padded_shapes)
     assert count_programs(free, configs) == len(
         {padded_shape for group in free for padded_shape in group.padded_shapes}
@@ -71,7 +71,7 @@ def test_200_pairs_of_30_shapes_need_8_programs_and_little_padding():
 
 
 def test_the_cheapest_padding_is_chosen():
-    """Of three shapes in two programs the two that are nearly the same share one."""
+    """Of three shapes in two max_programs the two that are nearly the same share one."""
     shapes = [(100, 100), (98, 100), (50, 100)]
     groups = plan_groups(shapes, [replace(SMALL, size=100)] * 3, max_programs=2)
     padded_shapes = {group.pairs[0]: group.padded_shapes for group in groups}

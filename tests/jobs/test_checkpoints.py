@@ -56,8 +56,8 @@ def progress(network) -> Progress:
 def test_lanes_are_kept(checkpoints, progress):
     batch = replace(
         progress,
-        state=jax.tree.map(lambda part: np.stack([part, part]), progress.state),
-        history=jax.tree.map(lambda part: np.stack([part, part]), progress.history),
+        state=jax.tree.map(lambda leaf: np.stack([leaf, leaf]), progress.state),
+        history=jax.tree.map(lambda leaf: np.stack([leaf, leaf]), progress.history),
     )
     checkpoints.save("group", batch)
     found = checkpoints.load("group", optimizer="lbfgs")
@@ -80,8 +80,8 @@ def test_one_that_was_not_finished_leaves_the_one_before_and_no_words(checkpoint
 
 def test_only_the_last_is_kept_until_it_is_dropped(checkpoints, progress, tmp_path):
     earlier = jax.tree.map(lambda values: values[:9], progress.history)
-    for each in (replace(progress, step=3, history=earlier), progress):
-        checkpoints.save("pair", each)
+    for later in (replace(progress, step=3, history=earlier), progress):
+        checkpoints.save("pair", later)
     assert len(list((tmp_path / "pair").iterdir())) == 1
     checkpoints.save("other", progress)
     checkpoints.keep_only({"pair"})
@@ -105,8 +105,8 @@ def test_damage_is_taken_for_nothing(checkpoints, progress, tmp_path, length):
         found.append(checkpoints.load("pair", optimizer="lbfgs"))
         checkpoints.drop("pair")
     assert None in found
-    for each in filter(None, found):
-        jax.tree.map(np.testing.assert_array_equal, each.state, progress.state)
+    for loaded in filter(None, found):
+        jax.tree.map(np.testing.assert_array_equal, loaded.state, progress.state)
     checkpoints.drop("pair")
     (tmp_path / "pair").mkdir()
     assert checkpoints.load("pair", optimizer="lbfgs") is None

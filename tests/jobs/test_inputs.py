@@ -30,7 +30,7 @@ class TestMemo:
 
     def test_forgets_what_was_not_used_for_longest(self):
         calls = []
-        memo = Memo(calls.append, most=2)
+        memo = Memo(calls.append, max_results=2)
         for value in (1, 2, 1, 3, 1, 2):
             memo(value)
         assert calls == [1, 2, 3, 2]

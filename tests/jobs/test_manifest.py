@@ -56,7 +56,7 @@ class TestFolders:
 
     def test_without_pictures_are_refused(self, tmp_path):
         for pattern in (str(tmp_path), f"{tmp_path}/*.png", f"{tmp_path}/missing"):
-            with pytest.raises(ConfigError, match=r"^--content has .* no picture; expected "):
+            with pytest.raises(ConfigError, match=r"^--content is .* matches no picture; expected "):
                 find_pictures("--content", pattern)
 
     def test_every_content_with_every_style_or_one_by_one(self):
@@ -121,7 +121,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
     )
     settings = task.settings
     assert settings.config == expected and settings.seed == 11 and settings.background == "red"
-    assert settings.start == tmp_path / "start.png" and settings.weights == tmp_path / "own.safetensors"
+    assert settings.initial_picture == tmp_path / "start.png" and settings.weights == tmp_path / "own.safetensors"
     assert settings.network_key == ("vgg16", settings.weights, "avg", "bfloat16")
 
 
@@ -148,9 +148,9 @@ def test_every_option_in_json_lines(tmp_path):
         "style_blend": [0.25, 0.75],
         "init": {"start.png": 0.5, "noise": 0.5},
     }
-    own = {"content": "a.png", "style": ["b.png", "c.safetensors"], "output": "made/it.jpg"}
+    cells = {"content": "a.png", "style": ["b.png", "c.safetensors"], "output": "made/it.jpg"}
     for more in ({}, lists):
-        check_every_option(tmp_path, written(tmp_path, json.dumps(own | COLUMNS | more) + "\n\n", "pairs.jsonl"))
+        check_every_option(tmp_path, written(tmp_path, json.dumps(cells | COLUMNS | more) + "\n\n", "pairs.jsonl"))
 
 
 def test_what_a_line_leaves_open_is_as_the_options_say(tmp_path):
@@ -159,7 +159,7 @@ def test_what_a_line_leaves_open_is_as_the_options_say(tmp_path):
     manifest = written(tmp_path, "content,style,steps\na.png,b.png,\n\n/c.png,~/d.png,4\n")
     first, second = read_manifest(manifest, options)
     assert (first.settings.config.steps, second.settings.config.steps) == (3, 4)
-    assert first.settings.start == start and first.settings.weights == Path("own.safetensors")
+    assert first.settings.initial_picture == start and first.settings.weights == Path("own.safetensors")
     assert second.content == Path("/c.png") and second.styles == (Path.home() / "d.png",)
     assert [str(task.output) for task in (first, second)] == ["a--b.png", "c--d.png"]
 
@@ -189,13 +189,16 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
     [
         (b"", "has no pairs; expected "),
         (b"content,style\n", "has no pairs; expected "),
-        (b"\xff\xfe", "is no text in UTF-8; expected "),
-        ("content;style\na;b\n", "line 1 has a column 'content;style', which is no option; the nearest is 'content'"),
+        (b"\xff\xfe", "is not UTF-8 text; expected "),
+        (
+            "content;style\na;b\n",
+            "line 1 has a column 'content;style', which is not an option; the nearest is 'content'",
+        ),
         ("content,style,stlye_weight\n", "line 1 has a column 'stlye_weight', which .* nearest is 'style_weight'"),
         ("content,steps\n", "line 1 has no 'style' among content, steps; expected content and style"),
         ("content,style,size,size\n", "line 1 has size twice; expected each column once"),
         ("content,style\na,b\na,b,c\n", r"line 3 has 3 cells for 2 columns; expected one for each"),
-        ('content,style\na,"b\n', "line 2 is no CSV "),
+        ('content,style\na,"b\n', "line 2 is not CSV "),
         ("content,style\n,b\n", "line 2, column content is empty; expected a file"),
         ("content,style\na,\n", "line 2, column style is empty; expected a file, or several"),
         ("content,style\na,b;;c\n", "line 2, column style: 'b;;c'; expected a file, or several"),
@@ -205,14 +208,17 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ("content,style,seed\na,b,-1\n", "line 2: seed is -1; expected a whole number from 0 up"),
         ("content,style,init\na,b,nois\n", "line 2: --init has 'nois', which is no file; expected one of "),
         ("content,style,style_blend\na,b,0.5\na,b;c,1\n", "line 3: style_blend has 1 weights for 2 styles; "),
-        ("content,style,init\na,b.safetensors,style\n", "line 2: init has 'style', but .*b.safetensors is a saved one"),
-        ("content,style,output\na,b,../x.png\n", "line 2, column output: '../x.png'; expected a name within "),
-        ("content,style,output\na,b,/x.png\n", "line 2, column output: '/x.png'; expected a name within "),
+        (
+            "content,style,init\na,b.safetensors,style\n",
+            "line 2: init has 'style', but .*b.safetensors is a saved style",
+        ),
+        ("content,style,output\na,b,../x.png\n", "line 2, column output: '../x.png'; expected a path within "),
+        ("content,style,output\na,b,/x.png\n", "line 2, column output: '/x.png'; expected a path within "),
         ("content,style,output\na,b,x.gif\n", "line 2, column output: 'x.gif'; expected .* ends in one of .png"),
         ("content,style,output\na,b,x.png\na,c,X.PNG\n", "line 3, column output: 'X.PNG' is the output of line 2; "),
         ("content,style,output\na,b,x.png\na,c,x.png/y.png\n", "line 3, .* is within 'x.png', the output of line 2; "),
         ("[1]", "line 1 is a list; expected an object on a line of its own"),
-        ('{"content": "a"\n', "line 1 is no JSON "),
+        ('{"content": "a"\n', "line 1 is not JSON "),
         ('{"content": "a", "style": "b"}\n{"content": 1, "style": "b"}', "line 2, column content: 1; expected a file"),
         ('{"content": "a", "style": ["b", 1]}', "line 1, column style: .*; expected a file, or several"),
         ('{"content": "a", "style": "b", "seed": true}', "line 1, column seed: True; expected a whole number"),
@@ -235,4 +241,4 @@ def test_a_real_file_is_found_from_the_manifest_folder(tmp_path):
     folder_of(tmp_path, "jobs/start.png")
     manifest = written(tmp_path / "jobs", f"content,style,init\n{CONTENT},{CONTENT},start.png\n")
     (task,) = read_manifest(manifest, Options())
-    assert task.content == CONTENT and task.settings.start == tmp_path / "jobs" / "start.png"
+    assert task.content == CONTENT and task.settings.initial_picture == tmp_path / "jobs" / "start.png"

@@ -28,7 +28,7 @@ def planned(tasks: list[Task], records: dict, folder: Path, **options) -> Plan:
     return make_plan(tasks, networks, records, folder, **options)
 
 
-def told(plan: Plan, pair: int, error: str | None = None) -> dict:
+def record(plan: Plan, pair: int, error: str | None = None) -> dict:
     return {str(plan.tasks[pair].output): {"key": plan.keys[pair], "error": error}}
 
 
@@ -40,7 +40,7 @@ def test_everything_is_new_at_first(tasks, tmp_path):
 
 def test_a_pair_is_done_with_picture_and_record(tasks, tmp_path):
     plan = planned(tasks, {}, tmp_path)
-    records = told(plan, 0)
+    records = record(plan, 0)
     assert planned(tasks, records, tmp_path).done == frozenset()
     (tmp_path / tasks[0].output).touch()
     again = planned(tasks, records, tmp_path)
@@ -52,7 +52,7 @@ def test_a_pair_is_done_with_picture_and_record(tasks, tmp_path):
 
 def test_a_failure_is_kept_until_it_is_to_be_tried_again(tasks, tmp_path):
     plan = planned(tasks, {}, tmp_path)
-    records = told(plan, 1, "lost") | told(plan, 2, "words")
+    records = record(plan, 1, "lost") | record(plan, 2, "words")
     again = planned(tasks, records, tmp_path)
     assert (again.failed, again.unreadable, again.todo) == ({1: "lost", 2: "words"}, {}, [0])
     once_more = planned(tasks, records, tmp_path, retry_failed=True)

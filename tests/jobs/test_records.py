@@ -69,14 +69,14 @@ def test_the_latest_of_all_processes_counts(tmp_path):
 
 class TestTwoJobs:
     def test_do_not_work_in_one_folder(self, tmp_path):
-        with closing(Records(tmp_path, Share())), pytest.raises(JaxStyleError, match="another job at work"):
+        with closing(Records(tmp_path, Share())), pytest.raises(JaxStyleError, match="another job is running"):
             Records(tmp_path, Share())
         written(tmp_path, LINE)
 
     def test_but_the_processes_of_one_do(self, tmp_path):
         with closing(Records(tmp_path, Share(0, 2))), closing(Records(tmp_path, Share(1, 2))):
             for share in (Share(), Share(1, 2)):
-                with pytest.raises(JaxStyleError, match="another job at work"):
+                with pytest.raises(JaxStyleError, match="another job is running"):
                     Records(tmp_path, share)
 
     def test_a_killed_one_leaves_the_folder_free(self, tmp_path):
@@ -84,7 +84,7 @@ class TestTwoJobs:
         code += "records = Records(pathlib.Path(sys.argv[1]), Share()); print(flush=True); time.sleep(60)"
         with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
             assert process.stdout and process.stdout.readline()
-            with pytest.raises(JaxStyleError, match="another job at work"):
+            with pytest.raises(JaxStyleError, match="another job is running"):
                 Records(tmp_path, Share())
             process.send_signal(signal.SIGKILL)
         written(tmp_path, LINE)
@@ -128,14 +128,14 @@ def test_digests_are_of_bytes(tmp_path):
 
 
 def test_keys_depend_on_every_part_but_the_name_of_the_network():
-    parts = ("c", ["s"], None, {"size": 1}, {"name": "vgg19", "sha256": "x"})
+    identity = ("c", ["s"], None, {"size": 1}, {"name": "vgg19", "sha256": "x"})
     others = (
-        ("d", *parts[1:]),
-        ("c", ["t"], *parts[2:]),
-        ("c", ["s", "s"], *parts[2:]),
-        ("c", ["s"], "p", *parts[3:]),
-        (*parts[:3], {"size": 2}, parts[4]),
-        (*parts[:4], {"name": "vgg19", "sha256": "y"}),
+        ("d", *identity[1:]),
+        ("c", ["t"], *identity[2:]),
+        ("c", ["s", "s"], *identity[2:]),
+        ("c", ["s"], "p", *identity[3:]),
+        (*identity[:3], {"size": 2}, identity[4]),
+        (*identity[:4], {"name": "vgg19", "sha256": "y"}),
     )
-    assert len({pair_key(*each) for each in (parts, *others)}) == 7
-    assert pair_key(*parts) == pair_key(*parts[:4], {"name": "own", "sha256": "x"})
+    assert len({pair_key(*arguments) for arguments in (identity, *others)}) == 7
+    assert pair_key(*identity) == pair_key(*identity[:4], {"name": "own", "sha256": "x"})

@@ -1,4 +1,4 @@
-"""Run by test_batch.py with four simulated devices: lanes spread over them need no communication, and agree."""
+"""Run by test_batch.py with four simulated devices: a batch sharded over them needs no communication, and agrees."""
 
 import re
 import sys
@@ -24,26 +24,26 @@ photo = read_image(EXAMPLES / "content" / "harbour.jpg", size=64)
 painting = read_image(EXAMPLES / "style" / "swirls.jpg", size=64)
 contents, styles = [photo[::-1], photo, photo**2, photo, photo], [painting, painting**2, painting, painting, painting]
 
-texts, placed, real = [], [], vmapped._run
+texts, device_counts, original = [], [], vmapped._run
 
 
 def run(*arguments, **options):
-    texts.append(real.jitted.lower(*arguments, **options).compile().as_text())
-    placed.append(len(arguments[2].picture.sharding.device_set))
-    return real(*arguments, **options)
+    texts.append(original.jitted.lower(*arguments, **options).compile().as_text())
+    device_counts.append(len(arguments[2].picture.sharding.device_set))
+    return original(*arguments, **options)
 
 
 with patch.object(vmapped, "_run", run):
     sharded = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
-assert placed and set(placed) == {4}, placed
+assert device_counts and set(device_counts) == {4}, device_counts
 assert "while" in texts[0] and not COLLECTIVES.search(texts[0]), COLLECTIVES.findall(texts[0])
 
 with patch.object(
     BatchSolver, "_mesh", property(lambda self: jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",)))
 ):
-    whole = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
-alone = stylize_batch(contents, styles, network=first, config=QUICK)
-for found, expected, single in zip(sharded, whole, alone, strict=True):
+    on_one_device = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
+separate = stylize_batch(contents, styles, network=first, config=QUICK)
+for found, expected, single in zip(sharded, on_one_device, separate, strict=True):
     assert np.abs(found.image - expected.image).max() < 1 / 255
     assert np.abs(found.image - single.image).max() < 1 / 255
     np.testing.assert_allclose(found.history.total, expected.history.total, rtol=1e-3)

@@ -1,0 +1,87 @@
+"""A job from Python: what it reports, writes and returns, and that it is silent."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.command import CONTENT, STYLE
+
+from jaxstyle import jobs
+from jaxstyle.errors import ConfigError
+
+TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
+
+
+def job(folder: Path, contents: list[Path], **options) -> jobs.Job:
+    return jobs.Job(jobs.pair_up(contents, [STYLE], TINY, zipped=False), folder, **options)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    path = tmp_path / "damaged.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    return path
+
+
+def test_events_and_summary_and_silence(tmp_path: Path, damaged: Path, capfd: pytest.CaptureFixture):
+    events: list[jobs.Event] = []
+    summary = jobs.run_job(job(tmp_path / "out", [CONTENT, damaged]), events.append)
+
+    assert [type(event) for event in events] == [
+        *(jobs.Planned, jobs.Failed, jobs.Started, jobs.Step, jobs.Step, jobs.Finished, jobs.Written)
+    ]
+    planned, failed, started, first_step, last_step, finished, written = events
+    assert planned.plan.todo == [0] and failed.pair == 1 and "damaged.png" in failed.error
+    assert started.group == first_step.group == finished.group and started.group.pairs == (0,)
+    assert (first_step.progress.step, last_step.progress.step) == (0, 3)
+    assert written.pair == 0 and written.record["steps"] == 3
+    with Image.open(written.path) as picture:
+        assert max(picture.size) == 32
+
+    assert (summary.pairs, summary.done, summary.done_before, summary.untried) == (2, 1, 0, 0)
+    assert summary.failed == [{"output": "damaged--swirls.png", "error": failed.error}]
+    assert summary.results == {0: written.path} and Path(summary.record).exists()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_second_run_has_nothing_to_do(tmp_path: Path):
+    first = jobs.run_job(job(tmp_path, [CONTENT]))
+    events: list[jobs.Event] = []
+    second = jobs.run_job(job(tmp_path, [CONTENT]), events.append)
+    assert [type(event) for event in events] == [jobs.Planned]
+    assert (second.done, second.done_before, second.results) == (1, 1, first.results)
+
+
+def test_a_description_computes_nothing(tmp_path: Path):
+    description = jobs.describe_job(job(tmp_path / "out", [CONTENT]))
+    assert description["pairs"] == 1 and description["todo"] == ["harbour--swirls.png"]
+    assert description["groups"][0]["bytes"] > 0 and not (tmp_path / "out").exists()
+
+
+def test_an_exception_in_the_callback_ends_the_job(tmp_path: Path):
+    def stop(event: jobs.Event) -> None:
+        if isinstance(event, jobs.Step):
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        jobs.run_job(job(tmp_path, [CONTENT]), stop)
+    assert not list(tmp_path.glob("*.png"))
+    assert jobs.run_job(job(tmp_path, [CONTENT])).done == 1
+
+
+def test_results_never_replace_inputs(tmp_path: Path):
+    content = tmp_path / "photo.png"
+    Image.new("RGB", (40, 40)).save(content)
+    task = jobs.Task(content, (STYLE,), TINY.settings(), Path("photo.png"))
+    with pytest.raises(ConfigError, match="is one of the pictures to read"):
+        jobs.run_job(jobs.Job([task], tmp_path))
+
+
+def test_importing_jobs_imports_no_command_line():
+    code = (
+        "import sys, jaxstyle.jobs; print([name for name in sys.modules if name.startswith(('typer', 'jaxstyle.cli'))])"
+    )
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout == "[]\n"
