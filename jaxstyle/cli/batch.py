@@ -8,7 +8,7 @@ import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.help import examples
-from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_shown, summary_record
+from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
 from jaxstyle.errors import ConfigError
@@ -142,7 +142,7 @@ def batch_command(
         return
     progress = BatchProgress()
     with exit_on_interrupt(progress):
-        summary = run_shown(job, progress)
+        summary = run_with_progress(job, progress)
         if sheet:
             results = [summary.results.get(pair) for pair in range(len(tasks))]
             write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)

@@ -39,7 +39,7 @@ class BatchProgress:
         self._job = self._bar.add_task("planning", total=1)
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
+    def display(self) -> Iterator[None]:
         """Show the progress bars."""
         with self._bar:
             yield

@@ -8,7 +8,7 @@ import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.help import examples
-from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_shown, summary_record
+from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.images import check_writable, read_image, write_image
 from jaxstyle.jobs import (
@@ -81,7 +81,7 @@ def grid_command(
     check_writable(output, overwrite=overwrite or (folder / STATE_FOLDER).is_dir())
     progress = BatchProgress()
     with exit_on_interrupt(progress):
-        summary = run_shown(Job(tasks, folder, record_losses=True), progress)
+        summary = run_with_progress(Job(tasks, folder, record_losses=True), progress)
         records = read_records(folder)
         pictures = {pair: read_image(path) for pair, path in summary.results.items()}
         losses = {pair: records[str(tasks[pair].output)]["history"] for pair in pictures}

@@ -25,11 +25,11 @@ def exit_on_interrupt(progress: BatchProgress) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def run_shown(job: Job, progress: BatchProgress) -> Summary:
+def run_with_progress(job: Job, progress: BatchProgress) -> Summary:
     """`run_job`, with its progress shown in the terminal; can be interrupted."""
 
     def work() -> Summary:
-        with progress.shown():
+        with progress.display():
             return run_job(job, progress)
 
     return run_interruptibly(work)

@@ -74,7 +74,7 @@ def test_examples_are_valid(names: tuple[str, ...], line: str) -> None:
         return
     parameters = command.make_context(command.name, words).params
     options = {field.name for field in fields(Options)} & parameters.keys()
-    Options(**{name: parameters[name] for name in options if name != "weights_file"}).settings()
+    Options(**{name: parameters[name] for name in options}).settings()
     for flag in ("rows", "columns"):
         if parameters.get(flag):
             axis = parse_axis(f"--{flag}", parameters[flag])

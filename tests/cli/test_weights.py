@@ -37,7 +37,7 @@ def fail(*arguments: object) -> JaxStyleError:
 
 
 @pytest.fixture
-def theirs(tmp_path: Path) -> Path:
+def foreign_file(tmp_path: Path) -> Path:
     foreign.write_torch_state(tmp_path / "w.pth", foreign.torch_names(random_parameters(TINY)))
     return tmp_path / "w.pth"
 
@@ -62,35 +62,35 @@ def test_list_and_verify_include_fetched_weights(cache: Path) -> None:
     assert "shipped" in lines[0] and "shipped" not in lines[2]
 
 
-def test_verify_fails_for_a_damaged_file(theirs: Path, tmp_path: Path) -> None:
-    run("convert", theirs, tmp_path / "out")
+def test_verify_fails_for_a_damaged_file(foreign_file: Path, tmp_path: Path) -> None:
+    run("convert", foreign_file, tmp_path / "out")
     assert run("verify", tmp_path / "out")[0].startswith(f"{tmp_path / 'out'}: a complete tiny; SHA-256 ")
     content = (tmp_path / "out").read_bytes()
     (tmp_path / "out").write_bytes(content[:-1])
     assert isinstance(fail("verify", "vgg16", tmp_path / "out"), WeightsError)
 
 
-def test_convert_prints_what_it_recognized_and_the_result_loads(theirs: Path, tmp_path: Path) -> None:
-    (line,) = run("convert", theirs, tmp_path / "out")
+def test_convert_prints_what_it_recognized_and_the_result_loads(foreign_file: Path, tmp_path: Path) -> None:
+    (line,) = run("convert", foreign_file, tmp_path / "out")
     assert line == f"{tmp_path / 'out'}: tiny, input as in torchvision; use it with --weights {tmp_path / 'out'}"
     assert weights.load_network(tmp_path / "out").architecture == "tiny"
-    (line,) = run("convert", theirs, tmp_path / "other", "--convention", "caffe")
+    (line,) = run("convert", foreign_file, tmp_path / "other", "--convention", "caffe")
     assert "input as in caffe;" in line
     assert weights.load_network(tmp_path / "other").reverse_channels
 
 
-def test_convert_replaces_a_file_only_with_overwrite(theirs: Path, tmp_path: Path) -> None:
+def test_convert_replaces_a_file_only_with_overwrite(foreign_file: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("precious")
-    assert str(fail("convert", theirs, tmp_path / "out")).endswith(
+    assert str(fail("convert", foreign_file, tmp_path / "out")).endswith(
         "exists already; choose another name, or add --overwrite"
     )
     assert (tmp_path / "out").read_text() == "precious"
-    run("convert", theirs, tmp_path / "out", "--overwrite")
+    run("convert", foreign_file, tmp_path / "out", "--overwrite")
     weights.verify(tmp_path / "out")
 
 
-def test_an_unknown_convention_is_a_config_error(theirs: Path, tmp_path: Path) -> None:
-    error = fail("convert", theirs, tmp_path / "out", "--convention", "keras")
+def test_an_unknown_convention_is_a_config_error(foreign_file: Path, tmp_path: Path) -> None:
+    error = fail("convert", foreign_file, tmp_path / "out", "--convention", "keras")
     assert isinstance(error, ConfigError)
     assert str(error) == f"unknown convention 'keras'; expected one of {', '.join(weights.CONVENTIONS)}"
 
