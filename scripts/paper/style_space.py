@@ -1,10 +1,10 @@
-"""Chapter 4: what the space of styles is good for."""
+"""Chapter 4: examples from the space of styles."""
 
 from jaxstyle.stylize import Stylized
 from scripts.paper import Lab
 from scripts.paper.judge import judge
 
-# A photograph, and the photograph that it takes light, weather or material from.
+# (content, style), both photographs.
 TRANSFERS = (
     ("harbour", "rocket"),
     ("cat", "rocket"),
@@ -21,15 +21,15 @@ CONTENT_WEIGHTS, STYLE_WEIGHTS = (0.01, 0.1, 1.0), (0.1, 0.3, 1.0, 3.0)
 
 PAGE = """# The style space by examples
 
-The paper first shows on a few examples what the space of styles can do.
+The paper first demonstrates the space of styles on a few examples.
 
-**What we did.** Everything is made at {size} pixels with the default settings but for what each section says, from the
-pictures in `examples/`. Which examples the paper shows is not known to us.
+**Method.** All results have {size} pixels. The settings are the defaults, except where a section says otherwise. The
+pictures are those of `examples/`. We do not know which examples the paper uses.
 
 ## Light, weather and material
 
-The style is a photograph here: a harbour in daylight, a launch site at dusk with lamps, gravel, bricks, an espresso on
-wood. There are no two photographs of one place in two seasons among the examples; with yours it is the same command.
+Here the style is a photograph: a harbor in daylight, a launch site with lamps at dusk, gravel, bricks, or an espresso
+on wood. The examples have no photographs of one place in two seasons; the command for them would be the same.
 
 ```sh
 jaxstyle stylize PHOTOGRAPH OTHER_PHOTOGRAPH -o out.png --content-weight 0.3
@@ -37,15 +37,16 @@ jaxstyle stylize PHOTOGRAPH OTHER_PHOTOGRAPH -o out.png --content-weight 0.3
 
 {transfers}
 
-The light of dusk moves to the harbour and to the cat: deep blue, warm along the horizon and down the cat's nose. But
-pieces of the lattice towers come along, as strands in the sky and on the forehead, because Gram matrices know what
-there is and not where. In daylight the launch site is sepia under a bright sky, with its lamps still lit. The cup made
-of gravel is the best of them: the stones arrange themselves along rim and saucer. Of the espresso the cat takes the
-red-brown, and some gloss. Of the bricks it takes their joints, which run along its nose and curl up in the eyes.
+The light of dusk is transferred to the harbor and to the cat: deep blue, with warm colors along the horizon and down
+the cat's nose. Pieces of the lattice towers come along, as strands in the sky and on the forehead, because Gram
+matrices describe what a picture contains but not where. In daylight, the launch site turns sepia under a bright sky,
+with its lamps still lit. The cup of gravel is the best result: the stones follow the rim and the saucer. From the
+espresso, the cat takes the red-brown color and some gloss. From the bricks, it takes the joints, which run along its
+nose and curl up in its eyes.
 
 ## Textures
 
-Without a content, from pink noise (Gatys et al., arXiv 1505.07376).
+Textures are made from pink noise, without a content (Gatys et al., arXiv 1505.07376).
 
 ```sh
 jaxstyle texture STYLE -o texture.png --size 512
@@ -55,17 +56,17 @@ jaxstyle texture STYLE -o texture.png --size 512
 
 {texture_numbers}
 
-The swirls have their suns, circles and lights on water, the embers their bands, the facets their shards, each in a new
-order. Gravel comes out as gravel, but lighter and darker in places, where the noise was: Gram matrices do not tell how
-brightness is spread over a picture. The bricks are joints without courses: what is regular over a distance is lost,
-which is the subject of [chapter 7](representations.md). Of the launch site there are lamps below, and pieces of tower
-anywhere; a picture of few things is no texture.
+The paintings keep their motifs in a new arrangement: suns, circles and lights on water for swirls, bands for embers,
+shards for facets. Gravel stays gravel, but its brightness varies with the initial noise, because Gram matrices do not
+describe how brightness is distributed over a picture. The bricks become joints without courses. Regularity over long
+distances is lost; it is the subject of [chapter 7](representations.md). The launch site becomes lamps at the bottom and
+pieces of the towers everywhere: a picture of a few distinct objects makes no texture.
 
-## Between two styles, and beyond
+## Interpolation and extrapolation of two styles
 
-The target Gram matrices, and the other statistics of the style, are A = t A_1 + (1 - t) A_2, the share t of the first
-style being named above each picture. From 0 to 1 this is interpolation. Beyond, A_1 is exaggerated away from A_2:
-extrapolation. Such an A need not be the Gram matrix of any picture.
+The target Gram matrices, and the other statistics of the style, are A = t A_1 + (1 - t) A_2. The titles of the pictures
+give the shares of both styles. For t from 0 to 1 this is interpolation. For other t it is extrapolation: A_1 is
+exaggerated away from A_2, or the reverse, and A need not be the Gram matrix of any picture.
 
 ```sh
 jaxstyle grid CONTENT STYLE OTHER_STYLE -o blends.png --columns "style-blend=2,-1;1.5,-0.5;1,0;0.5,0.5;0,1;-0.5,1.5"
@@ -75,14 +76,14 @@ jaxstyle grid CONTENT STYLE OTHER_STYLE -o blends.png --columns "style-blend=2,-
 
 {blend_numbers}
 
-Between the two styles the passage is smooth: blue gives way to red, suns to bands, and half of each is a picture with
-both. Beyond them, what the two have in common goes first. Twice the swirls less the embers has no orange left, its
-yellow is pale, its darks are gone, and the suns are blue; the embers less the swirls are red alone, with little
-contrast. The loss stays three to four times as high there as between, because no picture has such statistics.
+Interpolation is smooth: blue gives way to red and suns give way to bands, and with equal shares the picture shows both.
+Extrapolation first removes what the two styles have in common. Twice the swirls minus the embers has no orange, a pale
+yellow, no dark colors, and blue suns. The embers minus the swirls is purely red, with low contrast. The loss stays
+three to four times as high as for interpolation, because no picture has these statistics.
 
 ## A style minus the style of the photograph
 
-A = (1 + m) A_style - m A_content: what the painting has and the photograph has not.
+A = (1 + m) A_style - m A_content amplifies what distinguishes the painting from the photograph.
 
 ```sh
 jaxstyle stylize CONTENT STYLE CONTENT -o out.png --style-blend 1.5,-0.5
@@ -90,13 +91,13 @@ jaxstyle stylize CONTENT STYLE CONTENT -o out.png --style-blend 1.5,-0.5
 
 {minus}
 
-The photograph has a bright sky over a dark shore. With m = 0.25 little changes. From 0.5 the brightness is taken from
-the sky: it turns blue like the painting's night, and the yellow goes down to the houses, where it is first seen in
-flecks and single pixels. A target that no picture can meet is met in such ways; half is too much here.
+The photograph has a bright sky over a dark shore. With m = 0.25 little changes. From m = 0.5 on, the sky darkens to the
+blue of the painting's night, and yellow moves down to the houses, first as flecks and single pixels. These are typical
+compromises with targets that no picture can reach: m = 0.5 is too much here.
 
 ## Content weight by style weight
 
-Color and smoothness keep their weights.
+The weights of the color and total variation terms do not change.
 
 ```sh
 jaxstyle grid CONTENT STYLE -o weights.png --rows "content-weight=0.01;0.1;1" --columns "style-weight=0.1;0.3;1;3"
@@ -104,19 +105,20 @@ jaxstyle grid CONTENT STYLE -o weights.png --rows "content-weight=0.01;0.1;1" --
 
 {weights}
 
-Distances as VGG-19 sees them: |F - P| / |P| at relu4_2 / the mean of |G - A| / |A| over the five style layers.
+The distances are measured with VGG-19: |F - P| / |P| at relu4_2, then the mean of |G - A| / |A| over the five style
+layers.
 
 {weight_numbers}
 
-From the upper right to the lower left the suns shrink to strokes, the strokes to grain, and the shore comes back. It is
-the ratio that counts: pictures on one diagonal, where it is nearly the same, are alike, and so are their distances. The
-colors are the painting's everywhere, because they have a term of their own; with much content and little style they
-sit on the photograph as a stipple.
+From the upper right to the lower left, the suns shrink to strokes, the strokes shrink to grain, and the shore returns.
+The ratio of the weights is what matters: the ratio is nearly constant along a diagonal, and so are the pictures and the
+distances. The colors match the painting everywhere, because they have their own term in the loss. With a high content
+weight and a low style weight, they appear as a stipple on the photograph.
 """
 
 
 def make(lab: Lab) -> str:
-    """The page."""
+    """Return the page."""
     transfers = [lab.stylized(*pair, content_weight=0.3) for pair in TRANSFERS]
     textures = [lab.stylized(None, name) for name in TEXTURES]
     blends = [lab.stylized(CONTENT, (STYLE, OTHER), style_blend=shares) for shares in SHARES]
@@ -145,7 +147,7 @@ def make(lab: Lab) -> str:
         ),
         texture_numbers=lab.table(
             ["texture of", *TEXTURES],
-            [["root of the style loss", *(float(run.history.style[-1] ** 0.5) for run in textures)]],
+            [["square root of the style loss", *(float(run.history.style[-1] ** 0.5) for run in textures)]],
         ),
         blends=lab.sheet(
             "blends",
@@ -156,7 +158,7 @@ def make(lab: Lab) -> str:
             [f"share of {STYLE}", *(f"{share:g}" for share, _ in SHARES)],
             [
                 [
-                    f"from {name}",
+                    f"distance from {name}",
                     *(f"{judge(run.image, *map(lab.example, (CONTENT, name))).style:.2f}" for run in blends),
                 ]
                 for name in (STYLE, OTHER)
@@ -172,13 +174,13 @@ def make(lab: Lab) -> str:
         weight_numbers=lab.table(
             ["content weight", *(f"style {style:g}" for style in STYLE_WEIGHTS)],
             [
-                [f"{content:g}", *(_judged(lab, weights[content, style]) for style in STYLE_WEIGHTS)]
+                [f"{content:g}", *(_distances(lab, weights[content, style]) for style in STYLE_WEIGHTS)]
                 for content in CONTENT_WEIGHTS
             ],
         ),
     )
 
 
-def _judged(lab: Lab, run: Stylized) -> str:
+def _distances(lab: Lab, run: Stylized) -> str:
     judgment = judge(run.image, lab.example(CONTENT), lab.example(STYLE))
     return f"{judgment.content:.2f} / {judgment.style:.2f}"
