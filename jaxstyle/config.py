@@ -10,7 +10,6 @@ from jaxstyle.errors import ConfigError
 
 NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
-REPRESENTATIONS = ("gram", "moments", "shifted", "activation-shift", "neighbors")
 INITS = ("content", "noise", "pink", "style", "picture")
 
 MAX_REGIONS = 16  # each takes as much memory as the style layers
@@ -42,8 +41,8 @@ class StyleConfig:
         style_blend: share of each style picture, of which only the ratios matter; empty for equal shares. Negative
             ones take a style away: (1.5, -0.5) goes beyond the first style, from the side of the second.
         style_scale: longest side of the style pictures relative to the result's; above 1 strokes are larger.
-        style_representation: what of a picture is its style: "gram" for Gram matrices, or another of
-            `REPRESENTATIONS`, which the module of that name defines.
+        style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
+            `styles.REPRESENTATIONS`.
         regions: into how many groups the positions of content and style are put by their deep features, so that each
             takes the style of its like; 1 for the style as a whole.
         normalization: "relative", or "gatys" for the losses as the paper scales them.
@@ -88,7 +87,6 @@ class StyleConfig:
 
     def __post_init__(self) -> None:
         """Raise ConfigError, naming the setting, for a value that cannot be meant."""
-        _check_choice("style_representation", self.style_representation, REPRESENTATIONS)
         _check_choice("normalization", self.normalization, NORMALIZATIONS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for start, _ in self.init:

@@ -29,7 +29,14 @@ from jaxstyle.optimization import (
     style_sizes,
     weighted_mean,
 )
-from jaxstyle.styles import Style, StyleStatistics, blend_statistics, make_style, measure_statistics
+from jaxstyle.styles import (
+    Style,
+    StyleStatistics,
+    blend_statistics,
+    check_representation,
+    make_style,
+    measure_statistics,
+)
 
 
 @flax.struct.dataclass
@@ -162,6 +169,7 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
         if not isinstance(pixels, Integral) or pixels < 1:
             raise ConfigError(f"{name} is {pixels!r}; expected a whole number from 1 up")
     check_no_regions(config)
+    check_representation(config.style_representation)
     if dict(config.init).get("style"):
         raise ConfigError(
             "init has 'style', but a stylizer has no style picture; use 'picture', and pass the picture as "

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from jaxstyle.config import DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, REPRESENTATIONS, StyleConfig
+from jaxstyle.config import DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.jobs.parsing import NAMED_INITS, format_weighted, parse_init, parse_layers, parse_numbers
 from jaxstyle.networks import POOLINGS, PRECISIONS, Network, resolve_layers
+from jaxstyle.styles import REPRESENTATIONS, check_representation
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 
 # Groups of options in `--help`.
@@ -166,7 +167,7 @@ class Options:
             "content; activation-shift, neighbors: variants of gram.",
             STYLE,
             metavar="NAME",
-            choices=REPRESENTATIONS,
+            choices=tuple(REPRESENTATIONS),
         ),
     )
     regions: int = field(
@@ -274,6 +275,7 @@ class Options:
         """
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; expected a whole number from 0 up")
+        check_representation(self.style_representation)
         init, initial_picture = parse_init("--init", self.init, folder=folder)
         config = StyleConfig(
             size=self.size,

@@ -21,6 +21,7 @@ from jaxstyle.styles import (
     blend_statistics,
     check_compatible,
     check_masks,
+    check_representation,
     fill_missing_regions,
     find_masks,
     measure_statistics,
@@ -173,6 +174,7 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
         PictureError: if it is no picture, or too small.
         ConfigError: if it is a measured style that does not fit the network or the settings.
     """
+    check_representation(config.style_representation)
     if isinstance(style, Style):
         check_compatible(style, network, config.style_names, config.style_representation)
         if config.regions > 1:

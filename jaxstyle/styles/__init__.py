@@ -40,10 +40,11 @@ from jaxstyle.styles.regions import (
     regions_at_size,
     resample_masks,
 )
-from jaxstyle.styles.representations import measure_features
+from jaxstyle.styles.representations import REPRESENTATIONS, check_representation, measure_features
 from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
 
 __all__ = [
+    "REPRESENTATIONS",
     "STYLE_FILE_SUFFIX",
     "STYLE_LAYERS",
     "Layers",
@@ -54,6 +55,7 @@ __all__ = [
     "blend_statistics",
     "check_compatible",
     "check_masks",
+    "check_representation",
     "check_style_writable",
     "color_distance",
     "color_moments",

@@ -20,12 +20,11 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxstyle.config import REPRESENTATIONS
 from jaxstyle.errors import StyleError
 from jaxstyle.images import PathLike, check_regular_file, path_in_errors, resolve_target, write_atomically
 from jaxstyle.networks import ARCHITECTURES, POOLINGS
 from jaxstyle.styles.measured import Style, StyleStatistics
-from jaxstyle.styles.representations import measure_features
+from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
 
 SUFFIX = ".safetensors"
 FORMAT = "jaxstyle-style-1"

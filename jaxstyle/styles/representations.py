@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxstyle.errors import ConfigError
 from jaxstyle.styles.statistics import gram_matrix
 
 Features = Mapping[str, jax.Array]
@@ -22,6 +23,12 @@ Measured = dict[str, jax.Array]
 # Vertical and horizontal, in positions of a layer. The matrix of the opposite shift is the transpose.
 SHIFTS = np.array([(0, 0), *(step for d in (2, 4, 8) for step in ((0, d), (d, 0)))])
 _TINY = 1e-6  # added to variances, because the square root has no gradient at 0
+
+
+def check_representation(name: str) -> None:
+    """Raise ConfigError for a name that is not in `REPRESENTATIONS`."""
+    if name not in REPRESENTATIONS:
+        raise ConfigError(f"style_representation is {name!r}; expected one of {', '.join(REPRESENTATIONS)}")
 
 
 def measure_features(representation: str, features: Features, position_weights: PositionWeights = None) -> Measured:
@@ -36,6 +43,7 @@ def measure_features(representation: str, features: Features, position_weights: 
     Returns:
         One array for each layer; for K regions, with a leading axis `[K, ...]`.
     """
+    check_representation(representation)
     function = REPRESENTATIONS[representation]
     with jax.default_matmul_precision("highest"):
         if position_weights is None:

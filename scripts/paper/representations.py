@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxstyle
-from jaxstyle.config import REPRESENTATIONS
-from jaxstyle.styles import color_distance, color_moments, find_masks, resample_masks
+from jaxstyle.styles import REPRESENTATIONS, color_distance, color_moments, find_masks, resample_masks
 from scripts.paper import Lab
 from scripts.paper.judge import judge
 

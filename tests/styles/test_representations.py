@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from support.naive import error
 
-from jaxstyle import config
+from jaxstyle.errors import ConfigError
 from jaxstyle.optimization import style_loss
-from jaxstyle.styles.representations import REPRESENTATIONS, SHIFTS, measure_features
+from jaxstyle.styles.representations import REPRESENTATIONS, SHIFTS, check_representation, measure_features
 
 NAMES = tuple(REPRESENTATIONS)
 Layers = dict[str, np.ndarray]
@@ -87,8 +87,10 @@ def check(found: dict[str, jax.Array], expected: Layers, tolerance: float = 1e-5
         assert error(np.asarray(value), expected[layer]) < tolerance, layer
 
 
-def test_all_are_allowed_in_the_settings() -> None:
-    assert config.REPRESENTATIONS == NAMES
+@pytest.mark.parametrize("check", [check_representation, lambda name: measure_features(name, random_features())])
+def test_an_unknown_representation_is_refused(check):
+    with pytest.raises(ConfigError, match="style_representation is 'grams'; expected one of gram, moments"):
+        check("grams")
 
 
 @pytest.mark.parametrize("name", NAMES)
