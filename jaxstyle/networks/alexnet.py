@@ -1,8 +1,8 @@
-"""The convolutional part of AlexNet as torchvision has it: "One weird trick" (Krizhevsky, arXiv 1404.5997), one column.
+"""The convolutional layers of torchvision's AlexNet: one column of "One weird trick" (Krizhevsky, arXiv 1404.5997).
 
-The first AlexNet (Krizhevsky et al. 2012), which Caffe has, is another network, whose weights do not fit: its widths
-are 96, 256, 384, 384 and 256; conv2, conv4 and conv5 are in two groups that do not see each other; conv1 has no
-padding; local response normalization follows relu1 and relu2 (in CaffeNet, pool1 and pool2); its pools round up.
+The original AlexNet (Krizhevsky et al. 2012), as in Caffe, is a different network, and its weights do not fit. It has
+96, 256, 384, 384 and 256 channels; conv2, conv4 and conv5 are grouped convolutions with two groups; conv1 has no
+padding; local response normalization follows relu1 and relu2 (in CaffeNet, pool1 and pool2); its pools round sizes up.
 """
 
 from jaxstyle.networks.graph import PICTURE, chain
@@ -26,6 +26,6 @@ TABLE = chain(
         "pool5": Pool(3, 2),
     },
 )
-# As in the style transfer of the time with CaffeNet: content in the fourth layer, style in all.
+# As in early style transfer with CaffeNet: content in the fourth layer, style in all five.
 CONTENT_LAYERS = ("relu4",)
 STYLE_LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5")

@@ -1,16 +1,16 @@
-"""GoogLeNet, or Inception v1, without its classifiers (Szegedy et al., arXiv 1409.4842, table 1), in two variants.
+"""GoogLeNet (Inception v1) without its classifiers (Szegedy et al., arXiv 1409.4842, table 1), in two variants.
 
-- `TORCHVISION`: without local response normalization, trained with batch normalization, which a conversion folds into
-  the convolutions; `5x5` convolutions are 3 by 3 (github.com/pytorch/vision/issues/906), and `pool4` is 2 by 2.
-- `CAFFE`: the paper's, with local response normalization.
+- `TORCHVISION`: without local response normalization. It was trained with batch normalization, which conversion folds
+  into the convolutions. The kernels of `5x5` layers are 3x3 (github.com/pytorch/vision/issues/906), and `pool4` is 2x2.
+- `CAFFE`: as in the paper, with local response normalization.
 
-Layers of both are called as in Caffe's definition of the model (BVLC GoogLeNet), whose pools round up.
+Layers of both have the names of Caffe's model definition (BVLC GoogLeNet). Pools round sizes up.
 """
 
 from jaxstyle.networks.graph import PICTURE, Layer, Table, chain
 from jaxstyle.networks.operations import Concatenate, Convolution, LocalResponseNorm, Operation, Pool, ReLU
 
-# The widths of 1x1; 3x3_reduce, 3x3; 5x5_reduce, 5x5; pool_proj.
+# Numbers of channels of 1x1; 3x3_reduce, 3x3; 5x5_reduce, 5x5; pool_proj.
 INCEPTIONS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -29,7 +29,7 @@ def _rectified(block: str, name: str, convolution: Convolution) -> dict[str, Ope
 
 
 def _inception(block: str, source: str, large: int) -> Table:
-    """Four branches side by side, of which one has kernels that are `large`, and what they find together."""
+    """Four parallel branches and their concatenation; `large` is the kernel size of the `5x5` branch."""
     one, reduce3, three, reduce5, five, project = INCEPTIONS[block.removeprefix("inception_")]
     branches = [
         _rectified(block, "1x1", Convolution(one, 1)),
@@ -67,7 +67,7 @@ STAGES = (
     "conv2/relu_3x3",
     *(f"inception_{name}/output" for name in INCEPTIONS),
 )
-# As in the style transfer of the time with Caffe's GoogLeNet.
+# As in early style transfer with Caffe's GoogLeNet.
 CONTENT_LAYERS = ("inception_3a/output",)
 STYLE_LAYERS = (
     "conv1/relu_7x7",

@@ -1,7 +1,4 @@
-"""Recognition networks: frozen feature extractors with their own input normalization.
-
-`ARCHITECTURES` is the table of what exists; `Network` is an architecture with its parameters.
-"""
+"""`Network`: an architecture with its parameters and its input normalization."""
 
 import dataclasses
 import math
@@ -14,33 +11,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import convolution as conv
+from jaxstyle.networks import convolution
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes
 from jaxstyle.networks.precision import dtype_of, matmul_precision, resolve_precision
 
 POOLINGS = ("max", "avg")
 
-
-# The mean and deviation of ImageNet's pixels.
+# Mean and standard deviation of the pixels of ImageNet.
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
 @flax.struct.dataclass
 class Network:
-    """A frozen recognition network: a pytree whose leaves are arrays and whose architecture is static.
+    """A recognition network with frozen parameters, as a pytree: arrays are leaves, the architecture is static.
 
-    Pass it through `jit` as an argument; closed over, its weights become constants of the compiled program.
+    Pass it to compiled functions as an argument. The weights of a network that a function closes over become constants
+    of the compiled program.
 
     Attributes:
         parameters: `{layer: {"kernel": [h, w, I, O], "bias": [O]}}`.
-        mean, scale: `[3]`, in the network's channel order; the network sees `scale * (picture - mean)`.
+        mean, scale: `[3]`, in the network's channel order; its input is `scale * (picture - mean)`.
         architecture: a key of `ARCHITECTURES`.
-        pooling: "max", or "avg" (in a VGG rescaled).
-        reverse_channels: whether the network was trained on BGR.
-        digest: SHA-256 of the weights file, or what tells parameters made in memory from others.
-        precision: "float32"; "tensorfloat32", whose products of float32 have 10 bits where a GPU is faster at those; or
-            "bfloat16", for activations that take half the memory and their products.
-        prepared: `{layer: {"kernel": conv.Prepared}}` for 3x3 kernels once `prepare` has run, else empty.
+        pooling: "max" or "avg". VGG rescales average pooling, see `vgg.AVERAGE_GAIN`.
+        reverse_channels: whether the network expects BGR.
+        digest: SHA-256 of the weights file, or another identifier of parameters that come from no file.
+        precision: "float32"; "tensorfloat32", which rounds the factors of float32 products to 10 bits on GPUs that
+            multiply those faster; or "bfloat16", for activations of half the size and their products.
+        prepared: `{layer: {"kernel": convolution.Prepared}}` for 3x3 kernels after `prepare`, otherwise empty.
     """
 
     parameters: dict[str, dict[str, jax.Array]]
@@ -51,7 +48,7 @@ class Network:
     reverse_channels: bool = flax.struct.field(pytree_node=False, default=False)
     digest: str = flax.struct.field(pytree_node=False, default="")
     precision: str = flax.struct.field(pytree_node=False, default="float32")
-    prepared: dict[str, dict[str, conv.Prepared]] = flax.struct.field(default_factory=dict)
+    prepared: dict[str, dict[str, convolution.Prepared]] = flax.struct.field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -59,27 +56,27 @@ class Network:
         return ARCHITECTURES[self.architecture].layers
 
     def up_to(self, layers: Sequence[str]) -> tuple[str, ...]:
-        """The layers down to the deepest of these, which are computed for them."""
+        """All layers up to the deepest of `layers`: the ones that `features` computes."""
         return self.layers[: 1 + max(map(self.layers.index, layers))]
 
     def features(
         self, pictures: jax.Array, layers: Sequence[str], *, extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
-        """Activations of `layers` for pictures in [0, 1]; pure, and computed no deeper than the deepest layer.
+        """Activations of `layers` for pictures in [0, 1]. A pure function, computed up to the deepest layer.
 
         Args:
             pictures: `[H, W, 3]` or `[N, H, W, 3]` RGB.
             layers: names such as `relu4_2`; `conv4_2` is the value before the rectifier.
-            extent: `[2]` integers, the height and width of what counts, in the upper left of pictures that were padded
-                to a common shape. What counts is then seen exactly as if it were alone.
+            extent: `[2]` integers, the valid height and width of pictures padded at the bottom and right to a common
+                shape. Activations of valid positions are those of the picture without padding.
 
         Returns:
-            `{layer: [h, w, C]}` or `{layer: [N, h, w, C]}`, in the order of `layers`; 0 beyond `extent_at` of a layer.
-            They are float32, or bfloat16 with that precision.
+            `{layer: [h, w, C]}` or `{layer: [N, h, w, C]}`, in the order of `layers`, float32 or bfloat16 according to
+            `precision`. Positions beyond `extent_at(layer, extent)` are 0.
 
         Raises:
             ConfigError: for a layer that the network does not have.
-            PictureError: for pictures so small that a layer of AlexNet or GoogLeNet has no position.
+            PictureError: if a picture is so small that a layer would have no positions.
         """
         check_layers(self.architecture, layers)
         if not layers:
@@ -92,35 +89,37 @@ class Network:
         stack = inputs if inputs.ndim == 4 else inputs[None]
         variables: dict[str, Any] = {"params": self.parameters, "prepared": self.prepared}
         with jax.default_matmul_precision(matmul_precision(self.precision)):
-            found: Any = module.apply(variables, stack, tuple(layers), extent)
-        return {layer: found[layer] if inputs.ndim == 4 else found[layer][0] for layer in layers}
+            activations: Any = module.apply(variables, stack, tuple(layers), extent)
+        return {layer: activations[layer] if inputs.ndim == 4 else activations[layer][0] for layer in layers}
 
     def extent_at(self, layer: str, extent: Any) -> Any:
-        """How much of a layer's activations counts, `[2]`, where that much of the picture does."""
+        """The valid height and width `[2]` of a layer's activations for a picture with this valid height and width."""
         return ARCHITECTURES[self.architecture].extent_at(layer, extent)
 
     def prepare(self, layers: Sequence[str] | None = None) -> "Network":
-        """The same network with its 3x3 kernels transformed in advance, for many evaluations with frozen parameters.
+        """The same network with 3x3 kernels transformed in advance, for many evaluations with frozen parameters.
 
-        On CPU this takes eight times the memory of those kernels and saves that work in every evaluation; it does
-        nothing for the other backends. With `layers`, only what is computed for them is transformed.
+        On CPU this takes eight times the memory of the kernels and saves their transformation in every evaluation.
+        Other backends do not use it. With `layers`, only kernels up to the deepest of these are transformed.
         """
-        needed = self.layers if layers is None else self.up_to(layers)
-        kernels = {layer: given["kernel"] for layer, given in self.parameters.items() if layer in needed}
+        computed = self.layers if layers is None else self.up_to(layers)
+        kernels = {layer: arrays["kernel"] for layer, arrays in self.parameters.items() if layer in computed}
         prepared = {
-            layer: {"kernel": conv.prepare(kernel)} for layer, kernel in kernels.items() if kernel.shape[:2] == (3, 3)
+            layer: {"kernel": convolution.prepare(kernel)}
+            for layer, kernel in kernels.items()
+            if convolution.can_prepare(kernel)
         }
         return dataclasses.replace(self, prepared=prepared)
 
     def direct(self) -> "Network":
-        """The same network with the compiler's convolutions: for a pass that is made once; see `conv.DIRECT`."""
-        return dataclasses.replace(self, prepared={layer: {"kernel": conv.DIRECT} for layer in self.parameters})
+        """The same network with the compiler's convolutions, for single evaluations; see `convolution.DIRECT`."""
+        return dataclasses.replace(self, prepared={layer: {"kernel": convolution.DIRECT} for layer in self.parameters})
 
 
 def random_network(architecture: str, *, seed: int = 0, pooling: str = "max", precision: str = "auto") -> Network:
-    """A network that has learned nothing: kernels are normal, of variance 2 / (h w I) (He et al., arXiv 1502.01852).
+    """An untrained network: kernels are normal with variance 2 / (h w I) (He et al., arXiv 1502.01852), biases 0.
 
-    Biases are 0. It takes RGB standardized by the mean and deviation of ImageNet. The same seed gives the same network.
+    Its input is RGB standardized by the mean and standard deviation of ImageNet. The same seed gives the same network.
 
     Raises:
         ConfigError: for an unknown architecture, pooling or precision.
@@ -149,7 +148,7 @@ def make_network(
     reverse_channels: bool = False,
     precision: str = "auto",
 ) -> Network:
-    """A network of float32 parameters by their names in `parameter_shapes`; the rest as in `Network`.
+    """A network from float32 parameters, named as in `parameter_shapes`. Other arguments are attributes of `Network`.
 
     Raises:
         ConfigError: for an unknown pooling or precision.

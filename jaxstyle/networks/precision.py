@@ -1,17 +1,17 @@
-"""How precisely a network computes its features, on devices whose matrix units are faster at less than float32."""
+"""The precision of a network's features: float32, or less on devices whose matrix units are faster with less."""
 
 import jax
 import jax.numpy as jnp
 
 from jaxstyle.errors import ConfigError
 
-# What JAX calls the precision of products of float32, or of bfloat16, which are exact in float32.
+# Names for `jax.default_matmul_precision`. Products of bfloat16 numbers are exact in float32.
 _PRODUCTS = {"float32": "highest", "tensorfloat32": "tensorfloat32", "bfloat16": "default"}
 PRECISIONS = ("auto", *_PRODUCTS)
 
 
 def resolve_precision(precision: str) -> str:
-    """What "auto" stands for: "bfloat16" on GPUs and TPUs, which have units for it, and "float32" on CPUs.
+    """Replace "auto" by "bfloat16" on GPUs and TPUs, which have matrix units for it, and by "float32" on CPUs.
 
     Raises:
         ConfigError: for an unknown precision.
@@ -24,10 +24,10 @@ def resolve_precision(precision: str) -> str:
 
 
 def dtype_of(precision: str) -> jnp.dtype:
-    """Of activations; losses, statistics and the picture are float32 always."""
+    """The dtype of activations. Losses, statistics and the picture are always float32."""
     return jnp.dtype(jnp.bfloat16 if precision == "bfloat16" else jnp.float32)
 
 
 def matmul_precision(precision: str) -> str:
-    """For `jax.default_matmul_precision`, while the network is traced."""
+    """The argument of `jax.default_matmul_precision` while the network is traced."""
     return _PRODUCTS[precision]

@@ -1,4 +1,4 @@
-"""The convolutional part of VGG-16 and VGG-19, configurations D and E of Simonyan and Zisserman (arXiv 1409.1556)."""
+"""The convolutional layers of VGG-16 and VGG-19, configurations D and E of Simonyan and Zisserman (arXiv 1409.1556)."""
 
 import functools
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ import jax
 import jax.numpy as jnp
 
 from jaxstyle.networks.graph import Convolve
-from jaxstyle.networks.operations import Convolution, zero_outside
+from jaxstyle.networks.operations import Convolution, ReLU, zero_outside
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 
-# A mean over a window is smaller than its maximum, and a network trained with maxima goes quiet under means, so each
-# block's mean is multiplied by its factor. With these the mean activation after every pool is, over eight photographs
-# and paintings at 256 pixels, within 10 % of what it is under maxima in both networks. Measured by
-# `scripts/reference_values.py --gain`: geometric means 1.31, 1.61, 1.60, 1.93, 2.07 for VGG-16 and 1.32, 1.63, 1.35,
-# 2.04, 1.95 for VGG-19. (One factor of 2 for all, as style-transfer-pytorch has it, ends 2.7 times too loud.)
+# Average pooling gives smaller activations than max pooling, with which the networks were trained, so the average of
+# each block is multiplied by a factor. With these factors, the mean activation after each pool is within 10 % of that
+# of max pooling in both networks, over eight photographs and paintings at 256 pixels. Measured factors
+# (`scripts/weights/reference_values.py --gain`, geometric means): 1.31, 1.61, 1.60, 1.93, 2.07 for VGG-16 and 1.32,
+# 1.63, 1.35, 2.04, 1.95 for VGG-19. (A factor of 2 for all, as in style-transfer-pytorch, ends 2.7 times too high.)
 AVERAGE_GAIN = (1.3, 1.6, 1.5, 2.0, 2.0)
 
 
 class VGG(nn.Module):
-    """VGG without its fully connected end, computed no deeper than the deepest layer asked for."""
+    """VGG without its fully connected layers, computed up to the deepest requested layer."""
 
     depths: tuple[int, ...]
     pooling: str = "max"
@@ -34,12 +34,12 @@ class VGG(nn.Module):
         self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
         """Activations `{layer: [N, h, w, C]}` of normalized pictures `[N, H, W, 3]`; see `Network.features`."""
-        wanted, found, x, rectified = set(layers), {}, zero_outside(inputs, extent), False
+        requested, activations, x, rectified = set(layers), {}, zero_outside(inputs, extent), False
         for name in layer_names(self.depths):
             if name.startswith("conv"):
-                rectified = name not in wanted  # then what is not rectified has no use
+                rectified = name not in requested  # the values before the rectifier are not needed
                 operation = Convolution(WIDTHS[int(name[4]) - 1], size=3, padding=1)
-                x = zero_outside(Convolve(operation, rectified, name=name)(x), extent)
+                x = zero_outside(Convolve(operation, ReLU() if rectified else None, name=name)(x), extent)
             elif name.startswith("relu"):
                 x = x if rectified else nn.relu(x)
             elif self.pooling == "max":
@@ -48,16 +48,16 @@ class VGG(nn.Module):
                 x = AVERAGE_GAIN[int(name[4]) - 1] * mean_pool(x)
             if name.startswith("pool") and extent is not None:
                 extent = extent // 2
-                x = zero_outside(x, extent)  # a window that is only half inside is left out
-            if name in wanted:
-                found[name] = x
-            if len(found) == len(wanted):
+                x = zero_outside(x, extent)  # drops windows that are only half inside
+            if name in requested:
+                activations[name] = x
+            if len(activations) == len(requested):
                 break
-        return found
+        return activations
 
 
 def _windows(inputs: jax.Array) -> jax.Array:
-    """The 2x2 windows of `[N, H, W, C]`, an odd last row or column left out: `[N, H/2, 2, W/2, 2, C]`."""
+    """The 2x2 windows of `[N, H, W, C]` as `[N, H/2, 2, W/2, 2, C]`, without an odd last row or column."""
     count, height, width, channels = inputs.shape
     whole = inputs[:, : height // 2 * 2, : width // 2 * 2]
     return whole.reshape(count, height // 2, 2, width // 2, 2, channels)
@@ -65,10 +65,10 @@ def _windows(inputs: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def max_pool(inputs: jax.Array) -> jax.Array:
-    """The maximum of every 2x2 window of `[N, H, W, C]`, an odd last row or column left out.
+    """The maximum of each 2x2 window of `[N, H, W, C]`, without an odd last row or column.
 
-    Elementwise, and so is its gradient, which those that are equal share. (That of the compiler's windowed
-    maximum scatters, and is far slower on CPU.)
+    Equal maxima share the gradient. Both passes are elementwise; the gradient of the compiler's windowed maximum is a
+    scatter, which is far slower on CPU.
     """
     windows = _windows(inputs)
     return functools.reduce(jnp.maximum, [windows[:, :, row, :, column] for row, column in product((0, 1), repeat=2)])
@@ -93,18 +93,18 @@ max_pool.defvjp(_max_pool_forward, _max_pool_backward)
 
 
 def mean_pool(inputs: jax.Array) -> jax.Array:
-    """The mean of every 2x2 window of `[N, H, W, C]`, an odd last row or column left out."""
+    """The mean of each 2x2 window of `[N, H, W, C]`, without an odd last row or column."""
     return _windows(inputs).mean((2, 4))
 
 
 def extent_at(layer: str, extent: Any) -> Any:
-    """The height and width `[2]` of a layer's activations for those of a picture."""
+    """The height and width `[2]` of a layer's activations for a picture of this height and width."""
     pools = int(layer[4]) - (not layer.startswith("pool"))
     return extent // 2**pools
 
 
 def layer_names(depths: Sequence[int]) -> tuple[str, ...]:
-    """All layers in the order of computation: `conv1_1, relu1_1, ..., pool5`."""
+    """The names of all layers in the order of computation: `conv1_1, relu1_1, ..., pool5`."""
     names = []
     for block, depth in enumerate(depths, 1):
         for index, kind in product(range(1, depth + 1), ("conv", "relu")):
@@ -114,7 +114,7 @@ def layer_names(depths: Sequence[int]) -> tuple[str, ...]:
 
 
 def parameter_shapes(depths: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Shapes by name, as `{"conv1_1.kernel": (3, 3, 3, 64), ...}`; tracing the module for them would take a second."""
+    """Shapes by name, as `{"conv1_1.kernel": (3, 3, 3, 64), ...}`. Tracing the module for them would take a second."""
     shapes: dict[str, tuple[int, ...]] = {}
     inputs = 3
     for block, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), 1):
