@@ -26,14 +26,15 @@ class StyleConfig:
     """What to compare, how much each part matters, and how to optimize.
 
     The defaults were chosen with VGG-19 and carry over between networks, poolings, layers and sizes, because every
-    term is relative to its own target. Chosen by looking at pictures; `docs/defaults.md` tells why.
+    term is relative to its target. `docs/defaults.md` shows the pictures by which they were chosen.
 
     Attributes:
         size: longest side of the result in pixels.
-        content_layers, style_layers: `((name, weight), ...)`, of which only the ratios of the weights matter, or one of
-            `PARTITIONS`: "default" stands for the network's usual ones, "all" for all of its activations, "shallow" and
-            "deep" for their first and second half, "rising" and "falling" for all with weights that double or halve
-            from one to the next (Novak and Nikulin, arXiv 1605.04603).
+        content_layers: `((name, weight), ...)`, of which only the ratios of the weights matter, or one of `PARTITIONS`:
+            "default" for the usual layers of the network, "all" for all of its activations, "shallow" and "deep" for
+            their first and second half, "rising" and "falling" for all with weights that double or halve from one to
+            the next (Novak and Nikulin, arXiv 1605.04603).
+        style_layers: the same for the style.
         content_weight: alpha, the weight of the content loss.
         style_weight: beta, the weight of the style loss.
         color_weight: weight of the distance between the color distributions of picture and style.
@@ -43,11 +44,12 @@ class StyleConfig:
         style_scale: longest side of the style pictures relative to the result's; above 1 strokes are larger.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
-        regions: into how many groups the positions of content and style are put by their deep features, so that each
-            takes the style of its like; 1 for the style as a whole.
+        regions: the number of regions to find in the content and the style by deep features, such as sky and ground.
+            Each takes the style of the region that it matches; 1 for the style as a whole.
         normalization: "relative", or "gatys" for the losses as the paper scales them.
-        init: `((start, share), ...)` of "content" (in the style's colors), "noise" (white), "pink" noise, "style"
-            and "picture" (the one given to `stylize` as `start`); only the ratios of the shares matter.
+        init: the initial picture as a mixture, `((name, share), ...)`, of "content" (in the style's colors), "noise"
+            (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`); only the ratios
+            of the shares matter.
         optimizer: "lbfgs" or "adam".
         steps: steps at full size; each smaller size on the way there takes half as many more.
     """

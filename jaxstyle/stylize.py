@@ -78,9 +78,10 @@ def stylize(
         config: what to compare and how to optimize.
         seed: of the noise, if `config.init` has any.
         initial_picture: a picture `[h, w, 3]` to start from, if `config.init` has "picture".
-        content_mask, style_mask: which regions of the content take their style from which regions of the style. A mask
-            is `[H, W]` in [0, 1] for one region and the rest, or `[K, H, W]` for K regions, of any height and width;
-            for several styles, a list with a mask for each. A region that a style lacks takes the whole style.
+        content_mask: the regions of the content; each takes its style from the same region of `style_mask`. A mask is
+            `[H, W]` in [0, 1] for one region and the rest, or `[K, H, W]` for K regions, of any height and width.
+        style_mask: the regions of the style; for several styles, a list with a mask for each. A region that a style
+            lacks takes the whole style.
         callback: called with a `Progress` at the start of each size and after every few steps; an exception from it
             ends the run.
         resume: a `Progress` that the callback got in a run with the same arguments, to continue from. The result is

@@ -50,7 +50,8 @@ class Stylizer:
     Attributes:
         network: the recognition network.
         config: what to compare and how to optimize.
-        height, width: the shape of the contents in pixels.
+        height: the height of the contents in pixels.
+        width: the width of the contents in pixels.
     """
 
     network: Network
@@ -157,7 +158,8 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
     Args:
         network: the recognition network.
         config: what to compare and how to optimize.
-        height, width: the shape of the contents in pixels.
+        height: the height of the contents in pixels.
+        width: the width of the contents in pixels.
 
     Raises:
         ConfigError: for a layer that the network does not have, for "style" in `config.init` (a stylizer has no style

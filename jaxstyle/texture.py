@@ -31,7 +31,8 @@ def texture(
 
     Args:
         style: one picture `[h, w, 3]` in [0, 1] or measured `Style`, or several, which are blended.
-        height, width: the shape of the result in pixels; the longer side replaces `config.size`.
+        height: the height of the result in pixels; the longer side replaces `config.size`.
+        width: the width of the result in pixels.
         network: the recognition network; the embedded VGG-19 by default.
         config: as for `stylize`. The content layers and weight are ignored, and pink noise replaces the content in
             `init`.

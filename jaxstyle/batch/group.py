@@ -35,7 +35,8 @@ def stylize_group(
         network: from `prepare_network`.
         group: from `plan_groups`.
         pairs: those of the group, in its order, from `check_pair`.
-        callback, resume: as those of `stylize`; arrays have a leading axis if the batch size is above 1.
+        callback: as that of `stylize`; arrays have a leading axis if the batch size is above 1.
+        resume: as that of `stylize`, with the same leading axis.
         cache: measurements of pictures that other groups share.
     """
     cache = cache or MeasurementCache()

@@ -28,7 +28,8 @@ def time_steps(
     Args:
         network: the recognition network, from `prepare_network`.
         config: the layers and weights, and the optimizer.
-        height, width: the shape of the pictures in pixels.
+        height: the height of the pictures in pixels.
+        width: the width of the pictures in pixels.
         batch_size: pictures in one program.
         rounds: how often to time a few steps.
 

@@ -69,9 +69,10 @@ def draw_grid(
     """Draw a sheet `[H, W, 3]` of results with titles and losses.
 
     Args:
-        pictures, losses: the result `[h, w, 3]` and the final loss of each pair, by its index; a missing result leaves
-            its cell empty.
-        rows, columns: the axes.
+        pictures: the result `[h, w, 3]` of each pair, by its index; a missing result leaves its cell empty.
+        losses: the final loss of each pair, by its index.
+        rows: the vertical axis; None for a single row.
+        columns: the horizontal axis.
     """
     width = len(columns.values)
     cells = [

@@ -52,11 +52,14 @@ class Summary:
 
     Attributes:
         pairs: the number of pairs of this process's share.
-        done, done_before: how many of them have results, and had them before this run.
+        done: how many of them have results.
+        done_before: how many of them had results before this run.
         failed: `{"output": name, "error": message}` for each pair that failed.
         untried: the number of pairs that were not tried, because the job was stopped by a failure.
-        output, record: the folder of the results, and the file of their records.
-        pairs_per_minute, seconds: the speed and the duration of this run.
+        output: the folder of the results.
+        record: the file of their records.
+        pairs_per_minute: the speed of this run.
+        seconds: the duration of this run.
         results: the path of each result in the job, of all shares, by the index of its pair.
     """
 

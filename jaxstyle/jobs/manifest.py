@@ -37,7 +37,8 @@ class Task:
     """A pair to stylize.
 
     Attributes:
-        content, styles: the files.
+        content: the content picture.
+        styles: the style pictures or saved styles.
         settings: the settings.
         output: the path of the result within the folder of the results.
     """

@@ -28,7 +28,8 @@ class Plan:
     """The pairs of a job and their state; a pair is its index in `tasks`.
 
     Attributes:
-        tasks, keys: of all pairs.
+        tasks: all pairs.
+        keys: the key of each pair; see `records`.
         done: pairs whose results exist.
         failed: pairs that failed before and are not tried again, with the errors.
         unreadable: pairs whose content cannot be read, new ones or ones to be tried again, with the errors.

@@ -17,7 +17,8 @@ def join_processes(coordinator: str | None, processes: int | None, process: int 
 
     Args:
         coordinator: `HOST:PORT` of process 0, or "auto" on a cluster that JAX recognizes; None for a single process.
-        processes, process: their number and the index of this one, unless the cluster provides them.
+        processes: the number of processes, unless the cluster provides it.
+        process: the index of this process, unless the cluster provides it.
 
     Raises:
         ConfigError: if the arguments contradict each other.

@@ -30,7 +30,8 @@ class Network:
 
     Attributes:
         parameters: `{layer: {"kernel": [h, w, I, O], "bias": [O]}}`.
-        mean, scale: `[3]`, in the network's channel order; its input is `scale * (picture - mean)`.
+        mean: `[3]`, in the network's channel order; see `scale`.
+        scale: `[3]`, in the network's channel order. The input of the network is `scale * (picture - mean)`.
         architecture: a key of `ARCHITECTURES`.
         pooling: "max" or "avg". VGG rescales average pooling, see `vgg.AVERAGE_GAIN`.
         reverse_channels: whether the network expects BGR.

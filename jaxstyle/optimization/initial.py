@@ -34,7 +34,8 @@ def make_initial_picture(
         shares: what to mix and in which proportions; see `StyleConfig.init`.
         content: `[H, W, 3]` in [0, 1].
         statistics: the style's statistics, to whose colors the content is matched.
-        style, picture: `[h, w, 3]` in [0, 1], resized to the shape of the content; needed only if they have a share.
+        style: `[h, w, 3]` in [0, 1], resized to the shape of the content; needed only if it has a share.
+        picture: the same.
         seed: the seed of the noise.
         mask: the content's mask `[K, h, w]`, if the statistics are those of K regions.
 

@@ -96,7 +96,8 @@ def style_loss(
         features: F, with every layer of `targets`, the shallowest first: `network.features` returns its layers in the
             order in which they are named.
         targets: A, from `style_targets` of a picture of any size.
-        weights, normalization: see `content_loss`.
+        weights: see `content_loss`.
+        normalization: see `content_loss`.
         valid_fraction: see `content_loss`; only for representations that are means over positions.
         representation: the one of the targets; see `style_targets`.
         position_weights: the weight of each position of a layer, `{layer: [h, w]}`, or `{layer: [K, h, w]}` for targets

@@ -43,10 +43,12 @@ class Objective:
     A pytree, so that other targets and weights of the same shapes need no new compilation.
 
     Attributes:
-        content, style: the targets of each layer.
+        content: the target of each content layer.
+        style: the target of each style layer.
         color: the color moments of the style, or of each of its regions.
         color_unit: the distance of the style's colors from their mean, by which the color term is divided.
-        content_layers, style_layers: w_l, adding up to 1.
+        content_layers: the weight of each content layer, w_l, adding up to 1.
+        style_layers: the weight of each style layer, w_l, adding up to 1.
         weights: the weights of the terms "content" (alpha), "style" (beta), "color" and "tv".
         extent: height and width `[2]` of the valid positions of a padded picture; None without padding.
         regions: the regions of the content, if `style` and `color` have a leading axis for regions; else None.

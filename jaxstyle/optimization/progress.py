@@ -21,8 +21,10 @@ class Progress:
 
     Attributes:
         size: the current longest side in pixels.
-        level, levels: the index of that size, from 0, and the number of sizes.
-        step, steps: steps taken at this size, and steps to take. At step 0 the program may still be compiling.
+        level: the index of that size, from 0.
+        levels: the number of sizes.
+        step: the number of steps taken at this size. At step 0 the program may still be compiling.
+        steps: the number of steps to take at this size.
         terms: the loss and its terms at the last step; None at step 0.
         picture: the current picture, `[h, w, 3]` in [0, 1].
         history: the terms of every step so far, as in `Stylized`.

@@ -39,7 +39,8 @@ def enlarge(picture: Array, content: Array, target: Array, resize: Callable[...,
 
     Args:
         picture: the result, `[h, w, 3]`.
-        content, target: the content at both sizes, `[h, w, 3]` and `[H, W, 3]`.
+        content: the content at the size of the result, `[h, w, 3]`.
+        target: the content at the next size, `[H, W, 3]`.
         resize: `resize(picture, height, width)`.
     """
     height, width = target.shape[:2]

@@ -64,7 +64,9 @@ class State:
 
     Attributes:
         trial: the picture that the next step evaluates, `[H, W, 3]`.
-        picture, gradient, loss: the last accepted picture, and the loss and its gradient there.
+        picture: the last accepted picture, `[H, W, 3]`.
+        gradient: the gradient of the loss at that picture.
+        loss: the loss of that picture.
         optimizer: the state of the optax optimizer.
         radius: the trust radius: how far a pixel may move in the next step.
         failures: the number of rejected steps since the last accepted one.

@@ -66,8 +66,11 @@ def make_targets(
     """Measure the targets for a result with the longest side `size`, from checked pictures.
 
     Args:
-        network, config: which features to compare, and how.
-        content, styles, masks: from `check_content`, `check_style` and `make_masks`.
+        network: the recognition network.
+        config: which features to compare, and how.
+        content: from `check_content`.
+        styles: from `check_style`.
+        masks: from `make_masks`.
         size: longest side of the result in pixels.
         padded_shape: the height and width to which the content is padded, if it is.
         memoize: `memoize(pictures, *key, make=function)` returns `function()` or an earlier result for the same

@@ -35,7 +35,8 @@ class StyleStatistics:
     Attributes:
         measured: the style representation of each layer, such as Gram matrices, `{layer: [C, C]}`.
         color: the color distribution, `[13, 8]`; see `color_moments`.
-        mean, second: the first and second moments of the colors c: the means of c, `[3]`, and of c c^T, `[3, 3]`.
+        mean: the mean of the colors c, `[3]`.
+        second: their second moment, the mean of c c^T, `[3, 3]`.
     """
 
     measured: Layers
@@ -53,7 +54,9 @@ class Style:
     Attributes:
         statistics: those at each of `sizes`.
         sizes: the longest sides in pixels at which the picture was measured, coarse to fine.
-        architecture, pooling, digest: the network that measured it; see `Network`.
+        architecture: the architecture of the network that measured it.
+        pooling: the pooling of that network.
+        digest: the digest of that network; see `Network`.
         representation: the style representation; see `StyleConfig.style_representation`.
     """
 

@@ -126,7 +126,8 @@ def regions_at_size(
     """Resample a mask to a picture and to its layers.
 
     Args:
-        network, layers: the layers whose positions need weights.
+        network: the recognition network.
+        layers: the layers whose positions need weights.
         mask: `[K, h, w]`.
         shape: height and width of the picture.
         padded_shape: height and width to which the picture is padded, if it is. The weights of the padding are 0.

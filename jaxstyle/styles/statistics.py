@@ -114,7 +114,8 @@ def color_distance(moments: jax.Array, target: jax.Array) -> jax.Array:
     the highest harmonic of `color_moments`.
 
     Args:
-        moments, target: from `color_moments`, `[..., 13, 8]`.
+        moments: from `color_moments`, `[..., 13, 8]`.
+        target: from `color_moments`, `[..., 13, 8]`.
 
     Returns:
         `[...]` from 0 to 1.
