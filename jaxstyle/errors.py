@@ -1,19 +1,19 @@
-"""Every error that jaxstyle raises on purpose, in one tree.
+"""The errors that jaxstyle raises.
 
-Messages are one line each and say what was found, what was expected and what to do. The command line prints
-that line and exits with the kind's `exit_code`; nothing below it ever needs a traceback.
+Each message is one line that says what was found, what was expected, and what to do. The command line prints the
+message without a traceback and exits with the `exit_code` of the error's class.
 
     JaxStyleError
     ├── PictureError     a picture cannot be read, is too small, or cannot be written
     ├── WeightsError     a weights file is missing, damaged, or does not fit its network
     ├── StyleError       a saved style cannot be read, is damaged, or cannot be written
     ├── ConfigError      a setting is unknown, out of range, or contradicts another
-    └── DivergedError    the optimization left the finite numbers and could not be brought back
+    └── DivergedError    the optimization diverged, and retries did not help
 """
 
 
 class JaxStyleError(Exception):
-    """Base of all errors raised on purpose."""
+    """The base class of all errors that jaxstyle raises."""
 
     exit_code = 1
 
@@ -43,6 +43,6 @@ class ConfigError(JaxStyleError, ValueError):
 
 
 class DivergedError(JaxStyleError):
-    """The optimization left the finite numbers and could not be brought back."""
+    """The optimization diverged, and retries did not help."""
 
     exit_code = 5

@@ -1,8 +1,8 @@
-"""Compiled programs: cached for the next process, and compiled in the background.
+"""Compiled functions that are cached on disk, and compilation in the background.
 
 Modules:
-    cached: functions whose traced programs are cached on disk
-    background: compilation of later programs while earlier ones run
+    cached: compiled functions that are cached on disk as traced programs
+    background: compilation for later inputs while earlier ones are processed
 """
 
 from jaxstyle.compilation.background import compile_in_background

@@ -1,4 +1,4 @@
-"""Compilation in the background: later programs are compiled while earlier ones run."""
+"""Compilation in the background: for later inputs, while earlier ones are processed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,23 +12,23 @@ Inputs = TypeVar("Inputs")
 def compile_in_background(
     makers: Sequence[Callable[[], Inputs]], compile_for: Callable[[Inputs], None]
 ) -> Iterator[list[tuple[Future[Inputs], Future[None]]]]:
-    """Call the makers in order in a background thread, and compile for the inputs that each one makes.
+    """Call the makers in order in a background thread, and compile for the inputs that each of them returns.
 
-    There is one thread, because a compilation keeps more than one core busy: two at a time would end no sooner, and
-    the first one, which somebody waits for, would end later.
+    There is only one thread, because one compilation uses several cores: two at a time would not finish sooner, and the
+    first, which the caller waits for, would finish later.
 
     Yields:
-        for each maker a future of its inputs, and a future that is done when the compilation for them is. On exit,
-        work that has not started is canceled.
+        For each maker, a future of its inputs and a future of the compilation for them. On exit, work that has not
+        started is canceled.
     """
     thread = ThreadPoolExecutor(1)
 
-    def compile_when_made(inputs: Future[Inputs]) -> None:
-        compile_for(inputs.result())  # does not block: it was submitted earlier to the same thread
+    def compile_for_result(inputs: Future[Inputs]) -> None:
+        compile_for(inputs.result())  # does not block: the same thread has run the maker before
 
     def submit(maker: Callable[[], Inputs]) -> tuple[Future[Inputs], Future[None]]:
         inputs = thread.submit(maker)
-        return inputs, thread.submit(compile_when_made, inputs)
+        return inputs, thread.submit(compile_for_result, inputs)
 
     try:
         yield [submit(maker) for maker in makers]

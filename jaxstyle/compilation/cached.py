@@ -1,7 +1,7 @@
 """Compiled functions that are cached on disk as traced programs, for the next process.
 
-JAX's compilation cache saves that process the compilation, but it has to trace and lower a step for seconds before it
-can look there; that was most of a warm start. What is cached here is the traced program, as StableHLO by `jax.export`.
+JAX's compilation cache saves the next process the compilation, but not tracing and lowering, which take seconds and
+were most of the time of a warm start. This cache holds the traced program, as StableHLO by `jax.export`.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from typing import Any, Generic, TypeVar
 import jax
 import jax.export
 
-from jaxstyle.images.files import write_atomically
+from jaxstyle.images import write_atomically
 
 Result = TypeVar("Result")
 
-# Their versions, together with the sources of this package, determine what is traced.
+# The traced programs depend on the versions of these libraries and on the sources of this package.
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 _cache_folder: Path | None = None
@@ -36,12 +36,12 @@ def set_cache_folder(folder: Path | None) -> None:
 
 
 class CachedFunction(Generic[Result]):
-    """A function compiled by `jax.jit`, whose traced programs are cached if `set_cache_folder` has named a folder.
+    """A function compiled by `jax.jit`, whose traced programs are cached on disk if `set_cache_folder` set a folder.
 
-    Called while another function is traced, it becomes part of that one, as any jitted function.
+    While another function is traced, a call behaves like that of any jitted function.
 
     Attributes:
-        jitted: the function by `jax.jit`, without the cache.
+        jitted: the function compiled by `jax.jit`, without the cache.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class CachedFunction(Generic[Result]):
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Result:
-        """Call the function, as one compiled program."""
+        """Call the compiled function."""
         if _cache_folder is None:
             return self.jitted(*args, **kwargs)
         bound = self._signature.bind(*args, **kwargs)
@@ -82,15 +82,15 @@ class CachedFunction(Generic[Result]):
         return self._loaded[key](leaves)
 
     def _file_name(self, key: tuple[Any, ...]) -> str:
-        """A name that depends on everything that tracing depends on, within a process and between processes."""
+        """A file name that identifies everything that the traced program depends on."""
         identity = (_versions_and_sources(), jax.default_backend(), *key)
         return f"{self._function.__name__}-{hashlib.sha256(repr(identity).encode()).hexdigest()}"
 
     def _load(self, path: Path, static: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., Result]:
-        """The program for these arguments, read from the cache, or traced and written to it."""
+        """The program for these arguments, read from the cache, or traced and written to the cache."""
         try:
             program, structure = _read(path)
-        except Exception as error:  # a damaged file costs time and nothing else, like a missing one
+        except Exception as error:  # trace again if the file is missing or damaged
             logging.getLogger(__name__).debug("no cached program: %s", error)
             program, structure = self._trace(static, arrays)
             _write(path, program, structure)
@@ -103,7 +103,7 @@ class CachedFunction(Generic[Result]):
         return lambda leaves: jax.tree.unflatten(structure, call(*leaves))
 
     def _named(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The call under the function's name, which names the program in JAX's compilation cache and in profiles."""
+        """The call with the function's name, which JAX's compilation cache and profiles use."""
 
         def named(*leaves: jax.Array) -> Any:
             return call(*leaves)
@@ -125,8 +125,8 @@ class CachedFunction(Generic[Result]):
 
 
 def _read(path: Path) -> tuple[jax.export.Exported, Any]:
-    # The structure of the outputs is pickled. Whoever can write here can also write compiled programs to JAX's
-    # cache, which are run as they are.
+    # Unpickling, for the structure of the outputs, can run code. That is no new risk: whoever can write to this folder
+    # can also write to JAX's cache of compiled programs.
     program, structure = pickle.loads(zlib.decompress(path.read_bytes()))
     return jax.export.deserialize(bytearray(program)), structure
 

@@ -1,13 +1,13 @@
-"""Picture files and float arrays: reading, resizing, writing.
+"""Picture files and float arrays: reading, resizing and writing.
 
-A picture is float32 sRGB in [0, 1], `[H, W, 3]`. Only this package imports Pillow.
+A picture is float32 sRGB in [0, 1], `[H, W, 3]`. This is the only package that imports Pillow.
 
 Modules:
-    reading: pictures from files, upright and in sRGB
-    resizing: shapes, resizing, and checks of arrays
-    writing: pictures to files
-    sheet: many pictures in one, with captions
-    files: errors with paths, and files that are written whole or not at all
+    reading: reading picture files, upright and in sRGB
+    resizing: resizing, shapes, and checks of arrays
+    writing: writing picture files
+    sheet: grids of pictures with titles and captions
+    files: error messages with paths, and atomic writing of any file
 """
 
 from jaxstyle.images.files import (

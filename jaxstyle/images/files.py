@@ -1,4 +1,4 @@
-"""Files of any kind: failures become one line with the path in front, and what is written is whole or not there."""
+"""Files of any kind: error messages with the path in front, and atomic writing."""
 
 import os
 import stat
@@ -12,52 +12,55 @@ PathLike = str | os.PathLike[str]
 
 
 @contextmanager
-def path_in_errors(path: PathLike, done: str, kind: type[JaxStyleError]) -> Iterator[Path]:
-    """Yield the path with ~ expanded; what goes wrong inside becomes one printable line with the path in front.
+def path_in_errors(path: PathLike, participle: str, error_class: type[JaxStyleError]) -> Iterator[Path]:
+    """Yield the path with ~ expanded, and put it in front of the message of an error that the block raises.
 
     Args:
         path: the file.
-        done: what is done to it, "read" or "written".
-        kind: the error that is raised for an OSError, and the one to raise inside for anything else.
+        participle: what the block does with the file, for the message: "read" or "written".
+        error_class: the class to raise in place of an OSError. Errors of this class are raised again with the path in
+            front. Either message is one printable line.
     """
     try:
         yield Path(os.path.expanduser(path))
-    except (OSError, kind) as error:
-        found = str(error)
+    except (OSError, error_class) as error:
+        message = str(error)
         if isinstance(error, OSError):
-            found = f"cannot be {done} ({error.strerror}); expected a file that can: check name, permissions and disk"
-        raise kind(escape_unprintable(" ".join(f"{os.fspath(path)}: {found}".split()))) from error
+            expected = "expected a file that can: check name, permissions and disk"
+            message = f"cannot be {participle} ({error.strerror}); {expected}"
+        raise error_class(escape_unprintable(" ".join(f"{os.fspath(path)}: {message}".split()))) from error
 
 
 def escape_unprintable(text: str) -> str:
-    """The text with all that could move a terminal's cursor, or is otherwise unseen, written out."""
+    """Replace unprintable characters by escape sequences: some of them could move a terminal's cursor."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def check_regular_file(path: Path, kind: type[JaxStyleError], expected: str) -> None:
-    """Raise `kind`, or OSError if there is nothing, unless the path leads to a regular file."""
+def check_regular_file(path: Path, error_class: type[JaxStyleError], expected: str) -> None:
+    """Raise `error_class` if the path is not a regular file, or OSError if it does not exist."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise kind(f"is a folder, a device or a pipe; {expected}")
+        raise error_class(f"is a folder, a device or a pipe; {expected}")
 
 
-def resolve_target(path: Path, kind: type[JaxStyleError], *, overwrite: bool) -> Path:
-    """The real file to write: replacing a symbolic link would cut it from what it points to.
+def resolve_target(path: Path, error_class: type[JaxStyleError], *, overwrite: bool) -> Path:
+    """The file to write, with symbolic links resolved: writing through a link must not replace the link.
 
     Raises:
-        JaxStyleError: of this kind, if its folder is missing, or it is there and is no file, or must not be replaced.
+        JaxStyleError: of this class, if the folder does not exist, the path exists and is not a regular file, or the
+            file exists and must not be overwritten.
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise kind(f"{target.parent} is not a folder; expected one to write to: create it or choose another")
+        raise error_class(f"{target.parent} is not a folder; expected one to write to: create it or choose another")
     with suppress(FileNotFoundError):
-        check_regular_file(target, kind, "expected the name of a file: choose another name")
+        check_regular_file(target, error_class, "expected the name of a file: choose another name")
         if not overwrite:
-            raise kind("exists already; expected a new name: choose another or ask for it to be overwritten")
+            raise error_class("exists already; expected a new name: choose another or ask for it to be overwritten")
     return target
 
 
 def write_atomically(target: Path, data: bytes) -> None:
-    """The bytes under a temporary name beside the target, then in its place; OSError, and no trace, if that fails."""
+    """Write to a temporary file in the same folder, then rename it; OSError, and no new file, if that fails."""
     temporary = target.with_name(f".jaxstyle-{os.urandom(8).hex()}.part")
     try:
         with temporary.open("xb") as file:

@@ -1,4 +1,4 @@
-"""Shapes and sizes of pictures: resizing, and checks of arrays."""
+"""Resizing pictures, computing their shapes, and checking arrays."""
 
 import math
 
@@ -7,14 +7,13 @@ from PIL import Image
 
 from jaxstyle.errors import PictureError
 
-MIN_SIDE = 16  # pixels: what a VGG's four poolings before relu5_1 shrink to one position
+MIN_SIDE = 16  # pixels; the four poolings of VGG before relu5_1 reduce these to one position
 
 
 def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`[H, W]` or `[H, W, C]` in [0, 1] at another size, float32.
+    """Resize `[H, W]` or `[H, W, C]` in [0, 1] with a Lanczos filter of three lobes, in float32.
 
-    Lanczos with three lobes, widened on the way down so that nothing aliases, in floats from end to end. Where the
-    filter overshoots, it is clipped to [0, 1].
+    When shrinking, the filter is widened against aliasing. Values that overshoot are clipped to [0, 1].
     """
     picture = np.asarray(picture, np.float32)
     planes = np.moveaxis(np.atleast_3d(picture), -1, 0)
@@ -24,15 +23,15 @@ def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def fit_shape(height: int, width: int, longest: int) -> tuple[int, int]:
-    """The height and width, each at least 1, of the same proportions and with `longest` as the longer of them."""
+    """The shape of the same proportions whose longest side has `longest` pixels; the other has at least 1."""
     longer = max(height, width)
     return max(1, round(height * longest / longer)), max(1, round(width * longest / longer))
 
 
 def scaled_shape(height: int, width: int, longest: float) -> tuple[int, int]:
-    """The shape of a picture with this longest side, or a larger one so that the shorter side has `MIN_SIDE` pixels."""
-    enough = math.ceil(MIN_SIDE * max(height, width) / min(height, width))
-    return fit_shape(height, width, max(round(longest), enough))
+    """The shape of the same proportions with this longest side, enlarged if the shortest is below `MIN_SIDE`."""
+    min_longest = math.ceil(MIN_SIDE * max(height, width) / min(height, width))
+    return fit_shape(height, width, max(round(longest), min_longest))
 
 
 def resize_longest(picture: np.ndarray, longest: float) -> np.ndarray:
@@ -41,10 +40,10 @@ def resize_longest(picture: np.ndarray, longest: float) -> np.ndarray:
 
 
 def check_picture(picture: np.ndarray) -> np.ndarray:
-    """The picture as float32; PictureError unless it is `[H, W, 3]` in [0, 1]."""
+    """Convert a picture to float32; PictureError unless it is a float array `[H, W, 3]` in [0, 1]."""
     picture = np.asarray(picture)
-    floats = np.issubdtype(picture.dtype, np.floating)
-    if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not floats:
+    is_float = np.issubdtype(picture.dtype, np.floating)
+    if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not is_float:
         raise PictureError(f"a picture is {picture.dtype} {list(picture.shape)}; expected floats [H, W, 3] in [0, 1]")
     if not (picture.min() >= 0 and picture.max() <= 1):
         raise PictureError(f"a picture's values go from {picture.min()} to {picture.max()}; expected 0 to 1")
@@ -52,10 +51,10 @@ def check_picture(picture: np.ndarray) -> np.ndarray:
 
 
 def check_scaled_shape(name: str, height: int, width: int, longest: float) -> None:
-    """Raise PictureError if a picture of this shape would be too thin with that longest side."""
+    """Raise PictureError if a picture of this shape, resized to this longest side, has a side below `MIN_SIDE`."""
     height, width = fit_shape(height, width, max(1, round(longest)))
     if min(height, width) < MIN_SIDE:
         raise PictureError(
             f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
-            "make it larger, or choose a picture that is less long"
+            "make it larger, or choose a less elongated picture"
         )

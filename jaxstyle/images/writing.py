@@ -1,4 +1,4 @@
-"""Write pictures to files, whole or not at all."""
+"""Writing picture files atomically."""
 
 import io
 import tempfile
@@ -27,7 +27,13 @@ WRITABLE = tuple(_WRITERS)
 
 
 def check_writable(path: PathLike, *, overwrite: bool = False, alpha: bool = False) -> None:
-    """Raises, before any work, what `write_image` would about the path, or about transparency in it if `alpha`."""
+    """Raise PictureError, before any work, if `write_image` could not write a picture to this path.
+
+    Args:
+        path: the file.
+        overwrite: whether the file may exist.
+        alpha: whether the picture will have transparency, which not all formats support.
+    """
     with path_in_errors(path, "written", PictureError) as file:
         tempfile.TemporaryFile(dir=_target(file, overwrite=overwrite, alpha=alpha).parent).close()
 
@@ -40,13 +46,21 @@ def write_image(
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes a picture `[H, W, 3]` in [0, 1], with `alpha` `[H, W]` if given, in the format of the path's suffix.
+    """Write a picture at 8 bits per channel, in the format of the path's suffix.
 
-    Values are clipped to [0, 1] and rounded to the nearest of 256 levels. `metadata` becomes text entries of a PNG;
-    the other formats leave it out. The file appears whole or not at all; a symbolic link keeps pointing to it.
+    The file is written atomically: if that fails, there is no file, or still the old one. If the path is a symbolic
+    link, the file that it points to is written.
 
-    Raises PictureError for an unknown suffix, a file that exists (unless `overwrite`), a folder that is missing or
-    read-only, a full disk, transparency in a format that has none, or an array that is no picture.
+    Args:
+        path: the file.
+        picture: floats `[H, W, 3]`, clipped to [0, 1] and rounded to the nearest of 256 levels.
+        alpha: `[H, W]` in [0, 1], or None for an opaque picture.
+        metadata: text entries of a PNG; other formats ignore them.
+        overwrite: whether to replace an existing file.
+
+    Raises:
+        PictureError: for an unknown suffix, a file that exists (without `overwrite`), a missing or read-only folder, a
+            full disk, transparency in a format without it, or an array that is not a picture.
     """
     with path_in_errors(path, "written", PictureError) as file:
         target = _target(file, overwrite=overwrite, alpha=alpha is not None)
@@ -54,7 +68,7 @@ def write_image(
 
 
 def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
-    """The real file to write, if the path allows it."""
+    """The file to write, with symbolic links resolved; PictureError if the path cannot be written."""
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         raise PictureError(f"ends in {suffix!r}; expected one of {' '.join(_WRITERS)}: choose a name that ends so")
@@ -64,16 +78,17 @@ def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
 
 
 def _quantize(picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """uint8 `[H, W, 3]`, or `[H, W, 4]` with alpha."""
+    """The picture as uint8 `[H, W, 3]`, or `[H, W, 4]` with alpha."""
     values = np.asarray(picture)
     if values.ndim != 3 or values.shape[2] != 3 or 0 in values.shape or values.dtype.kind in "biuc":
-        raise PictureError(f"{values.dtype}{list(values.shape)} is no picture; expected floats [height, width, 3]")
+        found = f"the array is {values.dtype} {list(values.shape)}"
+        raise PictureError(f"{found}; expected a picture of floats [height, width, 3]")
     if alpha is not None:
         if np.shape(alpha) != values.shape[:2]:
             raise PictureError(f"alpha has shape {list(np.shape(alpha))}; expected {list(values.shape[:2])}")
         values = np.dstack([values, alpha])
     if not np.isfinite(values).all():
-        raise PictureError("the array holds NaN or infinity; expected floats from 0 to 1: nothing was written")
+        raise PictureError("the array has NaN or infinity; expected numbers from 0 to 1: nothing was written")
     return np.rint(values.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
 
 
@@ -83,6 +98,6 @@ def _encode(levels: np.ndarray, suffix: str, metadata: Mapping[str, str]) -> byt
         text.add_text(key, value)
     try:
         Image.fromarray(levels).save(encoded, pnginfo=text, **_WRITERS[suffix])
-    except (OSError, ValueError) as error:  # such as more pixels a side than the format can count
+    except (OSError, ValueError) as error:  # for example, more pixels per side than the format supports
         raise PictureError(f"{suffix} cannot hold this picture ({error}); use .png or .tiff") from error
     return encoded.getvalue()

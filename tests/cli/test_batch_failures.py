@@ -21,7 +21,7 @@ def write_bad_pictures(folder: Path) -> dict[str, str]:
         "zero.png": (b"", "is empty"),
         "text.jpg": (b"these are words", "holds text"),
         "cut.png": (good[: len(good) // 2], "cut short"),
-        "noise.png": (bytes(range(256)), "no picture of a known kind"),
+        "noise.png": (bytes(range(256)), "not a picture of a known format"),
         "small.png": (encoded(Image.new("RGB", (15, 40)), "PNG"), "has 15x40"),
         "thin.png": (encoded(Image.new("RGB", (20, 400)), "PNG"), "use size"),
         "phone.heic": (b"\0\0\0\x18ftypheic", "HEIC"),

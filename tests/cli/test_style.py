@@ -189,7 +189,7 @@ class TestStylize:
         ("harbour.jpg picture.safetensors", STYLES, "picture.safetensors: is not a saved style"),
         ("harbour.jpg weights.safetensors", STYLES, "weights.safetensors: has the format 'jaxstyle-weights-1'"),
         ("harbour.jpg style.jpg", PICTURE, "style.jpg: "),
-        ("swirls.safetensors swirls.jpg", PICTURE, "swirls.safetensors: is no picture of a known kind"),
+        ("swirls.safetensors swirls.jpg", PICTURE, "swirls.safetensors: is not a picture of a known format"),
     ],
 )
 def test_bad_styles(folder, command, code, found):

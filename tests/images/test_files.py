@@ -1,4 +1,4 @@
-"""Files that cannot be read, and files written: whole, exact, and only where they should be."""
+"""Reading files that are damaged or no pictures, and writing picture files."""
 
 import os
 import re
@@ -18,9 +18,9 @@ from support.pictures import (
     COLORS,
     GRAYS,
     encoded,
+    error_message,
     examples,
     failing,
-    refusal,
     rgb_profile,
     saved,
 )
@@ -34,13 +34,13 @@ COLOR_JPEG = encoded(Image.fromarray(COLORS), "JPEG")
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "expected"),
     [
         (b"", "empty (0 bytes)"),
         (b"These are words,\nnot a picture", "holds text: 'These are words, not a picture'"),
         (b"<!DOCTYPE html><html><head>", "holds text: '<!DOCTYPE html>"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", "holds text: '%!PS"),
-        (bytes(range(256)), "no picture of a known kind"),
+        (bytes(range(256)), "not a picture of a known format"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "HEIC"),
         (COLOR_PNG[:20], "damaged"),
         (COLOR_PNG[: len(COLOR_PNG) // 2], "cut short"),
@@ -49,35 +49,35 @@ COLOR_JPEG = encoded(Image.fromarray(COLORS), "JPEG")
         (encoded(Image.new("1", (20000, 20000)), "PNG"), "too large to be safe (Image size (400000000 pixels)"),
     ],
 )
-def test_files_that_are_no_pictures(tmp_path, content, found):
+def test_files_that_are_not_pictures(tmp_path, content, expected):
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    message = refusal(path, read_image, path)
-    assert found in message and re.search(r"; expected .+: |exceeds limit of .+: ", message)
+    message = error_message(path, read_image, path)
+    assert expected in message and re.search(r"; expected .+: |exceeds limit of .+: ", message)
 
 
 def test_missing_file_and_folders(tmp_path):
-    assert "No such file" in refusal(tmp_path / "a.png", read_image, tmp_path / "a.png")
-    assert "No such file" in refusal(tmp_path / "b" / "a.png", read_image, tmp_path / "b" / "a.png")
-    assert "is a folder" in refusal(tmp_path, read_image, tmp_path)
+    assert "No such file" in error_message(tmp_path / "a.png", read_image, tmp_path / "a.png")
+    assert "No such file" in error_message(tmp_path / "b" / "a.png", read_image, tmp_path / "b" / "a.png")
+    assert "is a folder" in error_message(tmp_path, read_image, tmp_path)
     os.mkfifo(tmp_path / "pipe.png")
-    assert "pipe" in refusal(tmp_path / "pipe.png", read_image, tmp_path / "pipe.png")
+    assert "pipe" in error_message(tmp_path / "pipe.png", read_image, tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-    assert "cannot be read" in refusal(tmp_path / "loop.png", read_image, tmp_path / "loop.png")
+    assert "cannot be read" in error_message(tmp_path / "loop.png", read_image, tmp_path / "loop.png")
 
 
-def test_file_without_permission(tmp_path, monkeypatch):
+def test_unreadable_file(tmp_path, monkeypatch):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
     monkeypatch.setattr(Path, "open", failing(PermissionError(13, "Permission denied")))
-    assert "cannot be read (Permission denied)" in refusal(path, read_image, path)
+    assert "cannot be read (Permission denied)" in error_message(path, read_image, path)
 
 
-def test_raw_photograph_is_not_taken_for_its_thumbnail(tmp_path):
+def test_thumbnail_in_a_raw_photograph_is_not_read(tmp_path):
     path = saved(tmp_path / "a.dng", Image.fromarray(COLORS), format="TIFF", tiffinfo={254: 1})
-    assert "thumbnail" in refusal(path, read_image, path)
+    assert "thumbnail" in error_message(path, read_image, path)
 
 
-def test_unprintable_names_stay_on_one_line(tmp_path):
+def test_unprintable_characters_in_file_names_are_escaped(tmp_path):
     with pytest.raises(PictureError) as caught:
         read_image(tmp_path / "two\nlines\udcff.png")
     assert str(caught.value).isprintable() and r"\udcff" in str(caught.value)
@@ -99,7 +99,7 @@ SAMPLES = [
 
 @settings(examples, max_examples=300)
 @given(st.sampled_from(SAMPLES), st.data())
-def test_damaged_files_give_a_picture_or_one_line(tmp_path, content, data):
+def test_damaged_files_give_a_picture_or_an_error(tmp_path, content, data):
     damaged = bytearray(content)
     for _ in range(data.draw(st.integers(0, 4))):
         damaged[data.draw(st.integers(0, min(200, len(content) - 1)))] = data.draw(st.integers(0, 255))
@@ -108,17 +108,17 @@ def test_damaged_files_give_a_picture_or_one_line(tmp_path, content, data):
     try:
         picture = read_image(path, size=32)
     except PictureError:
-        refusal(path, read_image, path, size=32)
+        error_message(path, read_image, path, size=32)
     else:
         assert max(picture.shape[:2]) == 32 and picture.min() >= 0 and picture.max() <= 1
 
 
-def test_reading_in_threads_leaves_the_warning_filters_alone(tmp_path, monkeypatch):
+def test_reading_in_threads_does_not_change_warning_filters(tmp_path, monkeypatch):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
     opened, before = Image.open, list(warnings.filters)
 
     def open_slowly(*arguments, **options):
-        time.sleep(0.003)  # so that the threads overlap
+        time.sleep(0.003)  # the threads must overlap
         return opened(*arguments, **options)
 
     monkeypatch.setattr(Image, "open", open_slowly)
@@ -141,7 +141,7 @@ def test_round_trip_is_exact(tmp_path, name, levels):
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.webp", "WEBP")])
-def test_lossy_formats_are_written_closely(tmp_path, name, kind):
+def test_lossy_formats_are_written_approximately(tmp_path, name, kind):
     smooth = np.mgrid[0:1:40j, 0:1:50j, 0:1][[0, 1, 0], ..., 0].transpose(1, 2, 0)
     write_image(tmp_path / name, smooth)
     with Image.open(tmp_path / name) as image:
@@ -157,7 +157,7 @@ def test_levels_are_rounded_and_clipped(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tiff"])
-def test_alpha_goes_back_on(tmp_path, name):
+def test_alpha_is_written(tmp_path, name):
     write_image(tmp_path / name, np.full((20, 24, 3), 0.5), alpha=GRAYS / 255)
     np.testing.assert_array_equal(read_picture(tmp_path / name).alpha, GRAYS / np.float32(255))
 
@@ -170,7 +170,7 @@ def test_metadata(tmp_path):
         assert isinstance(image, PngImagePlugin.PngImageFile) and image.text == settings_of_run
 
 
-def test_home_folder(tmp_path, monkeypatch):
+def test_tilde_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write_image("~/a.png", COLORS / 255)
     assert read_image("~/a.png").shape == (20, 24, 3) and (tmp_path / "a.png").exists()
@@ -182,17 +182,17 @@ def test_new_files_have_the_usual_permissions(tmp_path):
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_overwriting_keeps_a_link(tmp_path):
+def test_overwriting_keeps_a_symbolic_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.png").write_bytes(b"old")
     (tmp_path / "a.png").symlink_to("real/a.png")
-    assert "exists already" in refusal(tmp_path / "a.png", write_image, tmp_path / "a.png", COLORS / 255)
+    assert "exists already" in error_message(tmp_path / "a.png", write_image, tmp_path / "a.png", COLORS / 255)
     write_image(tmp_path / "a.png", COLORS / 255, overwrite=True)
     assert (tmp_path / "a.png").is_symlink() and read_image(tmp_path / "real" / "a.png").shape == (20, 24, 3)
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "found"),
+    ("name", "options", "expected"),
     [
         ("a.gif", {}, "'.gif'; expected one of .png .jpg .jpeg .webp .tif .tiff .bmp"),
         ("a", {}, "ends in ''"),
@@ -207,20 +207,20 @@ def test_overwriting_keeps_a_link(tmp_path):
         ("n" * 300 + ".png", {}, "cannot be written (File name too long)"),
     ],
 )
-def test_paths_that_cannot_be_written(tmp_path, name, options, found):
+def test_paths_that_cannot_be_written(tmp_path, name, options, expected):
     (tmp_path / "old.png").write_bytes(b"old")
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     before = sorted(tmp_path.rglob("*"))
     path = tmp_path / name
-    assert found in refusal(path, check_writable, path, **options)
+    assert expected in error_message(path, check_writable, path, **options)
     alpha = np.ones((20, 24)) if options.pop("alpha", False) else None
-    assert found in refusal(path, write_image, path, COLORS / 255, alpha=alpha, **options)
+    assert expected in error_message(path, write_image, path, COLORS / 255, alpha=alpha, **options)
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "old.png").read_bytes() == b"old"
 
 
-def test_checking_leaves_nothing(tmp_path):
+def test_check_writable_changes_nothing(tmp_path):
     check_writable(tmp_path / "a.png", alpha=True)
     (tmp_path / "b.jpg").write_bytes(b"old")
     check_writable(tmp_path / "b.jpg", overwrite=True)
@@ -232,8 +232,8 @@ def test_read_only_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.TemporaryFile", failing(error))
     monkeypatch.setattr(Path, "open", failing(error))
     path = tmp_path / "a.png"
-    assert "cannot be written (Read-only file system)" in refusal(path, check_writable, path)
-    assert "cannot be written (Read-only file system)" in refusal(path, write_image, path, COLORS / 255)
+    assert "cannot be written (Read-only file system)" in error_message(path, check_writable, path)
+    assert "cannot be written (Read-only file system)" in error_message(path, write_image, path, COLORS / 255)
 
 
 @pytest.mark.parametrize("function", ["os.fsync", "os.replace"])
@@ -241,7 +241,7 @@ def test_read_only_folder(tmp_path, monkeypatch):
     ("error", "raised"),
     [(OSError(28, "No space left on device"), PictureError), (KeyboardInterrupt(), KeyboardInterrupt)],
 )
-def test_nothing_half_written(tmp_path, monkeypatch, function, error, raised):
+def test_failed_writes_leave_the_old_file(tmp_path, monkeypatch, function, error, raised):
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     monkeypatch.setattr(function, failing(error))
@@ -256,36 +256,36 @@ def test_full_disk(tmp_path):
     path = tmp_path / "a.bmp"
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        message = refusal(path, write_image, path, COLORS / 255)
+        message = error_message(path, write_image, path, COLORS / 255)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "cannot be written (File too large)" in message and os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    ("picture", "found"),
+    ("picture", "expected"),
     [
         (np.full((20, 24, 3), np.nan), "NaN"),
         (np.full((20, 24, 3), np.inf), "infinity"),
-        (COLORS, "uint8[20, 24, 3] is no picture; expected floats"),
-        (COLORS[..., 0] / 255, "float64[20, 24] is no picture"),
-        (np.zeros((0, 24, 3)), "is no picture"),
-        (np.zeros((20, 24, 4)), "is no picture"),
+        (COLORS, "the array is uint8 [20, 24, 3]; expected a picture of floats"),
+        (COLORS[..., 0] / 255, "the array is float64 [20, 24]; expected a picture"),
+        (np.zeros((0, 24, 3)), "expected a picture of floats"),
+        (np.zeros((20, 24, 4)), "expected a picture of floats"),
     ],
 )
-def test_arrays_that_are_no_pictures(tmp_path, picture, found):
+def test_arrays_that_are_not_pictures(tmp_path, picture, expected):
     path = tmp_path / "a.png"
-    assert found in refusal(path, write_image, path, picture)
+    assert expected in error_message(path, write_image, path, picture)
     assert os.listdir(tmp_path) == []
 
 
-def test_alpha_of_another_shape(tmp_path):
+def test_alpha_with_a_different_shape(tmp_path):
     path = tmp_path / "a.png"
-    message = refusal(path, write_image, path, COLORS / 255, alpha=np.ones((3, 4)))
+    message = error_message(path, write_image, path, COLORS / 255, alpha=np.ones((3, 4)))
     assert message == "alpha has shape [3, 4]; expected [20, 24]" and os.listdir(tmp_path) == []
 
 
-def test_more_pixels_than_a_format_can_count(tmp_path):
+def test_more_pixels_per_side_than_the_format_supports(tmp_path):
     path = tmp_path / "a.webp"
-    message = refusal(path, write_image, path, np.zeros((16, 17000, 3)))
+    message = error_message(path, write_image, path, np.zeros((16, 17000, 3)))
     assert "16383" in message and os.listdir(tmp_path) == []

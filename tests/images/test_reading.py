@@ -1,4 +1,4 @@
-"""What is read from picture files, against pixels made by hand and formulas of color science."""
+"""Reading picture files, against hand-made pixels and formulas of color science."""
 
 import struct
 
@@ -14,11 +14,11 @@ from support.pictures import (
     chunk,
     cmyk,
     cmyk_profile,
+    error_message,
     from_adobe_rgb,
     gray_profile,
     gray_stack,
     png,
-    refusal,
     rgb_profile,
     saved,
     srgb_encoded,
@@ -48,7 +48,7 @@ def test_color_is_read_exactly(tmp_path, name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), [("a.jpg", {"quality": 95}), ("a.webp", {}), ("a.avif", {})])
-def test_lossy_formats_are_read_closely(tmp_path, name, options):
+def test_lossy_formats_are_read_approximately(tmp_path, name, options):
     smooth = np.mgrid[0:200:20j, 0:200:24j, 0:1][[0, 1, 0], ..., 0].transpose(1, 2, 0).astype(np.uint8)
     picture = read_image(saved(tmp_path / name, Image.fromarray(smooth), **options))
     np.testing.assert_allclose(picture * 255, smooth, atol=16)
@@ -93,9 +93,9 @@ def test_floats(tmp_path):
 
 
 @pytest.mark.parametrize("values", [np.full((20, 20), 255, np.float32), np.full((20, 20), np.nan, np.float32)])
-def test_floats_that_are_no_picture(tmp_path, values):
+def test_floats_outside_0_to_1(tmp_path, values):
     path = saved(tmp_path / "a.tif", Image.fromarray(values))
-    assert "expected 0 to 1" in refusal(path, read_image, path)
+    assert "expected 0 to 1" in error_message(path, read_image, path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.gif", "a.tif", "a.bmp"])
@@ -112,8 +112,8 @@ def test_palette_with_transparency(tmp_path):
     path = saved(tmp_path / "a.png", image, transparency=bytes([0, 128, 255]))
     picture = read_picture(path)
     np.testing.assert_array_equal(picture.alpha, np.array([0, 128, 255], np.float32)[GRAYS % 3] / 255)
-    shown = GRAYS % 3 > 0
-    np.testing.assert_allclose(picture.rgb[shown], np.eye(3)[GRAYS % 3][shown], atol=1e-6)
+    visible = GRAYS % 3 > 0
+    np.testing.assert_allclose(picture.rgb[visible], np.eye(3)[GRAYS % 3][visible], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.png"])
@@ -124,7 +124,7 @@ def test_one_transparent_palette_entry(tmp_path, name):
     np.testing.assert_array_equal(picture.alpha, GRAYS % 3 != 1)
 
 
-def test_transparent_gray_level_of_sixteen_bits(tmp_path):
+def test_transparent_sixteen_bit_gray_level(tmp_path):
     transparency = chunk(b"tRNS", struct.pack(">H", DEEP[3, 4]))
     (tmp_path / "a.png").write_bytes(png(DEEP.astype(">u2"), color_type=0, chunks=transparency))
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png").alpha, DEEP[3, 4] != DEEP)
@@ -132,8 +132,8 @@ def test_transparent_gray_level_of_sixteen_bits(tmp_path):
 
 def test_transparent_color(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS), transparency=tuple(map(int, COLORS[3, 4])))
-    hidden = (COLORS[3, 4] == COLORS).all(axis=-1)
-    np.testing.assert_array_equal(read_picture(path).alpha, ~hidden)
+    transparent = (COLORS[3, 4] == COLORS).all(axis=-1)
+    np.testing.assert_array_equal(read_picture(path).alpha, ~transparent)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.jpg"])
@@ -167,7 +167,7 @@ def test_color_profile(tmp_path, name, mode):
     np.testing.assert_allclose(read_image(path), from_adobe_rgb(levels), atol=1.2 / 255)
 
 
-def test_profile_leaves_alpha_alone(tmp_path):
+def test_profile_does_not_change_alpha(tmp_path):
     levels = np.dstack([COLORS, np.maximum(GRAYS, 2)])
     picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(levels), icc_profile=rgb_profile(ADOBE_RGB, 2.2)))
     np.testing.assert_array_equal(picture.alpha, levels[..., 3] / np.float32(255))
@@ -197,7 +197,7 @@ def test_gray_file_with_a_color_profile(tmp_path):
     ],
     ids=["sRGB", "cut short", "text", "gray", "CMYK"],
 )
-def test_profile_that_changes_nothing(tmp_path, profile):
+def test_profiles_without_effect(tmp_path, profile):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS), icc_profile=profile)
     np.testing.assert_array_equal(read_image(path), COLORS / np.float32(255))
 
@@ -209,7 +209,7 @@ def test_profile_that_changes_nothing(tmp_path, profile):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation(tmp_path, name, orientation):
     upright = DEEP if "deep" in name else COLORS
-    turn = {  # how a camera held so stores an upright picture, after Exif 2.32, section 4.6.4
+    rotate = {  # how a camera stores an upright picture with this orientation (Exif 2.32, section 4.6.4)
         1: lambda x: x,
         2: np.fliplr,
         3: lambda x: np.rot90(x, 2),
@@ -222,7 +222,7 @@ def test_orientation(tmp_path, name, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if name == "a.webp" else {}
-    path = saved(tmp_path / name, Image.fromarray(np.ascontiguousarray(turn(upright))), exif=exif, **options)
+    path = saved(tmp_path / name, Image.fromarray(np.ascontiguousarray(rotate(upright))), exif=exif, **options)
     expected = gray_stack(DEEP / 65535) if "deep" in name else COLORS / 255
     np.testing.assert_allclose(read_image(path), expected, atol=1e-6)
 
@@ -241,7 +241,7 @@ def test_first_frame(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])
-def test_alpha_on_a_background(tmp_path, name):
+def test_alpha_over_a_background(tmp_path, name):
     levels = np.dstack([COLORS, GRAYS])
     options = {"lossless": True, "exact": True} if name == "a.webp" else {}
     path = saved(tmp_path / name, Image.fromarray(levels), **options)
@@ -264,14 +264,14 @@ def test_opaque_alpha_is_none(tmp_path):
     assert read_picture(saved(tmp_path / "a.png", image)).alpha is None
 
 
-def test_hidden_colors_do_not_bleed(tmp_path):
+def test_colors_of_transparent_pixels_do_not_bleed(tmp_path):
     levels = np.zeros((64, 64, 4), np.uint8)
     levels[:] = (0, 255, 0, 0)
     levels[:, 29:] = (255, 0, 0, 255)
     picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(levels)), size=17)
-    shown = picture.alpha > 0.02
-    np.testing.assert_allclose(picture.rgb[shown], np.broadcast_to([1, 0, 0], (shown.sum(), 3)), atol=1e-3)
-    np.testing.assert_array_equal(picture.rgb[:, 0], 1)  # white where nothing shows
+    visible = picture.alpha > 0.02
+    np.testing.assert_allclose(picture.rgb[visible], np.broadcast_to([1, 0, 0], (visible.sum(), 3)), atol=1e-3)
+    np.testing.assert_array_equal(picture.rgb[:, 0], 1)  # white where alpha is 0
 
 
 def test_unknown_background(tmp_path):

@@ -1,4 +1,4 @@
-"""Resizing against a naive filter, and the sizes at which pictures are read."""
+"""Resizing against a naive Lanczos filter, and the sizes at which pictures are read."""
 
 import re
 
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
-from support.pictures import COLORS, encoded, examples, refusal, saved
+from support.pictures import COLORS, encoded, error_message, examples, saved
 
 from jaxstyle.images.reading import read_image, read_picture, read_shape
 from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
 
 
 @given(st.integers(1, 10**5), st.integers(1, 10**5), st.integers(1, 10**5))
-def test_fit_keeps_proportions(height, width, longest):
+def test_fit_shape_keeps_proportions(height, width, longest):
     new_height, new_width = fit_shape(height, width, longest)
     assert max(new_height, new_width) == longest and min(new_height, new_width) >= 1
     scale = longest / max(height, width)
@@ -39,7 +39,7 @@ def lanczos_weights(old: int, new: int) -> np.ndarray:
 
 @examples
 @given(pictures, sides, sides)
-def test_resize_is_lanczos_in_floats(picture, height, width):
+def test_resize_is_a_lanczos_filter(picture, height, width):
     rows, columns = lanczos_weights(picture.shape[0], height), lanczos_weights(picture.shape[1], width)
     expected = np.einsum("ij,jkc,lk->ilc", rows, picture.astype(np.float64), columns).clip(0, 1)
     resized = resize(picture, height, width)
@@ -65,7 +65,7 @@ def test_resize_keeps_range_and_mean(picture, height, width):
 
 
 @pytest.mark.parametrize(("size", "shape"), [(None, (20, 24)), (48, (40, 48)), (20, (17, 20))])
-def test_size_is_the_longest_side(tmp_path, size, shape):
+def test_size_is_the_length_of_the_longest_side(tmp_path, size, shape):
     picture = read_image(saved(tmp_path / "a.png", Image.fromarray(COLORS)), size=size)
     assert picture.shape == (*shape, 3)
     np.testing.assert_allclose(picture, resize(COLORS / 255, *shape), atol=1e-6)
@@ -73,35 +73,35 @@ def test_size_is_the_longest_side(tmp_path, size, shape):
 
 def test_too_small(tmp_path):
     path = saved(tmp_path / "a.png", Image.new("RGB", (300, MIN_SIDE - 1)))
-    assert "300x15 pixels; expected at least 16" in refusal(path, read_image, path)
-    assert "300x15" in refusal(path, read_image, path, size=3000)
+    assert "300x15 pixels; expected at least 16" in error_message(path, read_image, path)
+    assert "300x15" in error_message(path, read_image, path, size=3000)
     assert read_image(saved(tmp_path / "b.png", Image.new("RGB", (300, MIN_SIDE)))).shape == (MIN_SIDE, 300, 3)
 
 
 @given(st.integers(16, 40), st.integers(41, 900))
 @examples
-def test_too_small_after_resizing_names_a_size_that_would_do(tmp_path, height, width):
+def test_too_small_after_resizing_suggests_a_size(tmp_path, height, width):
     path = saved(tmp_path / "a.png", Image.new("L", (width, height)))
-    message = refusal(path, read_image, path, size=15)
-    enough = int(re.search(r"use size (\d+) or more", message)[1])
-    assert MIN_SIDE <= min(read_image(path, size=enough).shape[:2]) <= MIN_SIDE + 1
+    message = error_message(path, read_image, path, size=15)
+    min_size = int(re.search(r"use size (\d+) or more", message)[1])
+    assert MIN_SIDE <= min(read_image(path, size=min_size).shape[:2]) <= MIN_SIDE + 1
 
 
 @pytest.mark.parametrize("size", [0, -5])
-def test_senseless_size(tmp_path, size):
+def test_size_below_1(tmp_path, size):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
-    assert f"at size {size}" in refusal(path, read_image, path, size=size)
+    assert f"at size {size}" in error_message(path, read_image, path, size=size)
 
 
-def test_size_beyond_memory(tmp_path):
+def test_too_large_size(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
-    assert "use a smaller size" in refusal(path, read_image, path, size=10**6)
+    assert "use a smaller size" in error_message(path, read_image, path, size=10**6)
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
-def test_shape_is_known_from_the_head(tmp_path, format_name):
+def test_read_shape_equals_the_shape_of_the_picture(tmp_path, format_name):
     path = tmp_path / "picture"
-    for orientation in range(10):  # of which 1 to 8 mean something
+    for orientation in range(10):  # valid from 1 to 8
         exif = Image.Exif()
         exif[ExifTags.Base.Orientation] = orientation
         Image.new("RGB", (40, 20)).save(path, format_name, exif=exif)
@@ -109,11 +109,11 @@ def test_shape_is_known_from_the_head(tmp_path, format_name):
             assert read_shape(path, size=size) == read_picture(path, size=size).rgb.shape[:2]
 
 
-def test_shape_is_refused_as_the_picture_is(tmp_path):
+def test_read_shape_raises_the_same_errors(tmp_path):
     path = tmp_path / "picture.png"
     for data in (None, b"", b"text", encoded(Image.new("RGB", (40, 10)), "PNG")):
         if data is not None:
             path.write_bytes(data)
-        assert refusal(path, read_shape, path) == refusal(path, read_picture, path)
+        assert error_message(path, read_shape, path) == error_message(path, read_picture, path)
     path.write_bytes(encoded(Image.new("RGB", (400, 100)), "PNG"))
-    assert refusal(path, read_shape, path, size=40) == refusal(path, read_picture, path, size=40)
+    assert error_message(path, read_shape, path, size=40) == error_message(path, read_picture, path, size=40)

@@ -1,4 +1,4 @@
-"""Pictures, PNG files and color profiles made by hand, and what tests of them have in common."""
+"""Test pictures, hand-made PNG files and color profiles, and helpers for tests of picture files."""
 
 import io
 import struct
@@ -31,7 +31,7 @@ def encoded(image: Image.Image, format_name: str, **options) -> bytes:
 
 
 def png(levels: np.ndarray, color_type: int, depth: int = 16, chunks: bytes = b"") -> bytes:
-    """A PNG made by hand, for the kinds that Pillow does not write; `levels` are the bytes of its rows."""
+    """A hand-made PNG, for formats that Pillow does not write; `levels` are the bytes of its rows."""
     height, width = levels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     rows = b"".join(b"\0" + row.tobytes() for row in levels)
@@ -51,7 +51,7 @@ def cmyk(inks: np.ndarray) -> Image.Image:
     return Image.merge("CMYK", [Image.fromarray(np.ascontiguousarray(inks[..., i])) for i in range(4)])
 
 
-# Color profiles, made by hand after ICC.1:2001-04
+# Color profiles, hand-made according to ICC.1:2001-04
 
 ADOBE_RGB = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])  # to XYZ
 D50_TO_SRGB = np.array(
@@ -92,19 +92,19 @@ def gray_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """Only black ink prints, and lightness is 100 (1 - K^2)."""
+    """A profile in which only black ink prints, with lightness 100 (1 - K^2)."""
     inks = np.arange(256) / 255
     tables = np.stack([inks, inks, inks, inks**2])
     lightness = np.array([255, 0] * 8)  # at the corners of the CMYK cube, black fastest
     corners = np.stack([lightness, np.full(16, 128), np.full(16, 128)], axis=-1)
     lut = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
-    for part in (np.rint(tables * 255), corners, np.tile(np.arange(256), 3)):
-        lut += part.astype(np.uint8).tobytes()
+    for table in (np.rint(tables * 255), corners, np.tile(np.arange(256), 3)):
+        lut += table.astype(np.uint8).tobytes()
     return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": lut})
 
 
 def srgb_encoded(linear: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1."""
+    """The transfer function of sRGB (IEC 61966-2-1)."""
     linear = np.clip(linear, 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
@@ -116,8 +116,8 @@ def from_adobe_rgb(levels: np.ndarray) -> np.ndarray:
 # Failures
 
 
-def refusal(path, function, *arguments, **options) -> str:
-    """The message of the PictureError that a call raises: one line that begins with the path."""
+def error_message(path, function, *arguments, **options) -> str:
+    """The message of the PictureError that a call raises, without the path in front; checks that it is one line."""
     with pytest.raises(PictureError) as caught:
         function(*arguments, **options)
     message = str(caught.value)
