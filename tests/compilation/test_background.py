@@ -1,4 +1,4 @@
-"""What is needed later is begun before it is needed, in order, and not once nobody needs it any more."""
+"""Compilation in the background: order, failures, and cancellation."""
 
 import threading
 from functools import partial
@@ -7,64 +7,64 @@ import pytest
 
 from jaxstyle.compilation.background import compile_in_background
 
-PATIENCE = 10  # seconds
+TIMEOUT = 10  # seconds
 
 
-def test_all_is_made_and_warmed_up_in_order():
-    made, warm = [], []
+def test_makers_are_called_and_compiled_for_in_order():
+    arguments, compiled_inputs = [], []
 
     def make(number: int) -> int:
-        made.append(number)
+        arguments.append(number)
         return 10 * number
 
-    with compile_in_background([partial(make, number) for number in range(6)], warm.append) as coming:
-        for number, (value, is_warm) in enumerate(coming):
-            assert value.result(PATIENCE) == 10 * number
-            assert is_warm.result(PATIENCE) is None
-            assert 10 * number in warm
-    assert sorted(made) == list(range(6)) == [value // 10 for value in sorted(warm)]
+    with compile_in_background([partial(make, number) for number in range(6)], compiled_inputs.append) as futures:
+        for number, (inputs, compilation) in enumerate(futures):
+            assert inputs.result(TIMEOUT) == 10 * number
+            assert compilation.result(TIMEOUT) is None
+            assert 10 * number in compiled_inputs
+    assert sorted(arguments) == list(range(6)) == [inputs // 10 for inputs in sorted(compiled_inputs)]
 
 
-def test_the_first_is_at_hand_while_it_warms_up_and_warm_before_the_second_is_made():
-    seen, events = threading.Event(), []
+def test_inputs_are_available_during_compilation_which_ends_before_the_next_maker():
+    available, events = threading.Event(), []
 
     def make(number: int) -> int:
-        events.append(("made", number))
+        events.append(("make", number))
         return number
 
-    def warm_up(number: int) -> None:
-        assert number or seen.wait(PATIENCE)
-        events.append(("warm", number))
+    def compile_for(number: int) -> None:
+        assert number or available.wait(TIMEOUT)
+        events.append(("compile", number))
 
-    with compile_in_background([partial(make, number) for number in range(2)], warm_up) as coming:
-        assert coming[0][0].result(PATIENCE) == 0
-        seen.set()
-        coming[1][1].result(PATIENCE)
-    assert events == [("made", 0), ("warm", 0), ("made", 1), ("warm", 1)]
+    with compile_in_background([partial(make, number) for number in range(2)], compile_for) as futures:
+        assert futures[0][0].result(TIMEOUT) == 0
+        available.set()
+        futures[1][1].result(TIMEOUT)
+    assert events == [("make", 0), ("compile", 0), ("make", 1), ("compile", 1)]
 
 
-@pytest.mark.parametrize("fails", ["maker", "warm_up"])
-def test_failures_come_out_where_they_are_needed(fails: str):
+@pytest.mark.parametrize("failing", ["maker", "compile_for"])
+def test_failures_are_raised_by_the_future(failing: str):
     def fail(*_: object) -> None:
-        raise ValueError(fails)
+        raise ValueError(failing)
 
-    maker, warm_up = (fail, str) if fails == "maker" else (int, fail)
-    with compile_in_background([maker, int], warm_up) as coming:
-        with pytest.raises(ValueError, match=fails):
-            coming[0][1].result(PATIENCE)
-        assert coming[1][0].result(PATIENCE) == 0
+    maker, compile_for = (fail, str) if failing == "maker" else (int, fail)
+    with compile_in_background([maker, int], compile_for) as futures:
+        with pytest.raises(ValueError, match=failing):
+            futures[0][1].result(TIMEOUT)
+        assert futures[1][0].result(TIMEOUT) == 0
 
 
-def test_on_leaving_nothing_new_begins():
-    begun, go_on = [], threading.Event()
+def test_exit_cancels_work_that_has_not_started():
+    started, resume = [], threading.Event()
 
     def make(number: int) -> None:
-        begun.append(number)
-        go_on.wait(PATIENCE)
+        started.append(number)
+        resume.wait(TIMEOUT)
 
-    with compile_in_background([partial(make, number) for number in range(5)], str) as coming:
-        while not begun:
+    with compile_in_background([partial(make, number) for number in range(5)], str) as futures:
+        while not started:
             pass
-    go_on.set()
-    assert all(value.canceled() for value, _ in coming[1:])
-    assert begun == [0]
+    resume.set()
+    assert all(inputs.cancelled() for inputs, _ in futures[1:])
+    assert started == [0]
