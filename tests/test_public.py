@@ -41,7 +41,9 @@ def test_importing_starts_no_device():
     """An impossible platform breaks the first use of a device, and importing is not one."""
     code = "import jaxstyle, jax; print(sorted(vars(jaxstyle)) != []); jax.devices()"
     environment = os.environ | {"JAX_PLATFORMS": "nonsense"}
-    completed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    completed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
     assert completed.stdout == "True\n"
     assert "nonsense" in completed.stderr
     assert completed.returncode != 0
