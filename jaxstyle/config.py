@@ -1,4 +1,4 @@
-"""Settings of a stylization: frozen, hashable, and checked when they are made."""
+"""The settings of a stylization: a frozen, hashable dataclass that checks its values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,25 +12,25 @@ NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
 INITS = ("content", "noise", "pink", "style", "picture")
 
-MAX_REGIONS = 16  # each takes as much memory as the style layers
+MAX_REGIONS = 16  # the memory for the style layers is multiplied by the number of regions
 
-# Ways to split the layers of any network between content and style.
+# Names for choices of layers that work for every network.
 PARTITIONS = ("default", "all", "shallow", "deep", "rising", "falling")
 
-# Layers or starting points with their weights, in order.
+# Layers, or components of the initial picture, with their weights.
 Weighted = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """What to compare, how much each part matters, and how to optimize.
+    """What the losses compare, their weights, and how to optimize.
 
     The defaults were chosen with VGG-19 and carry over between networks, poolings, layers and sizes, because every
     term is relative to its target. `docs/defaults.md` shows the pictures by which they were chosen.
 
     Attributes:
         size: longest side of the result in pixels.
-        content_layers: `((name, weight), ...)`, of which only the ratios of the weights matter, or one of `PARTITIONS`:
+        content_layers: `((name, weight), ...)`, where only the ratios of the weights matter, or one of `PARTITIONS`:
             "default" for the usual layers of the network, "all" for all of its activations, "shallow" and "deep" for
             their first and second half, "rising" and "falling" for all with weights that double or halve from one to
             the next (Novak and Nikulin, arXiv 1605.04603).
@@ -39,19 +39,19 @@ class StyleConfig:
         style_weight: beta, the weight of the style loss.
         color_weight: weight of the distance between the color distributions of picture and style.
         tv_weight: weight of the total variation.
-        style_blend: share of each style picture, of which only the ratios matter; empty for equal shares. Negative
-            ones take a style away: (1.5, -0.5) goes beyond the first style, from the side of the second.
-        style_scale: longest side of the style pictures relative to the result's; above 1 strokes are larger.
+        style_blend: share of each style picture, where only the ratios matter; empty for equal shares. Negative shares
+            extrapolate: (1.5, -0.5) goes beyond the first style, away from the second.
+        style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
-        regions: the number of regions to find in the content and the style by deep features, such as sky and ground.
-            Each takes the style of the region that it matches; 1 for the style as a whole.
-        normalization: "relative", or "gatys" for the losses as the paper scales them.
+        regions: the number of regions, such as sky and ground, to find in content and style by clustering deep
+            features. Each region of the content takes the style of the most similar region; 1 for the whole style.
+        normalization: "relative", or "gatys" for the scale of the losses in Gatys et al. (arXiv 1508.06576).
         init: the initial picture as a mixture, `((name, share), ...)`, of "content" (in the style's colors), "noise"
-            (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`); only the ratios
+            (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`). Only the ratios
             of the shares matter.
         optimizer: "lbfgs" or "adam".
-        steps: steps at full size; each smaller size on the way there takes half as many more.
+        steps: steps at full size. Before it, each smaller size takes 1.5 times as many.
     """
 
     size: int = 512
@@ -81,25 +81,25 @@ class StyleConfig:
         return tuple(self.weights_of("style_layers"))
 
     def weights_of(self, setting: str) -> dict[str, float]:
-        """The weights of "content_layers" or "style_layers" by layer; ConfigError while a partition stands for them."""
+        """The weights of "content_layers" or "style_layers" by layer; ConfigError if the setting is a partition."""
         layers = getattr(self, setting)
         if isinstance(layers, str):
-            raise ConfigError(f"{setting} is {layers!r}, which a network has to tell: use networks.with_layers first")
+            raise ConfigError(f"{setting} is {layers!r}; expected layers with weights: call resolve_layers first")
         return dict(layers)
 
     def __post_init__(self) -> None:
-        """Raise ConfigError, naming the setting, for a value that cannot be meant."""
+        """Raise ConfigError, naming the setting, for an invalid value."""
         _check_choice("normalization", self.normalization, NORMALIZATIONS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        for start, _ in self.init:
-            _check_choice("init", start, INITS)
+        for component, _ in self.init:
+            _check_choice("init", component, INITS)
         for name in ("content_weight", "style_weight", "color_weight", "tv_weight"):
             _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
-        most = f"a whole number from 1 to {MAX_REGIONS}"
-        _check("regions", self.regions, most, lambda value: _is_count(value) and value <= MAX_REGIONS)
+        expected = f"a whole number from 1 to {MAX_REGIONS}"
+        _check("regions", self.regions, expected, lambda value: _is_count(value) and value <= MAX_REGIONS)
         _check_shares("init", [share for _, share in self.init])
         for name in ("content_layers", "style_layers"):
             layers = getattr(self, name)
@@ -107,16 +107,16 @@ class StyleConfig:
                 _check_choice(name, layers, PARTITIONS)
                 continue
             _check_shares(name, [share for _, share in layers] or [1.0])
-            _check_once(name, [layer for layer, _ in layers])
+            _check_unique(name, [layer for layer, _ in layers])
         if not math.isfinite(sum(self.style_blend)) or (self.style_blend and sum(self.style_blend) <= 0):
             raise ConfigError(f"style_blend is {list(self.style_blend)}; expected numbers that add up to more than 0")
         if not self.content_layers and not self.style_layers:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
 
 
-def _check_once(name: str, layers: Sequence[str]) -> None:
-    if twice := {layer for layer in layers if layers.count(layer) > 1}:
-        raise ConfigError(f"{name} has {', '.join(sorted(twice))} more than once; name each layer once")
+def _check_unique(name: str, layers: Sequence[str]) -> None:
+    if repeated := {layer for layer in layers if layers.count(layer) > 1}:
+        raise ConfigError(f"{name} has {', '.join(sorted(repeated))} more than once; name each layer once")
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
@@ -124,8 +124,8 @@ def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
         raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
 
-def _check(name: str, value: float, expected: str, holds: Callable[[float], bool]) -> None:
-    if not (math.isfinite(value) and holds(value)):
+def _check(name: str, value: float, expected: str, is_valid: Callable[[float], bool]) -> None:
+    if not (math.isfinite(value) and is_valid(value)):
         raise ConfigError(f"{name} is {value}; expected {expected}")
 
 

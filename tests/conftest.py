@@ -1,4 +1,4 @@
-"""What every test runs under, strict JAX and no network, and the real pictures and network that tests share."""
+"""Settings for all tests (strict JAX, no internet), and shared pictures and networks."""
 
 import shutil
 import socket
@@ -12,33 +12,33 @@ import pytest
 from support.examples import EXAMPLES
 
 from jaxstyle.images.reading import read_image
-from jaxstyle.networks import convolution as conv
+from jaxstyle.networks import convolution
 from jaxstyle.networks.network import Network
 from jaxstyle.weights.store import load_network
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# Some GPUs round the inputs of float32 products to 10 bits by default, too coarse to compare with other engines.
+# Some GPUs round the factors of float32 products to 10 bits by default, too coarse to compare with other libraries.
 jax.config.update("jax_default_matmul_precision", "highest")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def loopback_only() -> Iterator[None]:
-    """A connection to anywhere but this machine fails the test that makes it."""
+    """Fail tests that connect to other machines."""
     connect = socket.socket.connect
 
-    def guarded(self: socket.socket, address: Any) -> None:
+    def connect_to_loopback(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
             raise AssertionError(f"tests reach loopback only, not {address[0]}")
         connect(self, address)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", guarded)
+        patch.setattr(socket.socket, "connect", connect_to_loopback)
         yield
 
 
 @pytest.fixture(autouse=True, scope="module")
-def programs_of_a_module() -> Iterator[None]:
-    """Those of all tests together would take gigabytes."""
+def clear_compiled_functions() -> Iterator[None]:
+    """Clear JAX's caches after each module: the compiled functions of all tests would take gigabytes."""
     yield
     jax.clear_caches()
 
@@ -49,8 +49,8 @@ def is_loopback(host: str) -> bool:
 
 @pytest.fixture
 def quick_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiler's own 3x3 convolutions, because Winograd's take ten times as long to compile; these have tests."""
-    monkeypatch.setattr(conv, "MIN_CHANNELS", 10_000)
+    """Use the compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile 10 times slower."""
+    monkeypatch.setattr(convolution, "MIN_CHANNELS", 10_000)
 
 
 @pytest.fixture(scope="session")
@@ -61,19 +61,19 @@ def network() -> Network:
 
 @pytest.fixture(scope="session")
 def photo() -> np.ndarray:
-    """A photograph of boats before hills, `[73, 96, 3]`, read-only."""
-    return frozen(read_image(EXAMPLES / "content" / "harbour.jpg", size=96))
+    """A photograph of boats in front of hills, `[73, 96, 3]`, read-only."""
+    return read_only(read_image(EXAMPLES / "content" / "harbour.jpg", size=96))
 
 
 @pytest.fixture(scope="session")
 def painting() -> np.ndarray:
-    """A painting of long curved strokes, `[64, 80, 3]`, read-only; of another size than the photograph."""
-    return frozen(read_image(EXAMPLES / "style" / "swirls.jpg", size=80))
+    """A painting of long curved strokes, `[64, 80, 3]`, read-only; its size differs from that of the photograph."""
+    return read_only(read_image(EXAMPLES / "style" / "swirls.jpg", size=80))
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Folders with copies of the first two photographs and of the first two paintings."""
+    """A folder with copies of the first two photographs, and one of the first two paintings."""
     folders = tmp_path / "photos", tmp_path / "paintings"
     for copy, kind in zip(folders, ("content", "style"), strict=True):
         copy.mkdir()
@@ -92,6 +92,6 @@ def paintings(folders: tuple[Path, Path]) -> Path:
     return folders[1]
 
 
-def frozen(array: np.ndarray) -> np.ndarray:
+def read_only(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array

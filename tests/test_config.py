@@ -1,4 +1,4 @@
-"""Settings: what cannot be meant is refused by name, and what is accepted is a value that can be a key."""
+"""Settings: invalid values raise errors that name the setting; configurations are hashable values."""
 
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 
-BAD = {
+INVALID = {
     "size": (0, -512, 511.5, float("nan"), float("inf")),
     "steps": (0, -1, 2.5, float("nan")),
     "content_weight": (-0.1, float("nan"), float("inf")),
@@ -23,9 +23,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
-def test_what_cannot_be_meant_is_refused_by_name(name: str, value: Any) -> None:
-    message = refusal(**{name: value})
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in INVALID.items() for value in values])
+def test_invalid_values(name: str, value: Any) -> None:
+    message = error_message(**{name: value})
     assert name in message and "expected" in message
 
 
@@ -37,20 +37,20 @@ def test_what_cannot_be_meant_is_refused_by_name(name: str, value: Any) -> None:
         ("init", (("content", 1.0), ("random", 1.0)), ("content", "noise", "style", "picture")),
     ],
 )
-def test_choices_are_named(name: str, value: Any, known: tuple[str, ...]) -> None:
-    message = refusal(**{name: value})
+def test_unknown_choices(name: str, value: Any, known: tuple[str, ...]) -> None:
+    message = error_message(**{name: value})
     assert name in message and all(choice in message for choice in known)
     assert repr(value if isinstance(value, str) else value[-1][0]) in message
 
 
-def test_there_must_be_a_layer() -> None:
-    message = refusal(content_layers=(), style_layers=())
+def test_at_least_one_layer_is_required() -> None:
+    message = error_message(content_layers=(), style_layers=())
     assert "content_layers" in message and "style_layers" in message
     assert StyleConfig(content_layers=()).style_layers and StyleConfig(style_layers=()).content_layers
 
 
-def refusal(**settings: Any) -> str:
-    """The message, one line, of the ConfigError that both making and changing a configuration raise."""
+def error_message(**settings: Any) -> str:
+    """The message, one line, of the ConfigError that both creating and changing a configuration raise."""
     with pytest.raises(ConfigError) as caught:
         StyleConfig(**settings)
     with pytest.raises(ConfigError):
@@ -70,12 +70,12 @@ def refusal(**settings: Any) -> str:
         {"init": (("noise", 0.5), ("picture", 0.5)), "optimizer": "adam", "normalization": "gatys"},
     ],
 )
-def test_what_can_be_meant_is_kept(settings: dict[str, Any]) -> None:
+def test_valid_values(settings: dict[str, Any]) -> None:
     config = StyleConfig(**settings)
     assert {name: getattr(config, name) for name in settings} == settings
 
 
-def test_is_a_value() -> None:
+def test_configurations_are_hashable_and_immutable() -> None:
     config = StyleConfig(size=300, style_blend=(1.0, 2.0))
     assert config == StyleConfig(size=300, style_blend=(1.0, 2.0)) != StyleConfig(size=300)
     assert {config: "found"}[replace(StyleConfig(), size=300, style_blend=(1.0, 2.0))] == "found"

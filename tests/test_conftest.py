@@ -1,4 +1,4 @@
-"""The conditions that conftest.py promises hold."""
+"""The settings and shared pictures in conftest.py."""
 
 import socket
 
@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 
 
-def test_connections_leave_this_machine_only_to_fail():
+def test_connections_to_other_machines_fail():
     outgoing = socket.socket()
-    outgoing.close()  # so that without the guard there is another error, and no packet either
+    outgoing.close()  # without the fixture, a closed socket raises another error and sends nothing
     with pytest.raises(AssertionError, match=r"not documentation\.invalid"):
         outgoing.connect(("documentation.invalid", 80))
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=5).close()
 
 
-def test_ranks_are_not_promoted():
+def test_rank_promotion_raises_an_error():
     with pytest.raises(ValueError, match="rank"):
         jnp.ones((2, 3)) + jnp.ones(3)
 
 
-def test_the_shared_pictures_are_real_and_differ(photo: np.ndarray, painting: np.ndarray):
+def test_shared_pictures(photo: np.ndarray, painting: np.ndarray):
     for picture in (photo, painting):
         assert picture.dtype == np.float32
         assert 0 <= picture.min() < 0.1
