@@ -8,31 +8,36 @@ from functools import partial
 import jax
 import numpy as np
 
-from jaxstyle.compilation.background import compile_in_background
-from jaxstyle.compilation.cached import CachedFunction
+from jaxstyle.compilation import CachedFunction, compile_in_background
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import DivergedError
-from jaxstyle.images.resizing import check_picture, resize_longest
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.initial import make_initial_picture
-from jaxstyle.optimization.objective import Objective, Terms
-from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
-from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
-from jaxstyle.optimization.solver import State
-from jaxstyle.optimization.targets import (
+from jaxstyle.images import check_picture, resize_longest
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import (
+    Objective,
+    Progress,
+    State,
     Targets,
+    Terms,
     as_style_list,
     check_content,
     check_no_regions,
     check_style,
+    divergence_error,
+    enlarge,
+    has_diverged,
+    make_initial_picture,
     make_masks,
     make_targets,
+    optimize_level,
+    schedule,
+    solver,
+    start_level,
+    style_sizes,
     style_statistics,
 )
-from jaxstyle.styles.measured import Style, make_style, select_layers
-from jaxstyle.weights.store import load_network
+from jaxstyle.styles import Style, make_style, select_layers
+from jaxstyle.weights import load_network
 
 _prepare = CachedFunction(Network.prepare, static_argnames=("layers",))
 

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from support.examples import EXAMPLES
 
-from jaxstyle.images.reading import read_image
-from jaxstyle.networks import convolution
-from jaxstyle.networks.network import Network
-from jaxstyle.weights.store import load_network
+from jaxstyle.images import read_image
+from jaxstyle.networks import Network, convolution
+from jaxstyle.weights import load_network
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Some GPUs round the factors of float32 products to 10 bits by default, too coarse to compare with other libraries.

@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import Any
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.images.resizing import scaled_shape
-from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.images import scaled_shape
+from jaxstyle.optimization import schedule
 
 MAX_PROGRAMS = 8  # compiled step programs in a plan, unless the settings differ so much that there must be more
 

@@ -12,11 +12,19 @@ from jaxstyle.batch.buckets import Group
 from jaxstyle.batch.pair import MeasurementCache, Pair, pair_initial_picture, pair_targets
 from jaxstyle.batch.vmapped import BatchSolver
 from jaxstyle.errors import DivergedError
-from jaxstyle.images.resizing import resize_longest, scaled_shape
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
-from jaxstyle.optimization.pyramid import enlarge, schedule
-from jaxstyle.optimization.targets import Targets, pad_picture
+from jaxstyle.images import resize_longest, scaled_shape
+from jaxstyle.networks import Network
+from jaxstyle.optimization import (
+    Progress,
+    Targets,
+    divergence_error,
+    enlarge,
+    has_diverged,
+    optimize_level,
+    pad_picture,
+    schedule,
+    start_level,
+)
 from jaxstyle.stylize import Stylized
 
 

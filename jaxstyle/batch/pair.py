@@ -10,11 +10,10 @@ import numpy as np
 
 from jaxstyle.batch.buckets import PaddedShape
 from jaxstyle.config import DEFAULTS, StyleConfig
-from jaxstyle.images.resizing import check_picture
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.initial import make_initial_picture
-from jaxstyle.optimization.targets import Targets, check_content, check_style, make_masks, make_targets
-from jaxstyle.styles.measured import Style
+from jaxstyle.images import check_picture
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Targets, check_content, check_style, make_initial_picture, make_masks, make_targets
+from jaxstyle.styles import Style
 
 Result = TypeVar("Result")
 

@@ -17,14 +17,11 @@ from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.memory import max_batch_size
-from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.targets import as_style_list
-from jaxstyle.styles.measured import Style
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import Progress, as_style_list, max_batch_size
+from jaxstyle.styles import Style
 from jaxstyle.stylize import Stylized, prepare_network
-from jaxstyle.weights.store import load_network
+from jaxstyle.weights import load_network
 
 _MAX_PER_DEVICE = 64  # pairs in a batch on one device
 

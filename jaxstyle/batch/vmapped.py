@@ -15,12 +15,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxstyle.compilation.cached import CachedFunction
-from jaxstyle.networks.convolution import COMPILER_OPTIONS
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.objective import Objective, Terms
-from jaxstyle.optimization.solver import State
+from jaxstyle.compilation import CachedFunction
+from jaxstyle.networks import COMPILER_OPTIONS, Network
+from jaxstyle.optimization import Objective, State, Terms, solver
 
 Tree = TypeVar("Tree")
 

@@ -13,10 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images.files import path_in_errors
-from jaxstyle.optimization import solver
-from jaxstyle.optimization.objective import Terms
-from jaxstyle.optimization.progress import Progress
+from jaxstyle.images import path_in_errors
+from jaxstyle.optimization import Progress, Terms, solver
 
 
 def snapshot(progress: Progress) -> Progress:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxstyle.batch.stylize import available_cores
+from jaxstyle.batch import available_cores
 from jaxstyle.errors import JaxStyleError
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")

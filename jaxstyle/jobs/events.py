@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch.buckets import Group
+from jaxstyle.batch import Group
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import Share
-from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization import Progress
 
 
 @dataclass(frozen=True, eq=False)

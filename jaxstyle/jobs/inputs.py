@@ -10,17 +10,16 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from jaxstyle.batch.pair import Pair, check_pair
+from jaxstyle.batch import Pair, check_pair
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images.files import path_in_errors
-from jaxstyle.images.reading import Picture, read_picture
+from jaxstyle.images import Picture, path_in_errors, read_picture
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import ResultWriter, result_record
 from jaxstyle.jobs.reading import read_network, read_on_background, read_styles
-from jaxstyle.networks.network import Network
-from jaxstyle.styles.measured import Style
+from jaxstyle.networks import Network
+from jaxstyle.styles import Style
 from jaxstyle.stylize import prepare_network
 
 _MAX_PICTURES = 64  # of each kind, in memory

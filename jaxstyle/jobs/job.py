@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch.buckets import Group
-from jaxstyle.batch.stylize import concurrent_groups
+from jaxstyle.batch import Group, concurrent_groups
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
@@ -18,7 +17,7 @@ from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.plan import Plan, done_and_failed, make_plan, seconds_per_pixel_step
 from jaxstyle.jobs.records import STATE_FOLDER, Records, Share, read_records
 from jaxstyle.jobs.run import Run, Runner
-from jaxstyle.optimization.memory import predict_bytes
+from jaxstyle.optimization import predict_bytes
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from typing import Any
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.files import path_in_errors
-from jaxstyle.images.writing import WRITABLE
+from jaxstyle.images import WRITABLE, path_in_errors
 from jaxstyle.jobs.names import name_results, normalize_name
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import format_weighted

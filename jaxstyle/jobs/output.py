@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxstyle.images.reading import Picture
-from jaxstyle.images.resizing import resize
-from jaxstyle.images.writing import check_writable, write_image
+from jaxstyle.images import Picture, check_writable, resize, write_image
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.reading import network_record
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.objective import Terms
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Terms
 
 
 @dataclass(frozen=True, eq=False)

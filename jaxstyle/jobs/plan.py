@@ -9,18 +9,16 @@ from typing import Any
 
 import jax
 
-from jaxstyle.batch.buckets import Group, Shape, plan_groups
-from jaxstyle.batch.stylize import default_batch_size
+from jaxstyle.batch import Group, Shape, default_batch_size, plan_groups
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images.reading import read_shape
-from jaxstyle.images.resizing import scaled_shape
+from jaxstyle.images import read_shape, scaled_shape
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.reading import network_record
 from jaxstyle.jobs.records import Share, file_digests, pair_key
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.networks import Network
+from jaxstyle.optimization import schedule
 
 
 @dataclass(frozen=True, eq=False)

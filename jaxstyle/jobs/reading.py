@@ -9,14 +9,11 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.reading import read_image, read_picture
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.targets import check_style
-from jaxstyle.styles import STYLE_FILE_SUFFIX
-from jaxstyle.styles.files import read_style_file
-from jaxstyle.styles.measured import Style
-from jaxstyle.styles.regions import Masks, masks_from_colors
-from jaxstyle.weights.store import DEFAULT_NETWORK, NAMES, RANDOM, load_network
+from jaxstyle.images import read_image, read_picture
+from jaxstyle.networks import Network
+from jaxstyle.optimization import check_style
+from jaxstyle.styles import STYLE_FILE_SUFFIX, Masks, Style, masks_from_colors, read_style_file
+from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM, load_network
 
 
 def read_network(name: str | None, file: Path | None, pooling: str, precision: str = "auto") -> Network:

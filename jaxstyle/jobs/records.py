@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images.files import path_in_errors
+from jaxstyle.images import path_in_errors
 
 STATE_FOLDER = ".jaxstyle"  # the folder among the results for what only an unfinished job needs
 T = TypeVar("T")

@@ -21,11 +21,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxstyle.batch.buckets import Group
-from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import MeasurementCache
+from jaxstyle.batch import Group, MeasurementCache, stylize_group
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images.files import path_in_errors
+from jaxstyle.images import path_in_errors
 from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
@@ -34,8 +32,8 @@ from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER, Records, Share
-from jaxstyle.networks.network import Network
-from jaxstyle.optimization.progress import Progress
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Progress
 from jaxstyle.stylize import Stylized
 
 _READERS = 4  # threads

@@ -5,8 +5,10 @@ Modules:
     architectures: the table of architectures and their layers
     graph: a network as a table of layers
     operations: what layers do
-    convolution: the fast 3x3 convolution
-    vgg, alexnet, googlenet: the architectures
+    convolution: convolutions, and which algorithm computes them
+    winograd: the fast 3x3 convolution on CPU
+    depthwise: depthwise convolutions
+    vgg, alexnet, googlenet, efficientnet: the architectures
     precision: float32, TF32 or bfloat16
 """
 

@@ -10,20 +10,21 @@ import flax.linen as nn
 
 from jaxstyle.config import StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import alexnet, googlenet, graph, vgg
+from jaxstyle.networks import alexnet, efficientnet, googlenet, graph, vgg
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's shape.
+    """The layers of a network, and which of them to compare.
 
     Attributes:
-        module: the module for a pooling.
-        channels: of every layer's activations, in the order of computation.
-        parameters: the shape of each.
+        module: the Flax module for a pooling.
+        channels: the channels of every layer's activations, in the order of computation.
+        parameters: the shape of every parameter.
         extent_at: the height and width `[2]` of a layer's activations for those of a picture.
-        stages: the activations along the way from the picture, without those of branches.
-        content_layers, style_layers: those to compare where nobody says which.
+        stages: the layers that partitions choose from, without layers inside blocks and branches.
+        content_layers: the default content layers.
+        style_layers: the default style layers.
     """
 
     module: Callable[..., nn.Module]
@@ -71,6 +72,9 @@ ARCHITECTURES = {
     "alexnet": _graph(alexnet.TABLE, alexnet.STYLE_LAYERS, alexnet.CONTENT_LAYERS, alexnet.STYLE_LAYERS),
     "googlenet": _graph(googlenet.TORCHVISION, googlenet.STAGES, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
     "googlenet-caffe": _graph(googlenet.CAFFE, googlenet.STAGES, googlenet.CONTENT_LAYERS, googlenet.STYLE_LAYERS),
+    "efficientnet-lite0": _graph(
+        efficientnet.LITE0, efficientnet.STAGES, efficientnet.CONTENT_LAYERS, efficientnet.STYLE_LAYERS
+    ),
 }
 
 

@@ -1,44 +1,34 @@
-"""The 3x3 convolution that every VGG layer is made of, fast on each backend.
+"""The dense 3x3 convolution of stride 1, fast on each backend; other dense convolutions; and the rectifier.
 
-On GPUs and TPUs this is the compiler's own convolution. On CPU it is Winograd's F(4x4, 3x3) (Lavin and Gray,
-arXiv 1509.09308): a 4x4 tile of the result costs 36 products for each pair of channels instead of 144. The picture is
-worked through in strips of tile rows whose transforms stay in cache; without the strips the wide, shallow layers would
-spend more time moving their transforms through memory than they save.
+On GPUs and TPUs the 3x3 convolution is the compiler's own. On CPU it is Winograd's F(4x4, 3x3), computed in strips of
+rows of tiles whose transforms stay in cache. Without strips, large and shallow layers would spend more time on moving
+transforms through memory than they save.
 
 Conventions: pictures `[N, H, W, C]`, kernels `[3, 3, I, O]`, stride 1, zero padding 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-# Winograd's F(4, 3) on the points 0, 1, -1, 2, -2 and infinity, in the notation of Lavin and Gray:
-# result = AT [(G kernel) * (BT window)]. BT and AT are functions below, because most of their entries are 0 or 1, and
-# what the points of a pair need is computed once.
-TILE = 4
-WINDOW = TILE + 2
-G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
+from jaxstyle.networks.winograd import TILE, WINDOW, Transformed, convolve_strip, transform_kernel
 
-# The rows of a transformed kernel, each an array of its own: the compiler would copy the parts of a larger one.
-Transformed = tuple[jax.Array, ...]
-
-# A strip's transforms hold STRIP floats or so, which stay near a core, but it has no fewer than MIN_TILES tiles: the
-# reading of the kernel would take longer than the products.
+# The transforms of a strip hold about STRIP numbers, which fit the cache of a core. A strip has at least MIN_TILES
+# tiles: with fewer, reading the kernel would take longer than the products.
 STRIP = 900_000
 MIN_TILES = 256
 
-# With fewer channels than this on either side (the picture's own three) the transforms cost more than they save.
+# With fewer input or output channels than this (such as the three of a picture) transforms cost more than they save.
 MIN_CHANNELS = 16
 
-# For the compilation of programs that convolve. Small products of matrices, which Winograd is made of, take up to twice
-# as long in the library that jaxlib gives them to by default from 0.9 on (YNNPACK) as in the one before it (Eigen).
+# Compiler options for functions that convolve. The small matrix products of Winograd's algorithm take up to twice as
+# long in YNNPACK, which jaxlib uses by default from 0.9 on, as in Eigen, which it used before.
 COMPILER_OPTIONS: dict[str, bool | str] = (
     {"xla_cpu_experimental_ynn_fusion_type": ""} if jax.__version_info__ >= (0, 9) else {}
 )
@@ -46,20 +36,25 @@ COMPILER_OPTIONS: dict[str, bool | str] = (
 
 @flax.struct.dataclass
 class Prepared:
-    """A kernel transformed once for many convolutions: six `[6, I, O]`, and six `[6, O, I]` for the gradient."""
+    """A transformed kernel for many convolutions: six `[6, I, O]`, and six `[6, O, I]` for the gradient."""
 
     forward: Transformed
     backward: Transformed
 
 
-# In the place of a transformed kernel: leave the convolution to the compiler. On CPU it is then slower to compute, but
-# far quicker to compile, which counts for more where it is computed once.
+# In place of a transformed kernel: use the compiler's convolution. On CPU it is slower to run but far faster to
+# compile, which is better for a single evaluation.
 DIRECT = Prepared(forward=(), backward=())
 
 
+def can_prepare(kernel: jax.Array) -> bool:
+    """Whether `conv3x3` transforms a kernel of this shape."""
+    return kernel.shape[:2] == (3, 3) and min(kernel.shape[2:]) >= MIN_CHANNELS
+
+
 def prepare(kernel: jax.Array) -> Prepared:
-    """Transform a kernel `[3, 3, I, O]` for `conv3x3`, which otherwise does it at every call."""
-    return Prepared(forward=_transform_kernel(kernel), backward=_transform_kernel(_transposed(kernel)))
+    """Transform a kernel `[3, 3, I, O]` for `conv3x3`, which otherwise transforms it in every call."""
+    return Prepared(forward=transform_kernel(kernel), backward=transform_kernel(_transposed(kernel)))
 
 
 def conv3x3(
@@ -75,10 +70,9 @@ def conv3x3(
     Args:
         inputs: any float dtype; any size from one pixel up.
         kernel: weights, correlated (not flipped), as in every deep-learning framework.
-        prepared: `prepare(kernel)`, for callers that convolve with one kernel many times, or `DIRECT`, for those that
-            do so once.
+        prepared: `prepare(kernel)` to convolve many times with one kernel, or `DIRECT` to convolve once.
         bias: `[O]`, added to the convolution.
-        rectify: whether what is below 0 then becomes 0; both are free here, and passes over memory elsewhere.
+        rectify: whether to apply max(x, 0) after the bias. Both cost nothing here, and a pass over memory elsewhere.
 
     Returns:
         The convolution in the dtype of `inputs`, within 1e-4 of the direct one relative to its largest value.
@@ -91,9 +85,12 @@ def conv3x3(
     return lax.platform_dependent(inputs, kernel, bias, prepared, cpu=winograd, default=compilers)
 
 
-def direct(inputs: jax.Array, kernel: jax.Array, stride: int = 1, padding: int = 1) -> jax.Array:
-    """The compiler's own convolution: `[N, H, W, I]` with a kernel `[h, w, I, O]` gives `[N, H', W', O]`."""
-    # Read here, because it may be another when the gradient is traced.
+def direct(inputs: jax.Array, kernel: jax.Array, stride: int = 1, padding: tuple[int, int] = (1, 1)) -> jax.Array:
+    """The compiler's own convolution: `[N, H, W, I]` with a kernel `[h, w, I, O]` gives `[N, H', W', O]`.
+
+    `padding` counts the zeros before and after the picture, along both axes.
+    """
+    # Read now: when the gradient is traced, the setting may differ.
     precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     correlate = partial(_correlate, stride=stride, padding=padding, precision=precision)
     return _direct(correlate, inputs, kernel.astype(inputs.dtype))
@@ -104,13 +101,13 @@ def _correlate(
     kernel: jax.Array,
     *,
     stride: int = 1,
-    padding: int = 1,
+    padding: tuple[int, int] = (1, 1),
     precision: str | None = None,
     order: str = "HWIO",
 ) -> jax.Array:
-    around, axes = [(padding, padding)] * 2, ("NHWC", order, "NHWC")
+    strides, axes = (stride, stride), ("NHWC", order, "NHWC")
     return lax.conv_general_dilated(
-        inputs, kernel, (stride, stride), around, dimension_numbers=axes, precision=precision
+        inputs, kernel, strides, (padding, padding), dimension_numbers=axes, precision=precision
     )
 
 
@@ -122,10 +119,10 @@ def _direct(correlate: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.
 def _direct_backward(
     correlate: Callable[..., jax.Array], residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The gradients, that of the inputs with a kernel whose channels are swapped in memory too.
+    """The gradients; that of the inputs uses a kernel whose channels are swapped in memory.
 
-    Left to itself the compiler reads a kernel the other way round inside of loops, where it then does without its fast
-    routine on CPU; the barrier keeps it from that.
+    Without the barrier, the compiler reads the kernel in swapped order inside loops, where it then cannot use its fast
+    routine on CPU.
     """
     inputs, kernel = residuals
     swapped = kernel.swapaxes(2, 3)
@@ -151,28 +148,36 @@ def _finished_direct(
 
 def _finish(convolved: jax.Array, bias: jax.Array, rectify: bool) -> jax.Array:
     convolved = convolved + bias.reshape((1,) * (convolved.ndim - 1) + bias.shape)
-    return _rectified(convolved) if rectify else convolved
+    return rectified(convolved) if rectify else convolved
 
 
-@jax.custom_vjp
-def _rectified(x: jax.Array) -> jax.Array:
-    """The rectifier, whose gradient asks the result: that of `jax.nn.relu` keeps what is not rectified besides."""
-    return jnp.maximum(x, 0)
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def rectified(x: jax.Array, ceiling: float | None = None) -> jax.Array:
+    """max(x, 0), or min(max(x, 0), ceiling).
+
+    The gradient uses the result, so that the values before the rectifier need not be stored, as for `jax.nn.relu`.
+    """
+    return jnp.clip(x, 0, ceiling)
 
 
-def _rectified_forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    result = _rectified(x)
+def _rectified_forward(x: jax.Array, ceiling: float | None) -> tuple[jax.Array, jax.Array]:
+    result = rectified(x, ceiling)
     return result, result
 
 
-_rectified.defvjp(_rectified_forward, lambda result, cotangent: (jnp.where(result > 0, cotangent, 0),))
+def _rectified_backward(ceiling: float | None, result: jax.Array, cotangent: jax.Array) -> tuple[jax.Array]:
+    passes = result > 0 if ceiling is None else (result > 0) & (result < ceiling)
+    return (jnp.where(passes, cotangent, 0),)
+
+
+rectified.defvjp(_rectified_forward, _rectified_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _winograd(
     rectify: bool, inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Prepared | None
 ) -> jax.Array:
-    transformed = prepared.forward if prepared else _transform_kernel(kernel)
+    transformed = prepared.forward if prepared else transform_kernel(kernel)
     return _convolve(rectify)(inputs, transformed, bias)
 
 
@@ -187,7 +192,7 @@ def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> A
         cotangent = jnp.where(result > 0, cotangent, 0)
     turned = Prepared(prepared.backward, prepared.forward) if prepared else None
     none = jnp.zeros(kernel.shape[2], cotangent.dtype)
-    # Weights are frozen nearly always: the compiler drops their gradients when nobody asks for them.
+    # Weights are almost always frozen: the compiler removes their gradients if they are not used.
     weights = jax.linear_transpose(
         lambda kernel, bias: _finish(_correlate(inputs, kernel.astype(inputs.dtype)), bias, False), kernel, bias
     )
@@ -198,17 +203,9 @@ def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> A
 _winograd.defvjp(_winograd_forward, _winograd_backward)
 
 
-def _transform_kernel(kernel: jax.Array) -> Transformed:
-    # Row by row: one product for all would be held beside the rows that it is taken apart into.
-    rows = np.kron(G, G).astype(np.float32).reshape(WINDOW, WINDOW, 9)
-    flat = kernel.astype(jnp.float32).reshape(9, -1)
-    products = (jnp.matmul(row, flat, precision=lax.Precision.HIGHEST) for row in rows)
-    return tuple(product.reshape(WINDOW, *kernel.shape[2:]) for product in products)
-
-
 @cache
 def _convolve(rectify: bool) -> Callable[..., jax.Array]:
-    """`_convolve_stack`, to which a further axis of pictures is just more pictures."""
+    """`_convolve_stack`, which under `vmap` over pictures convolves a larger stack."""
     single = partial(_convolve_stack, rectify=rectify)
     stacked = custom_vmap(single)
 
@@ -232,16 +229,16 @@ def _convolve_stack(inputs: jax.Array, transformed: Transformed, bias: jax.Array
     inputs = jnp.pad(inputs, ((0, 0), (0, max(0, lines - height)), (0, 0), (0, 0)))  # less than one strip
 
     def strip(index: jax.Array, result: jax.Array) -> jax.Array:
-        # The last strips overlap those before them rather than reach beyond the pictures.
+        # The last strips overlap the ones before them instead of reaching beyond the pictures.
         picture = jnp.minimum(index // down * stack, count - stack)
         line = jnp.minimum(index % down * lines, inputs.shape[1] - lines)
-        convolved = _convolve_strip(_window(inputs, picture, line, stack, lines), transformed)[:, :, :width]
+        convolved = convolve_strip(_window(inputs, picture, line, stack, lines), transformed)[:, :, :width]
         finished = _finish(convolved, bias, rectify).astype(inputs.dtype)
         return lax.dynamic_update_slice(result, finished, (picture, line, 0, 0))
 
-    # All of it is overwritten. It starts from this layer's inputs and weights because the compiler would share zeros
-    # among layers and copy them for each, and hold the results of all layers from the beginning; and because under
-    # shard_map it varies, from the start, wherever one of these does.
+    # All values are overwritten. The initial values depend on the inputs and weights of this layer, for two reasons:
+    # the compiler would share zeros among layers, copy them for each, and hold the results of all layers from the
+    # beginning; and under `shard_map` the loop's state must vary over the same mesh axes as its result.
     unset = sum((rows[0, 0] for rows in transformed), bias).astype(inputs.dtype) + inputs[0, 0, 0, 0]
     result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], *bias.shape)) + unset.reshape(1, 1, 1, -1)
     return lax.fori_loop(0, across * down, strip, result)[:, :height]
@@ -255,7 +252,7 @@ def _strip_shape(count: int, down: int, across: int, channels: int) -> tuple[int
 
 
 def _window(inputs: jax.Array, picture: jax.Array, line: jax.Array, stack: int, lines: int) -> jax.Array:
-    """Lines `[stack, lines + 2, 4 t + 2, I]` of some pictures with their neighbors, which outside them are 0."""
+    """Lines of some pictures with one pixel around them, 0 outside the pictures: `[stack, lines + 2, 4 t + 2, I]`."""
     height, width, channels = inputs.shape[1:]
 
     def read(line: jax.Array, lines: int) -> jax.Array:
@@ -265,63 +262,3 @@ def _window(inputs: jax.Array, picture: jax.Array, line: jax.Array, stack: int, 
     below = jnp.where(line + lines < height, read(jnp.minimum(line + lines, height - 1), 1), 0)
     window = jnp.concatenate([above, read(line, lines), below], axis=1)
     return jnp.pad(window, ((0, 0), (0, 0), (1, 1 + -width % TILE), (0, 0))).astype(jnp.float32)
-
-
-def _convolve_strip(strip: jax.Array, transformed: Transformed) -> jax.Array:
-    """`[n, 4 r + 2, 4 t + 2, I]` with a transformed kernel gives `[n, 4 r, 4 t, O]`.
-
-    A row of the transforms, from the strip through the products and nearly to the result, stays in a core's own cache,
-    and the six rows depend on nothing but the strip: cores take them in parallel.
-
-    It is written in `lax`, which is traced faster than `jnp`, and with few changes of shape, because half of a
-    compilation goes by the number of operations.
-    """
-    count, down, across, channels = strip.shape[0], strip.shape[1] // TILE, strip.shape[2] // TILE, strip.shape[3]
-    parts = []
-    for row, kernel in zip(_transform_window(_positions(strip, axis=1)), transformed, strict=True):
-        # With their new axis any sooner, the compiler would compute the row anew for every use of it.
-        points = [lax.expand_dims(x, (0,)) for x in _transform_window(_positions(row, axis=2))]
-        tiles = lax.reshape(lax.concatenate(points, 0), (WINDOW, count * down * across, channels))
-        products = lax.dot_general(tiles, kernel, (((2,), (1,)), ((0,), (0,))))
-        products = lax.reshape(products, (WINDOW, count, down, 1, across, 1, kernel.shape[-1]))
-        columns = [lax.slice_in_dim(products, i, i + 1) for i in range(WINDOW)]
-        parts.append(lax.concatenate(_transform_products(columns), 5))  # [1, n, r, 1, t, TILE, O]
-    result = lax.concatenate(_transform_products(parts), 3)
-    return lax.reshape(result, (count, down * TILE, across * TILE, result.shape[-1]))
-
-
-def _positions(x: jax.Array, axis: int) -> list[jax.Array]:
-    """For each of the positions in a window along an axis, what lies there in every tile."""
-    tiles = x.shape[axis] // TILE
-    return [lax.slice_in_dim(x, i, i + TILE * tiles - 3, TILE, axis) for i in range(WINDOW)]
-
-
-def _transform_window(x: Sequence[jax.Array]) -> list[jax.Array]:
-    """BT of what lies at the six positions of a window."""
-    ones, minus_ones = _sum_and_difference(_plus(x[4], -4, x[2]), _plus(x[3], -4, x[1]))
-    twos, minus_twos = _sum_and_difference(lax.sub(x[4], x[2]), _times(2, lax.sub(x[3], x[1])))
-    zeros, infinities = (lax.add(_plus(_times(4, x[i]), -5, x[i + 2]), x[i + 4]) for i in (0, 1))
-    return [zeros, ones, minus_ones, twos, minus_twos, infinities]
-
-
-def _transform_products(x: Sequence[jax.Array]) -> list[jax.Array]:
-    """AT of the products at the six points."""
-    (even, odd), (even_twos, odd_twos) = _sum_and_difference(x[1], x[2]), _sum_and_difference(x[3], x[4])
-    return [
-        lax.add(x[0], lax.add(even, even_twos)),
-        _plus(odd, 2, odd_twos),
-        _plus(even, 4, even_twos),
-        lax.add(_plus(odd, 8, odd_twos), x[5]),
-    ]
-
-
-def _sum_and_difference(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return lax.add(x, y), lax.sub(x, y)
-
-
-def _plus(x: jax.Array, factor: float, y: jax.Array) -> jax.Array:
-    return lax.add(x, _times(factor, y))
-
-
-def _times(factor: float, x: jax.Array) -> jax.Array:
-    return lax.mul(x, np.float32(factor))

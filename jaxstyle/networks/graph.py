@@ -1,16 +1,17 @@
-"""A recognition network as a table of layers, from which all the rest follows: parameters, sizes and activations.
+"""A recognition network as a table of layers, which determines parameters, sizes and activations.
 
-Every convolution in a table is followed by its rectifier, and pools take values from 0 up.
+A new network is a module with its table, such as `efficientnet`, and an entry in `architectures.ARCHITECTURES`. Pools
+need inputs that are not negative.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from jaxstyle.errors import PictureError
 from jaxstyle.networks import convolution as conv
@@ -21,7 +22,7 @@ PICTURE = "picture"
 
 @dataclass(frozen=True)
 class Layer:
-    """An operation on the activations of earlier layers joined along their channels, or on the `PICTURE`."""
+    """An operation on the activations of earlier layers, or on the `PICTURE`."""
 
     name: str
     operation: Operation
@@ -32,42 +33,39 @@ Table = tuple[Layer, ...]
 
 
 def chain(source: str, operations: Mapping[str, Operation]) -> Table:
-    """Layers of which the first works on `source`, and each other on the one before."""
-    before = (source, *operations)
-    return tuple(Layer(name, operations[name], (each,)) for name, each in zip(operations, before, strict=False))
+    """Layers in a row: the input of the first is `source`, the input of each other is the one before it."""
+    sources = (source, *operations)
+    return tuple(Layer(name, operations[name], (before,)) for name, before in zip(operations, sources, strict=False))
 
 
 def channels(table: Table) -> dict[str, int]:
     """The channels of every layer's activations, in the order of computation."""
-    found = {PICTURE: 3}
+    widths = {PICTURE: 3}
     for layer in table:
-        joined = sum(found[name] for name in layer.inputs)
-        found[layer.name] = layer.operation.width if isinstance(layer.operation, Convolution) else joined
-    return {layer.name: found[layer.name] for layer in table}
+        widths[layer.name] = layer.operation.channels(*(widths[name] for name in layer.inputs))
+    return {layer.name: widths[layer.name] for layer in table}
 
 
 def parameter_shapes(table: Table) -> dict[str, tuple[int, ...]]:
     """Shapes by name in the order of computation, as `{"conv1.kernel": (11, 11, 3, 64), "conv1.bias": (64,), ...}`."""
     widths = {PICTURE: 3} | channels(table)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer in table:
-        if isinstance(layer.operation, Convolution):
-            size, (source,) = layer.operation.size, layer.inputs
-            shapes[f"{layer.name}.kernel"] = (size, size, widths[source], layer.operation.width)
-            shapes[f"{layer.name}.bias"] = (layer.operation.width,)
-    return shapes
+    return {
+        f"{layer.name}.{name}": shape
+        for layer in table
+        for name, shape in layer.operation.parameters(widths[layer.inputs[0]]).items()
+    }
 
 
 def extent_at(table: Table, layer: str, extent: Any) -> Any:
-    """The height and width of a layer's activations for those of a picture: a number, or an array of them."""
-    found = {PICTURE: extent}
+    """The height and width of a layer's activations for those of a picture: a number, or an array of numbers."""
+    extents = {PICTURE: extent}
     for step in needed(table, (layer,)):
-        found[step.name] = step.operation.extent(found[step.inputs[0]])
-    return found[layer]
+        extents[step.name] = step.operation.extent(extents[step.inputs[0]])
+    return extents[layer]
 
 
 def needed(table: Table, layers: Sequence[str]) -> Table:
-    """Those layers of the table that `layers` depend on, and themselves."""
+    """The layers of the table that `layers` depend on, including themselves."""
     names = set(layers)
     for layer in reversed(table):
         if layer.name in names:
@@ -75,27 +73,45 @@ def needed(table: Table, layers: Sequence[str]) -> Table:
     return tuple(layer for layer in table if layer.name in names)
 
 
-class Convolve(nn.Module):
-    """A convolution with its parameters: `kernel` `[size, size, I, O]` and `bias` `[O]`.
+def fused_rectifiers(table: Table, layers: Sequence[str]) -> dict[str, ReLU]:
+    """The rectifiers that can be computed together with a convolution, by the convolution's name.
 
-    The collection "prepared", where there is one, holds a 3x3 kernel transformed in advance.
+    Nothing else may use the result of the convolution.
+
+    Args:
+        table: the layers to compute.
+        layers: those of them whose activations are requested.
+    """
+    uses = Counter(layers) + Counter(name for layer in table for name in layer.inputs)
+    convolutions = {layer.name for layer in table if isinstance(layer.operation, Convolution)}
+    return {
+        layer.inputs[0]: layer.operation
+        for layer in table
+        if isinstance(layer.operation, ReLU) and layer.inputs[0] in convolutions and uses[layer.inputs[0]] == 1
+    }
+
+
+class Convolve(nn.Module):
+    """A convolution with its parameters, and the rectifier after it, if any.
+
+    The optional collection "prepared" holds 3x3 kernels transformed in advance.
     """
 
     operation: Convolution
-    rectify: bool
+    rectifier: ReLU | None = None
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """`[N, H, W, I]` to `[N, h, w, O]`, after the rectifier if it is asked for."""
-        size, width = self.operation.size, self.operation.width
-        kernel = self.param("kernel", nn.initializers.he_normal(), (size, size, inputs.shape[-1], width))
-        bias = self.param("bias", nn.initializers.zeros_init(), (width,))
+        """`[N, H, W, I]` to `[N, h, w, O]`."""
+        shapes = self.operation.parameters(inputs.shape[-1])
+        kernel = self.param("kernel", nn.initializers.he_normal(), shapes["kernel"])
+        bias = self.param("bias", nn.initializers.zeros_init(), shapes["bias"])
         prepared: conv.Prepared | None = self.get_variable("prepared", "kernel")
-        return self.operation(inputs, kernel, bias, prepared, rectify=self.rectify)
+        return self.operation(inputs, kernel, bias, prepared, rectifier=self.rectifier)
 
 
 class Graph(nn.Module):
-    """The network of a table, of which only the layers are computed that those asked for depend on."""
+    """The network of a table. Only layers that the requested ones depend on are computed."""
 
     table: Table
     pooling: str = "max"
@@ -106,24 +122,26 @@ class Graph(nn.Module):
     ) -> dict[str, jax.Array]:
         """Activations `{layer: [N, h, w, C]}` of normalized pictures `[N, H, W, 3]`; see `Network.features`."""
         _check_size(self.table, layers, *inputs.shape[1:3])
-        found, extents = {PICTURE: zero_outside(inputs, extent)}, {PICTURE: extent}
-        for layer in needed(self.table, layers):
-            name, operation, (first, *_) = layer.name, layer.operation, layer.inputs
-            x, before = jnp.concatenate([found[source] for source in layer.inputs], axis=-1), extents[first]
+        table = needed(self.table, layers)
+        rectifiers = fused_rectifiers(table, layers)
+        activations, extents = {PICTURE: zero_outside(inputs, extent)}, {PICTURE: extent}
+        for layer in table:
+            name, operation, first = layer.name, layer.operation, layer.inputs[0]
+            sources, before = [activations[source] for source in layer.inputs], extents[first]
             extents[name] = before if before is None else operation.extent(before)
             match operation:
                 case Convolution():
-                    rectify = name not in layers  # then what is not rectified has no use
-                    x = zero_outside(Convolve(operation, rectify, name=name)(x), extents[name])
+                    x = Convolve(operation, rectifiers.get(name), name=name)(*sources)
+                    x = zero_outside(x, extents[name])
                 case Pool():
-                    x = operation.maximum(x) if self.pooling == "max" else operation.mean(x, before)
-                    x = zero_outside(x, extents[name])  # without windows beyond those of the picture alone
-                case ReLU() if first not in layers:
-                    pass  # its convolution did it
+                    x = operation.maximum(*sources) if self.pooling == "max" else operation.mean(sources[0], before)
+                    x = zero_outside(x, extents[name])  # removes windows that a picture without padding does not have
+                case ReLU() if first in rectifiers:
+                    x = activations[first]  # computed with the convolution
                 case _:
-                    x = operation(x)
-            found[name] = x
-        return {name: found[name] for name in layers}
+                    x = operation(*sources)
+            activations[name] = x
+        return {name: activations[name] for name in layers}
 
 
 def _check_size(table: Table, layers: Sequence[str], height: int, width: int) -> None:

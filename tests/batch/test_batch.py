@@ -14,15 +14,21 @@ import pytest
 from support.quick import QUICK, random_picture, run
 
 from jaxstyle import Progress
+from jaxstyle.batch import (
+    BatchSolver,
+    Group,
+    MeasurementCache,
+    PaddedShape,
+    Pair,
+    check_pair,
+    plan_groups,
+    stylize_batch,
+    stylize_group,
+)
 from jaxstyle.batch import stylize as batch_module
-from jaxstyle.batch.buckets import Group, PaddedShape, plan_groups
-from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
-from jaxstyle.batch.stylize import stylize_batch
-from jaxstyle.batch.vmapped import BatchSolver
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images.resizing import resize
-from jaxstyle.networks.network import Network
+from jaxstyle.images import resize
+from jaxstyle.networks import Network
 from jaxstyle.optimization import targets as targets_module
 from jaxstyle.stylize import Stylized, measure_style
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxstyle.batch.buckets import Group, PaddedShape, count_programs, plan_groups
+from jaxstyle.batch import Group, PaddedShape, count_programs, plan_groups
 from jaxstyle.config import StyleConfig
-from jaxstyle.images.resizing import scaled_shape
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.images import scaled_shape
+from jaxstyle.networks import resolve_layers
+from jaxstyle.optimization import schedule
 
 SMALL = resolve_layers(StyleConfig(size=128), "vgg19")
 SHAPES = st.lists(st.tuples(st.integers(60, 400), st.integers(60, 400)), min_size=1, max_size=25)

@@ -10,8 +10,8 @@ from support.command import CONTENT, QUICK, STYLE, run, succeed
 from support.examples import EXAMPLES
 
 import jaxstyle
-from jaxstyle.images.reading import read_image, read_picture
-from jaxstyle.weights.store import EMBEDDED, path_of
+from jaxstyle.images import read_image, read_picture
+from jaxstyle.weights import EMBEDDED, path_of
 
 SECOND_STYLE = EXAMPLES / "style" / "facets.jpg"
 

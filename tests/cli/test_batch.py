@@ -10,7 +10,7 @@ from PIL import Image
 from support.batches import TINY, batch, pictures_in, records_in
 from support.command import Outcome, run, succeed
 
-from jaxstyle.images.reading import read_image
+from jaxstyle.images import read_image
 
 
 class TestAllPairs:

@@ -10,7 +10,7 @@ from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run
 
 from jaxstyle.images import writing
-from jaxstyle.weights.store import path_of
+from jaxstyle.weights import path_of
 
 USAGE, PICTURE, WEIGHTS = 2, 3, 4  # exit codes
 

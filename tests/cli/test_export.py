@@ -10,9 +10,9 @@ import pytest
 from support.command import QUICK, STYLE, run, succeed
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.images.reading import read_image
-from jaxstyle.networks.network import Network
-from jaxstyle.styles.files import load_style
+from jaxstyle.images import read_image
+from jaxstyle.networks import Network
+from jaxstyle.styles import load_style
 from jaxstyle.stylize import measure_style
 from jaxstyle.stylizer import make_stylizer
 

@@ -10,10 +10,9 @@ from support.command import CONTENT, STYLE, run, succeed
 from support.examples import EXAMPLES
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.images.reading import read_image
+from jaxstyle.images import read_image
 from jaxstyle.laboratory import sample_style, summarize_gram
-from jaxstyle.styles.files import load_style
-from jaxstyle.styles.measured import style_targets
+from jaxstyle.styles import load_style, style_targets
 from jaxstyle.stylize import measure_style
 
 USAGE, PICTURE, STYLES = 2, 3, 6  # exit codes

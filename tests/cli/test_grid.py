@@ -8,8 +8,7 @@ import pytest
 from support.batches import TINY
 from support.command import CONTENT, STYLE, run, succeed
 
-from jaxstyle.images.reading import read_image
-from jaxstyle.images.writing import write_image
+from jaxstyle.images import read_image, write_image
 
 
 def grid(out: Path, *arguments: object) -> dict:

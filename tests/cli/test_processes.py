@@ -11,7 +11,7 @@ from support.command import QUICK
 from support.examples import EXAMPLES
 
 from jaxstyle.errors import ConfigError, JaxStyleError
-from jaxstyle.jobs.processes import join_processes
+from jaxstyle.jobs import join_processes
 
 PROGRAM = """
 import sys, os

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from support.command import CONTENT, STYLE, Terminal, fake_stylize, run
 
 from jaxstyle.cli.progress import TimedStep, describe, seconds_by_size, seconds_left, snapshot_steps, steps_taken
-from jaxstyle.optimization.objective import Terms
-from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization import Progress, Terms
 
 LEVELS = ((128, 30), (256, 30), (512, 20))
 # Compilation takes 5 s at 128 px and 7 s at 256 px; ten steps take 1 s and 4 s.

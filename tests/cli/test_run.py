@@ -15,7 +15,7 @@ from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 from jaxstyle.cli.run import is_still_running
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import files
-from jaxstyle.jobs.environment import device_name
+from jaxstyle.jobs import device_name
 
 
 def raising(error: BaseException):

@@ -11,10 +11,10 @@ from support.command import CONTENT, QUICK, STYLE, run, succeed
 from support.examples import EXAMPLES
 
 import jaxstyle
-from jaxstyle.images.reading import read_image
-from jaxstyle.styles.files import load_style, read_style_file
+from jaxstyle.images import read_image
+from jaxstyle.styles import load_style, read_style_file
 from jaxstyle.stylize import measure_style
-from jaxstyle.weights.store import EMBEDDED, path_of
+from jaxstyle.weights import EMBEDDED, path_of
 
 SECOND = EXAMPLES / "style" / "facets.jpg"
 MEASURE = ("--size", 64, "--style-layers", "relu1_1,relu2_1")

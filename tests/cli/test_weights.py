@@ -11,10 +11,8 @@ from typer.testing import CliRunner
 from jaxstyle import weights
 from jaxstyle.cli.weights import weights_app
 from jaxstyle.errors import ConfigError, JaxStyleError, WeightsError
-from jaxstyle.networks.architectures import ARCHITECTURES
-from jaxstyle.weights import store
-from jaxstyle.weights.originals import Fetched
-from jaxstyle.weights.store import EMBEDDED
+from jaxstyle.networks import ARCHITECTURES
+from jaxstyle.weights import EMBEDDED, Fetched, store
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from jaxstyle.compilation.background import compile_in_background
+from jaxstyle.compilation import compile_in_background
 
 TIMEOUT = 10  # seconds
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
+from jaxstyle.compilation import CachedFunction, set_cache_folder
 
 
 class Pair(NamedTuple):

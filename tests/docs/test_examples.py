@@ -65,7 +65,7 @@ class TestAugmentation:
         config = replace(augmentation.CONFIG, style_layers=layer, content_layers=layer)
         stylizer = jaxstyle.make_stylizer(network, config, height=32, width=32)
         styles = [stylizer.measure(picture) for picture in (painting, 1 - painting)]
-        stack = jax.tree.map(lambda *parts: jnp.stack(parts), *styles)
+        stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), *styles)
         pictures = jnp.stack([random_picture(32, 32)] * 4)
         found = jax.jit(augmentation.stylize_half)(stylizer, stack, pictures, jax.random.key(0))
         np.testing.assert_array_equal(found[2:], pictures[2:])

@@ -26,8 +26,7 @@ from support.pictures import (
 )
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images.reading import read_image, read_picture
-from jaxstyle.images.writing import check_writable, write_image
+from jaxstyle.images import check_writable, read_image, read_picture, write_image
 
 COLOR_PNG = encoded(Image.fromarray(COLORS), "PNG")
 COLOR_JPEG = encoded(Image.fromarray(COLORS), "JPEG")

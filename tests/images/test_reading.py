@@ -25,7 +25,7 @@ from support.pictures import (
 )
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.images.reading import read_image, read_picture
+from jaxstyle.images import read_image, read_picture
 
 
 @pytest.mark.parametrize(

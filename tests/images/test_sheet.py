@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxstyle.images.sheet import add_caption, add_titles, draw_text, tile_pictures
+from jaxstyle.images import add_caption, add_titles, draw_text, tile_pictures
 
 SMALL, LARGE = np.full((4, 6, 3), 0.25, np.float32), np.full((8, 10, 3), 0.75, np.float32)
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from support.pictures import COLORS, encoded, error_message, examples, saved
 
-from jaxstyle.images.reading import read_image, read_picture, read_shape
-from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
+from jaxstyle.images import MIN_SIDE, fit_shape, read_image, read_picture, read_shape, resize
 
 
 @given(st.integers(1, 10**5), st.integers(1, 10**5), st.integers(1, 10**5))

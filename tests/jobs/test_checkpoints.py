@@ -10,7 +10,7 @@ import pytest
 from support.quick import QUICK, random_picture, run
 
 from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
-from jaxstyle.optimization.progress import Progress
+from jaxstyle.optimization import Progress
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 from support.command import CONTENT, STYLE
 
 from jaxstyle.errors import ConfigError
+from jaxstyle.jobs import Options, pair_up
 from jaxstyle.jobs.inputs import InputReader, Memo, NetworkCache
-from jaxstyle.jobs.manifest import pair_up
-from jaxstyle.jobs.options import Options
 
 
 class TestMemo:

@@ -14,8 +14,7 @@ from support.command import CONTENT
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs.manifest import find_pictures, pair_up, read_manifest
-from jaxstyle.jobs.options import Options
+from jaxstyle.jobs import Options, find_pictures, pair_up, read_manifest
 
 
 def folder_of(path: Path, *names: str) -> Path:

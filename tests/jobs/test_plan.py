@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 from support.command import CONTENT, STYLE
 
 from jaxstyle.config import StyleConfig
+from jaxstyle.jobs import Options, Plan, Share, Task, pair_up
 from jaxstyle.jobs.inputs import NetworkCache
-from jaxstyle.jobs.manifest import Task, pair_up
-from jaxstyle.jobs.options import Options
-from jaxstyle.jobs.plan import Plan, count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
-from jaxstyle.jobs.records import Share
+from jaxstyle.jobs.plan import count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
 
 networks = NetworkCache()
 SECOND = CONTENT.with_name("cat.jpg")

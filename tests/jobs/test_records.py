@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.jobs import records
-from jaxstyle.jobs.records import STATE_FOLDER, Records, Share, file_digests, pair_key, read_records
+from jaxstyle.jobs import STATE_FOLDER, Share, read_records, records
+from jaxstyle.jobs.records import Records, file_digests, pair_key
 
 LINE = {"output": "a.png", "key": "1", "error": None}
 

@@ -1,4 +1,4 @@
-"""The convolution against naive NumPy and the compiler's own, at every kind of shape and under every transformation."""
+"""The convolution against naive NumPy and XLA's convolution, for many shapes and under all transformations."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -87,14 +88,16 @@ class TestEveryShape:
 
     def test_agrees_with_the_compilers_own(self) -> None:
         inputs, kernel, cotangent = problem((2, 30, 23, 64, 48))
-        own, pull = jax.vjp(
+        expected_result, pull = jax.vjp(
             lambda inputs, kernel: jax.lax.conv_general_dilated(
                 inputs, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
             ),
             inputs,
             kernel,
         )
-        for value, expected in zip(compiled(inputs, kernel, cotangent), (own, *pull(cotangent)), strict=True):
+        for value, expected in zip(
+            compiled(inputs, kernel, cotangent), (expected_result, *pull(cotangent)), strict=True
+        ):
             assert naive.error(value, expected) < 1e-4
 
 
@@ -127,7 +130,7 @@ class TestTransformations:
 
     @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
     def test_differentiated_twice(self, prepare: bool) -> None:
-        """The gradient of a gradient's length, as whole optimizations need it, against the compiler's own."""
+        """The gradient of a gradient's length, as whole optimizations need it, against XLA's."""
         inputs, kernel, cotangent = problem(self.SHAPE)
         prepared = conv.prepare(jnp.asarray(kernel)) if prepare else None
 
@@ -169,25 +172,29 @@ class TestTransformations:
         program = """
             import jax
             import numpy as np
-            import test_conv
+            import test_convolution as module
             from jax.sharding import Mesh, PartitionSpec
 
             assert len(jax.devices()) == 2
             mesh, spread, whole = Mesh(np.array(jax.devices()), "n"), PartitionSpec("n"), PartitionSpec()
-            arrays = test_conv.problem((4, 7, 10, 16, 18))
+            arrays = module.problem((4, 7, 10, 16, 18))
             sharded = jax.shard_map(
-                test_conv.with_gradients,
+                module.with_gradients,
                 mesh=mesh,
                 in_specs=(spread, whole, spread, whole),
                 out_specs=(spread, spread, whole),
             )
-            for prepared in (None, test_conv.conv.prepare(arrays[1])):
+            for prepared in (None, module.conv.prepare(arrays[1])):
                 found = jax.jit(sharded)(*arrays, prepared)
                 assert len(found[0].sharding.device_set) == 2
-                test_conv.assert_right(found, *arrays)
+                module.assert_right(found, *arrays)
         """
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
-        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = os.environ | {
+            "XLA_FLAGS": flags,
+            "JAX_PLATFORMS": "cpu",
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        }
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -13,11 +13,9 @@ from support import foreign
 from jaxstyle import weights
 from jaxstyle.config import PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.networks import ARCHITECTURES, Network, random_network, resolve_layers
 from jaxstyle.networks import convolution as conv
-from jaxstyle.networks.architectures import ARCHITECTURES, resolve_layers
-from jaxstyle.networks.network import Network, random_network
-from jaxstyle.styles.files import load_style, save_style
-from jaxstyle.styles.measured import Style, check_compatible, measure_statistics
+from jaxstyle.styles import Style, check_compatible, load_style, measure_statistics, save_style
 
 NAMES = ("alexnet", "googlenet", "googlenet-caffe")
 
@@ -219,8 +217,8 @@ class TestPromises:
         network = random_network("googlenet")
         names = ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3", "inception_3a/5x5_reduce", "inception_3a/5x5")
         branch = network.replace(parameters={name: network.parameters[name] for name in names})
-        asked = ("inception_3a/relu_5x5", "conv1/7x7_s2", "inception_3a/relu_5x5")
-        assert tuple(branch.features(noise(32, 32, 3), asked)) == asked[:2]
+        requested = ("inception_3a/relu_5x5", "conv1/7x7_s2", "inception_3a/relu_5x5")
+        assert tuple(branch.features(noise(32, 32, 3), requested)) == requested[:2]
         with pytest.raises(Exception, match="inception_3a/1x1"):
             features(branch, noise(32, 32, 3), ("inception_3a/1x1",))
 

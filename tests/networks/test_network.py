@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import parameter_shapes
-from jaxstyle.networks.architectures import ARCHITECTURES, vgg
-from jaxstyle.networks.network import Network
-from jaxstyle.weights.store import load_network
+from jaxstyle.networks import ARCHITECTURES, Network, parameter_shapes
+from jaxstyle.networks.architectures import vgg
+from jaxstyle.weights import load_network
 
 NAMES = ("vgg16", "vgg19")
 POOLINGS = ("max", "avg")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxstyle.networks.network import Network, random_network
+from jaxstyle.networks import Network, random_network
 from jaxstyle.networks.operations import Pool
 
 POOLINGS = ("max", "avg")
@@ -130,10 +130,10 @@ def naive_pool(x: np.ndarray, pool: Pool, pooling: str) -> np.ndarray:
 
     def begins(length: int) -> list[int]:
         end = length + pool.padding
-        starts = [at for at in range(-pool.padding, end, pool.stride) if at + pool.size <= end]
-        if pool.ceil and starts[-1] + pool.size < end:
-            starts.append(starts[-1] + pool.stride)
-        return starts
+        offsets = [at for at in range(-pool.padding, end, pool.stride) if at + pool.size <= end]
+        if pool.ceil and offsets[-1] + pool.size < end:
+            offsets.append(offsets[-1] + pool.stride)
+        return offsets
 
     reduce = np.max if pooling == "max" else np.mean
     return np.array(

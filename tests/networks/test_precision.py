@@ -11,13 +11,12 @@ from support.quick import objective_of
 from jaxstyle import stylize
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks.architectures import resolve_layers
-from jaxstyle.networks.network import Network, make_network
-from jaxstyle.networks.precision import PRECISIONS, resolve_precision
-from jaxstyle.styles.measured import STYLE_LAYERS
+from jaxstyle.networks import PRECISIONS, Network, make_network, resolve_layers
+from jaxstyle.networks.precision import resolve_precision
+from jaxstyle.styles import STYLE_LAYERS
 from jaxstyle.stylize import prepare_network
 from jaxstyle.stylizer import make_stylizer
-from jaxstyle.weights.store import load_network
+from jaxstyle.weights import load_network
 
 CONFIG = resolve_layers(StyleConfig(size=64, steps=8), "vgg19")
 
@@ -34,7 +33,7 @@ def distance(value: Any, other: Any) -> float:
 
 def test_features_are_float32s_to_8_bits(network: Network, coarse: Network, photo: np.ndarray) -> None:
     """Rounding to 8 bits is an error of 1/256 at most; they add up along 13 layers, as roots where independent."""
-    exact, rounded = (each.features(photo, STYLE_LAYERS) for each in (network, coarse))
+    exact, rounded = (variant.features(photo, STYLE_LAYERS) for variant in (network, coarse))
     for layer in STYLE_LAYERS:
         assert rounded[layer].dtype == jnp.bfloat16 and exact[layer].dtype == jnp.float32
         assert 1e-4 < distance(rounded[layer], exact[layer]) < np.sqrt(13) / 256, layer
@@ -45,15 +44,15 @@ def test_losses_are_float32_and_near(
     network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray, is_winograds: bool
 ) -> None:
     """With either convolution."""
-    networks = [prepare_network(each) if is_winograds else each.direct() for each in (network, coarse)]
+    networks = [prepare_network(variant) if is_winograds else variant.direct() for variant in (network, coarse)]
     start = photo[::-1].copy()
 
     def loss(picture: jax.Array, network: Network, objective: Any) -> jax.Array:
         return objective.terms(network, picture).total
 
     (exact, exactly), (rounded, roughly) = (
-        jax.jit(jax.value_and_grad(loss))(start, each, objective_of(each, CONFIG, photo, [painting]))
-        for each in networks
+        jax.jit(jax.value_and_grad(loss))(start, variant, objective_of(variant, CONFIG, photo, [painting]))
+        for variant in networks
     )
     assert rounded.dtype == roughly.dtype == jnp.float32
     assert float(rounded) == pytest.approx(float(exact), rel=0.01)
@@ -64,7 +63,7 @@ def test_losses_are_float32_and_near(
 def test_losses_along_the_way_follow_float32s(
     network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray
 ) -> None:
-    exact, rounded = (stylize(photo, painting, network=each, config=CONFIG) for each in (network, coarse))
+    exact, rounded = (stylize(photo, painting, network=variant, config=CONFIG) for variant in (network, coarse))
     assert rounded.image.dtype == np.float32
     assert rounded.history.total == pytest.approx(exact.history.total, rel=0.03)
     assert exact.history.total[-1] < 0.5 * exact.history.total[0]  # or there would be nothing to follow

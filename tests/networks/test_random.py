@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks.network import random_network
-from jaxstyle.weights.store import load_network
+from jaxstyle.networks import random_network
+from jaxstyle.weights import load_network
 
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet", "googlenet-caffe"])
@@ -38,9 +38,9 @@ def test_seeds() -> None:
 
 
 def test_load_by_name() -> None:
-    named, made = load_network("random:alexnet", pooling="avg"), random_network("alexnet", pooling="avg")
-    assert jax.tree.structure(named) == jax.tree.structure(made)
-    assert jax.tree.all(jax.tree.map(np.array_equal, named, made))
+    named, expected = load_network("random:alexnet", pooling="avg"), random_network("alexnet", pooling="avg")
+    assert jax.tree.structure(named) == jax.tree.structure(expected)
+    assert jax.tree.all(jax.tree.map(np.array_equal, named, expected))
 
 
 def test_settings_are_checked() -> None:

@@ -11,7 +11,8 @@ from support.naive import error
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.optimization import style_loss
-from jaxstyle.styles.representations import REPRESENTATIONS, SHIFTS, check_representation, measure_features
+from jaxstyle.styles import REPRESENTATIONS, check_representation, measure_features
+from jaxstyle.styles.representations import SHIFTS
 
 NAMES = tuple(REPRESENTATIONS)
 Layers = dict[str, np.ndarray]

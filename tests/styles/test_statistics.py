@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import naive
 
-from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
+from jaxstyle.styles import color_distance, color_moments, gram_matrix
 
 
 def random_features(*shape: int, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstyle.optimization.objective import Terms
+from jaxstyle.optimization import Terms
 
 SHAPE = (2, 3, 3)
 

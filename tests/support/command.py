@@ -13,11 +13,8 @@ from support.examples import EXAMPLES
 
 from jaxstyle.cli import jax_config
 from jaxstyle.cli.app import main
-from jaxstyle.images.resizing import fit_shape
-from jaxstyle.optimization.objective import Terms
-from jaxstyle.optimization.progress import Progress
-from jaxstyle.optimization.pyramid import schedule
-from jaxstyle.optimization.solver import STEPS_PER_CALL
+from jaxstyle.images import fit_shape
+from jaxstyle.optimization import STEPS_PER_CALL, Progress, Terms, schedule
 from jaxstyle.stylize import Stylized
 
 CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"

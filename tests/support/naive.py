@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from jaxstyle.networks.network import Network
+from jaxstyle.networks import Network
 
 # The embedded networks were trained with Caffe's inputs: BGR from 0 to 255, minus this mean of ImageNet.
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68])

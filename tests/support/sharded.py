@@ -9,11 +9,10 @@ import numpy as np
 from support.examples import EXAMPLES
 from support.quick import QUICK
 
+from jaxstyle.batch import BatchSolver, stylize_batch
 from jaxstyle.batch import vmapped as vmapped
-from jaxstyle.batch.stylize import stylize_batch
-from jaxstyle.batch.vmapped import BatchSolver
-from jaxstyle.images.reading import read_image
-from jaxstyle.weights.store import load_network
+from jaxstyle.images import read_image
+from jaxstyle.weights import load_network
 
 COLLECTIVES = re.compile(r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter|send\(|recv\(")
 

@@ -181,12 +181,12 @@ def refused(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.999])
-def test_a_truncated_file_is_refused(name: str, part: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.02, 0.5, 0.999])
+def test_a_truncated_file_is_refused(name: str, fraction: float, tmp_path: Path) -> None:
     path = tmp_path / name
     WRITERS[name](path, random_parameters(TINY))
     content = path.read_bytes()
-    path.write_bytes(content[: int(part * len(content))])
+    path.write_bytes(content[: int(fraction * len(content))])
     assert str(path) in refused(path)
 
 
@@ -195,7 +195,7 @@ def test_a_network_that_we_do_not_have(tmp_path: Path) -> None:
     write_torch(tmp_path / "w.pth", random_parameters(shapes))
     message = refused(tmp_path / "w.pth")
     assert message.endswith(
-        "googlenet-caffe, tiny): it holds 1 convolutions, the first with a kernel of shape [8, 3, 7, 7]"
+        "googlenet-caffe, efficientnet-lite0, tiny): it has 1 convolutions, the first with a kernel [8, 3, 7, 7]"
     )
 
 
@@ -203,7 +203,7 @@ def test_a_network_that_lacks_a_layer(tmp_path: Path) -> None:
     tensors = foreign.torch_names(random_parameters(TINY))
     del tensors["features.2.bias"]
     foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
-    assert "it holds 1 convolutions" in refused(tmp_path / "w.safetensors")
+    assert "it has 1 convolutions" in refused(tmp_path / "w.safetensors")
 
 
 def test_fully_connected_layers_alone(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class TestTorchvision:
         state = {f"conv{index}.weight": np.ones(shape, np.float32) for index, shape in enumerate(shapes, 1)}
         state |= {f"conv{index}.bias": np.ones(shape[0], np.float32) for index, shape in enumerate(shapes, 1)}
         foreign.write_safetensors(tmp_path / "w", state)
-        assert "it holds 5 convolutions, the first with a kernel of shape [96, 3, 11, 11]" in refused(tmp_path / "w")
+        assert "it has 5 convolutions, the first with a kernel [96, 3, 11, 11]" in refused(tmp_path / "w")
 
 
 class TestCaffe:
