@@ -1,4 +1,14 @@
-"""Pretrained weights: find, verify and load them, convert other frameworks' files, fetch the originals."""
+"""Pretrained weights: loading and verifying, conversion from other frameworks, download of the originals.
+
+Modules:
+    store: weights by name, and `load_network`
+    files: the weights file, read and written
+    foreign: conversion of other frameworks' files
+    readers: the convolutions in other frameworks' files
+    torchfile: the tensors in PyTorch files, without PyTorch
+    originals: pretrained networks from their publishers
+    download: download of one file, with resumption
+"""
 
 from jaxstyle.weights.files import (
     CAFFE,

@@ -1,4 +1,4 @@
-"""Download one file over HTTP, whole or not at all, going on where an earlier attempt broke off."""
+"""Download one file over HTTP, resuming where an earlier attempt was interrupted."""
 
 import hashlib
 import http
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from jaxstyle.errors import WeightsError
 
-# Called with the bytes received so far, and the bytes expected or None if the server does not say.
+# Called with the number of bytes received so far, and the total, or None if the server does not send it.
 Progress = Callable[[int, int | None], None]
 
-_WORTH_ANOTHER_TRY = (408, 429, 500, 502, 503, 504)
-_ALREADY_WHOLE = 416  # no bytes beyond those we have
+_RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
+_RANGE_NOT_SATISFIABLE = 416  # the partial file is already as long as the file
 
 
 def download(
@@ -29,95 +29,100 @@ def download(
     attempts: int = 5,
     pause: float = 1.0,
 ) -> None:
-    """Download `url` to `path`, through `path` + ".part", which stays if the download breaks off.
+    """Download `url` to `path`. The partial file, `path` + ".part", remains if the download is interrupted.
 
     Args:
-        digest: what the file must have: "md5:" or "sha256:" and the digest in hexadecimal, or how it begins.
-        timeout: seconds without a byte after which a connection counts as broken.
-        attempts: how often to connect before giving up.
+        url: an address that begins with http:// or https://.
+        path: the file to write.
+        digest: the expected digest of the file: "md5:" or "sha256:" and the digest in hexadecimal, or its beginning.
+        progress: called after every chunk; see `Progress`.
+        timeout: seconds without data after which a connection counts as broken.
+        attempts: the maximum number of connections.
         pause: seconds before the second attempt, doubled before each further one.
 
     Raises:
-        WeightsError: if the server cannot be reached, refuses, or gives another file; or if `path` cannot be written.
+        WeightsError: if the server cannot be reached, answers with an error, or sends a file with another digest; or
+            if `path` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
         raise WeightsError(f"cannot download {url}: expected an address that begins with https:// or http://")
-    part = path.with_name(path.name + ".part")
+    partial_path = path.with_name(path.name + ".part")
     problem = ""
     for attempt in range(attempts):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
-        begun = part.stat().st_size if part.exists() else 0
+        offset = partial_path.stat().st_size if partial_path.exists() else 0
         try:
-            _receive(url, part, begun, progress, timeout)
+            _receive(url, partial_path, offset, progress, timeout)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            problem = f"cannot download {url}: {reason}; run the same command again to go on from there"
+            problem = f"cannot download {url}: {reason}; run the same command again to resume"
             continue
-        problem = _difference(part, digest)
+        problem = _check_digest(partial_path, digest)
         if not problem:
-            os.replace(part, path)
+            os.replace(partial_path, path)
             return
-        part.unlink()
+        partial_path.unlink()
         problem = f"{url} {problem}"
-        # Bytes of two versions make neither, so a file that was put together gets another try from its first byte.
-        if not begun:
+        # A resumed download may have mixed two versions of the file, so it is tried again from the beginning.
+        if not offset:
             break
     raise WeightsError(problem)
 
 
-def _receive(url: str, part: Path, begun: int, progress: Progress | None, timeout: float) -> None:
-    """Add to `part` what it lacks; OSError and HTTPException mean that another attempt may do better."""
+def _receive(url: str, partial_path: Path, offset: int, progress: Progress | None, timeout: float) -> None:
+    """Append the rest of the file to the partial file; after OSError and HTTPException, another attempt may help."""
     request = urllib.request.Request(url, headers={"User-Agent": "jaxstyle", "Accept-Encoding": "identity"})
-    if begun:
-        request.add_header("Range", f"bytes={begun}-")
+    if offset:
+        request.add_header("Range", f"bytes={offset}-")
     try:
         response = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == _ALREADY_WHOLE:
+        if error.code == _RANGE_NOT_SATISFIABLE:
             return
-        if error.code in _WORTH_ANOTHER_TRY:
+        if error.code in _RETRY_STATUSES:
             raise
         raise WeightsError(f"cannot download {url}: the server answered {error.code} {error.reason}") from None
     with response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            begun = 0
+            offset = 0  # the server sends the whole file
         length = response.headers["Content-Length"]
-        total = None if length is None else begun + int(length)
-        done = _append(response, part, begun, total, progress)
-    if total is not None and done < total:
-        raise ConnectionError(f"the connection broke off after {done} of {total} bytes")
+        total = None if length is None else offset + int(length)
+        received = _append(response, partial_path, offset, total, progress)
+    if total is not None and received < total:
+        raise ConnectionError(f"the connection broke after {received} of {total} bytes")
 
 
 def _append(
-    response: http.client.HTTPResponse, part: Path, begun: int, total: int | None, progress: Progress | None
+    response: http.client.HTTPResponse, partial_path: Path, offset: int, total: int | None, progress: Progress | None
 ) -> int:
+    """Write the response after the first `offset` bytes of the partial file; the new length of the file."""
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        file = part.open("ab" if begun else "wb")
+        partial_path.parent.mkdir(parents=True, exist_ok=True)
+        file = partial_path.open("ab" if offset else "wb")
     except OSError as error:
-        raise WeightsError(f"cannot write {part}: {error.strerror}") from None
-    done = begun
+        raise WeightsError(f"cannot write {partial_path}: {error.strerror}") from None
+    received = offset
     with file:
         while chunk := response.read(1 << 16):
             try:
                 file.write(chunk)
             except OSError as error:
-                raise WeightsError(f"cannot write {part}: {error.strerror}") from None
-            done += len(chunk)
+                raise WeightsError(f"cannot write {partial_path}: {error.strerror}") from None
+            received += len(chunk)
             if progress:
-                progress(done, total)
-    return done
+                progress(received, total)
+    return received
 
 
-def _difference(part: Path, digest: str) -> str:
-    """What is wrong with a whole file, or "" if nothing is."""
+def _check_digest(path: Path, digest: str) -> str:
+    """An error message if the file has another digest, or an empty string."""
     algorithm, expected = digest.split(":")
-    with part.open("rb") as file:
+    with path.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
         file.seek(0)
         kind = "a web page" if file.read(1) == b"<" else "another file"
     if found.startswith(expected):
         return ""
-    return f"gave {kind}: its {algorithm.upper()} is {found}, expected {expected}"
+    return f"sent {kind}: its {algorithm.upper()} is {found}, expected {expected}"

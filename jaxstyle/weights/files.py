@@ -1,7 +1,8 @@
-"""The weights file: a safetensors file with one JSON record in its metadata.
+"""The weights file: a safetensors file with a JSON record in its metadata.
 
-Tensors carry the names of `parameter_shapes`, such as `conv1_1.kernel` (HWIO) and `conv1_1.bias`, float32 or float16.
-A tensor may also be split into `conv1_1.kernel.index` (uint8, of its shape) and `conv1_1.kernel.table` ([256]).
+Tensors are float32 or float16 and named as in `parameter_shapes`, such as `conv1_1.kernel` (HWIO) and `conv1_1.bias`.
+A quantized tensor is stored as `conv1_1.kernel.index` (uint8, of the tensor's shape) and `conv1_1.kernel.table` (256
+numbers): the value of an entry is `table[index]`.
 """
 
 import hashlib
@@ -16,9 +17,8 @@ import safetensors
 import safetensors.numpy
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.images.files import path_in_errors, resolve_target, write_atomically
-from jaxstyle.networks import parameter_shapes
-from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.images import path_in_errors, resolve_target, write_atomically
+from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 
 FORMAT = "jaxstyle-weights-1"
 INDEX, TABLE = ".index", ".table"
@@ -26,11 +26,12 @@ INDEX, TABLE = ".index", ".table"
 
 @dataclass(frozen=True)
 class Convention:
-    """What a network expects of its input: it sees `scale * (picture - mean)`, for RGB pictures in [0, 1].
+    """The input normalization of a network: its input is `scale * (picture - mean)`, for RGB pictures in [0, 1].
 
     Attributes:
-        channels: "RGB" or "BGR", the order in which the network takes them.
-        scale, mean: for each channel, in the network's order.
+        channels: "RGB" or "BGR", the order of the channels in the network.
+        scale: the factor of each channel, in the network's order.
+        mean: the mean of each channel, in the network's order.
     """
 
     channels: str
@@ -38,27 +39,39 @@ class Convention:
     mean: tuple[float, float, float]
 
 
-# Simonyan and Zisserman's own (Caffe, and Keras after it): BGR in 0..255 less the mean pixel of ImageNet.
+# The original VGG by Simonyan and Zisserman (in Caffe, then Keras): BGR in 0..255 minus the mean pixel of ImageNet.
 CAFFE = Convention("BGR", (255.0, 255.0, 255.0), (103.939 / 255, 116.779 / 255, 123.68 / 255))
-# The same weights with the channels of the first kernel turned, as MatConvNet has them.
+# The same weights with the channels of the first kernel reversed, as in MatConvNet.
 CAFFE_RGB = Convention("RGB", CAFFE.scale, (CAFFE.mean[2], CAFFE.mean[1], CAFFE.mean[0]))
-# torchvision and timm: RGB standardized by the mean and deviation of ImageNet.
+# torchvision and timm: RGB standardized by the mean and standard deviation of ImageNet.
 TORCHVISION = Convention("RGB", (1 / 0.229, 1 / 0.224, 1 / 0.225), (0.485, 0.456, 0.406))
-# GoogLeNet in Caffe (its train_val.prototxt) and in torchvision, which had it from TensorFlow.
+# GoogLeNet in Caffe (its train_val.prototxt) and in torchvision, which converted it from TensorFlow.
 CAFFE_GOOGLENET = Convention("BGR", CAFFE.scale, (104 / 255, 117 / 255, 123 / 255))
 TORCHVISION_GOOGLENET = Convention("RGB", (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
+# EfficientNet-Lite: RGB in 0..255 minus 127, divided by 128.
+EFFICIENTNET_LITE = Convention("RGB", (255 / 128,) * 3, (127 / 255,) * 3)
 CONVENTIONS = {
     "caffe": CAFFE,
     "caffe-rgb": CAFFE_RGB,
     "torchvision": TORCHVISION,
     "caffe-googlenet": CAFFE_GOOGLENET,
     "torchvision-googlenet": TORCHVISION_GOOGLENET,
+    "efficientnet-lite": EFFICIENTNET_LITE,
 }
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The content of a weights file; `tensors` are as stored, `parameters` are what the network computes with."""
+    """The content of a weights file.
+
+    Attributes:
+        architecture: a key of `ARCHITECTURES`.
+        convention: the input normalization.
+        source: where the weights come from.
+        license: the license of the weights.
+        tensors: the tensors as stored; `parameters` gives those of the network.
+        digest: SHA-256 of the file.
+    """
 
     architecture: str
     convention: Convention
@@ -68,26 +81,26 @@ class Weights:
     digest: str = ""
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """float32 arrays by parameter name in the order of computation, with tables looked up."""
-        return {name: _expand(self.tensors, name) for name in parameter_shapes(self.architecture)}
+        """The parameters as float32 arrays by name, in the order of computation."""
+        return {name: _dequantize(self.tensors, name) for name in parameter_shapes(self.architecture)}
 
 
-def _expand(tensors: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _dequantize(tensors: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     if name in tensors:
         return tensors[name].astype(np.float32, copy=False)
     return np.take(tensors[name + TABLE], tensors[name + INDEX]).astype(np.float32, copy=False)
 
 
 def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> Weights:
-    """Read a weights file and check that it is whole and fits its architecture.
+    """Read a weights file and check that it is complete and fits its architecture.
 
     Args:
         path: a file written by `write_weights`.
-        digest: the SHA-256 that the file must have, in hexadecimal.
+        digest: the expected SHA-256 of the file in hexadecimal, or None.
 
     Raises:
-        WeightsError: if the file cannot be read, is not a weights file, has another digest, or has missing, unexpected
-            or wrongly shaped tensors (all of them are named).
+        WeightsError: if the file cannot be read, is not a weights file, has another digest, or has missing or
+            unexpected tensors or tensors of another shape or type. The message names all of these tensors.
     """
     path = Path(path)
     try:
@@ -108,12 +121,10 @@ def _parse(path: Path, content: bytes, digest: str) -> Weights:
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         record = json.loads(header["__metadata__"]["jaxstyle"])
-        if record.pop("format") != FORMAT:
-            raise WeightsError(
-                f"{path} is of another format than {FORMAT}; convert its source again with this jaxstyle"
-            )
+        if (found := record.pop("format")) != FORMAT:
+            raise WeightsError(f"{path} has the format {found!r}; expected {FORMAT!r}: convert its source again")
         channels = {"RGB": "RGB", "BGR": "BGR"}[record.pop("channels")]
-        convention = Convention(channels, _three(record.pop("scale")), _three(record.pop("mean")))
+        convention = Convention(channels, _triple(record.pop("scale")), _triple(record.pop("mean")))
         return Weights(**record, convention=convention, tensors=safetensors.numpy.load(content), digest=digest)
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError):
         raise WeightsError(
@@ -122,13 +133,13 @@ def _parse(path: Path, content: bytes, digest: str) -> Weights:
         ) from None
 
 
-def _three(numbers: Iterable[float]) -> tuple[float, float, float]:
+def _triple(numbers: Iterable[float]) -> tuple[float, float, float]:
     first, second, third = map(float, numbers)
     return first, second, third
 
 
 def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
-    """Write `weights` to `path`, whole or not at all.
+    """Write a weights file atomically. An existing file is replaced; a missing folder is created.
 
     Raises:
         WeightsError: if the tensors do not fit the architecture, or the file cannot be written.
@@ -142,7 +153,7 @@ def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
         "source": weights.source,
         "license": weights.license,
     }
-    # One entry, because safetensors writes several in an order that changes from run to run.
+    # A single entry: safetensors writes several entries in random order.
     metadata = {"jaxstyle": json.dumps(record)}
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
     with path_in_errors(path, "written", WeightsError) as file:
@@ -151,14 +162,15 @@ def write_weights(path: str | os.PathLike[str], weights: Weights) -> None:
 
 
 def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path) -> None:
-    """Raise WeightsError, naming every misfit, unless `tensors` are exactly the parameters of `architecture`."""
+    """Raise WeightsError, naming all differences, unless `tensors` are exactly the parameters of `architecture`."""
     if architecture not in ARCHITECTURES:
-        raise WeightsError(f"{path} is for the network {architecture!r}; known are {', '.join(ARCHITECTURES)}")
-    expected = _expected(architecture, tensors)
-    misfits = {
+        known = ", ".join(ARCHITECTURES)
+        raise WeightsError(f"{path} is for the network {architecture!r}; expected one of {known}")
+    expected = _expected_shapes(architecture, tensors)
+    differences = {
         "missing": sorted(expected.keys() - tensors.keys()),
         "unexpected": sorted(tensors.keys() - expected.keys()),
-        "wrongly shaped": [
+        "of the wrong shape": [
             f"{name} {list(tensors[name].shape)} instead of {list(shape)}"
             for name, shape in expected.items()
             if name in tensors and tensors[name].shape != shape
@@ -169,19 +181,19 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
             if name in expected and not _has_type(name, tensor)
         ],
     }
-    if any(misfits.values()):
-        listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in misfits.items() if names)
-        raise WeightsError(f"{path} does not fit {architecture}: {listed}")
+    if any(differences.values()):
+        described = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in differences.items() if names)
+        raise WeightsError(f"{path} does not fit {architecture}: {described}")
 
 
 def check_finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
-    """Raise WeightsError, naming the tensors, if any holds a number that is not finite."""
-    bad = [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]
-    if bad:
-        raise WeightsError(f"{path} is damaged: numbers that are not finite in {', '.join(bad)}")
+    """Raise WeightsError, naming the tensors, if any has NaN or infinity."""
+    if damaged := [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]:
+        raise WeightsError(f"{path} is damaged: NaN or infinity in {', '.join(damaged)}")
 
 
-def _expected(architecture: str, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+def _expected_shapes(architecture: str, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the tensors of an architecture, some of them quantized as in `tensors`."""
     expected: dict[str, tuple[int, ...]] = {}
     for name, shape in parameter_shapes(architecture).items():
         if name + INDEX in tensors:

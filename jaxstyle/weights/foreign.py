@@ -1,4 +1,4 @@
-"""Turn other frameworks' weights files into ours: find out the architecture and what its input was, then write."""
+"""Conversion of other frameworks' weights files: recognize the architecture and the input convention, then write."""
 
 import os
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.networks import parameter_shapes
-from jaxstyle.networks.architectures import ARCHITECTURES
+from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 from jaxstyle.weights.files import (
     CAFFE,
     CAFFE_GOOGLENET,
     CAFFE_RGB,
     CONVENTIONS,
+    EFFICIENTNET_LITE,
     TORCHVISION,
     TORCHVISION_GOOGLENET,
     Convention,
@@ -25,20 +25,21 @@ from jaxstyle.weights.files import (
     write_weights,
 )
 from jaxstyle.weights.readers import Convolution, read_convolutions
-from jaxstyle.weights.store import EMBEDDED, load_weights
+from jaxstyle.weights.store import ORIGINAL_VGGS, load_weights
 
-# To height, width, input, output: from Keras and NumPy as they are; from PyTorch and ONNX.
+# Transpositions of kernels to HWIO: from Keras and NumPy, which are HWIO, and from PyTorch and ONNX, which are OIHW.
 _LAYOUTS = ((0, 1, 2, 3), (2, 3, 1, 0))
-# How files call kernels, and what the networks that are called so expect of their input.
-_NAMES = {
+# Patterns of kernel names in files, and the conventions of networks with these names.
+_NAME_CONVENTIONS = {
     r"\bfeatures\.\d+\.weight$": TORCHVISION,
     r"\binception3a\.branch1\.conv\.weight$": TORCHVISION_GOOGLENET,
     r"\bconv1\W?_?7x7_s2": CAFFE_GOOGLENET,
+    r"\b_blocks\.0\._depthwise_conv\.weight$": EFFICIENTNET_LITE,
 }
-# The mean cosine between the first filters of VGG-16 and VGG-19 is 0.99, and 0.68 with the channels turned.
-_ALIKE = 0.9
-# Above this share of equal kernels a file is held for a damaged one of that network.
-_ALIKE_SHAPES = 0.5
+# The mean cosine similarity between the first filters of VGG-16 and VGG-19 is 0.99, and 0.68 with reversed channels.
+_MIN_COSINE = 0.9
+# With at least this similarity of the lists of kernel shapes, an error lists the differences from the architecture.
+_MIN_SIMILARITY = 0.5
 
 
 def convert(
@@ -47,12 +48,12 @@ def convert(
     """Convert a weights file of PyTorch, Keras, NumPy, ONNX or timm into a jaxstyle weights file.
 
     Args:
-        path: the file; its kind is told by its content, and nothing in it is ever run.
-        out: where to write; an existing file is replaced once the new one is whole.
-        convention: what the network expects of its input; without it, `recognize_convention` tells.
+        path: the file. Its format is recognized by its content. No code in it is run.
+        out: the file to write; an existing file is replaced.
+        convention: the input normalization of the network, or None to recognize it, see `recognize_convention`.
 
     Returns:
-        What was written.
+        The weights that were written.
 
     Raises:
         WeightsError: as `read_foreign`; or if `out` cannot be written.
@@ -66,8 +67,8 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
     """Read another framework's weights file; see `convert`.
 
     Raises:
-        WeightsError: if the file cannot be read, fits no architecture, holds numbers that are not finite, or its input
-            convention is not recognized.
+        WeightsError: if the file cannot be read, fits no architecture, has NaN or infinity, or its input convention is
+            not recognized.
     """
     path = Path(path)
     convolutions = read_convolutions(path)
@@ -79,40 +80,38 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
 
 
 def recognize_architecture(path: Path, convolutions: Sequence[Convolution]) -> tuple[str, dict[str, np.ndarray]]:
-    """The architecture whose kernels are a run of `convolutions`, in either layout, and its float32 parameters.
+    """The architecture whose kernel shapes are those of consecutive convolutions in the file, and its parameters.
 
     Raises:
-        WeightsError: if there is none, naming what the nearest lacks.
+        WeightsError: if there is none, with the differences from the most similar one.
     """
-    nearest, misfits = _ALIKE_SHAPES, f"the first with a kernel of shape {list(convolutions[0].kernel.shape)}"
+    similarity, description = _MIN_SIMILARITY, f"the first with a kernel {list(convolutions[0].kernel.shape)}"
     for architecture, layout in product(ARCHITECTURES, _LAYOUTS):
-        kernels = _kernels(architecture)
-        found = [tuple(convolution.kernel.shape[axis] for axis in layout) for convolution in convolutions]
-        matcher = SequenceMatcher(None, list(kernels.values()), found, autojunk=False)
-        run = matcher.find_longest_match()
-        if run.size == len(kernels):
-            return architecture, _parameters(tuple(kernels), convolutions[run.b :], layout)
-        if matcher.ratio() > nearest:
-            nearest, misfits = (
-                matcher.ratio(),
-                f"nearest to {architecture}, but {_misfits(kernels, convolutions, matcher)}",
-            )
+        kernels = _kernel_shapes(architecture)
+        shapes = [tuple(convolution.kernel.shape[axis] for axis in layout) for convolution in convolutions]
+        matcher = SequenceMatcher(None, list(kernels.values()), shapes, autojunk=False)
+        match = matcher.find_longest_match()
+        if match.size == len(kernels):
+            return architecture, _parameters(tuple(kernels), convolutions[match.b :], layout)
+        if matcher.ratio() > similarity:
+            similarity = matcher.ratio()
+            description = f"most similar to {architecture}, but {_differences(kernels, convolutions, matcher)}"
     raise WeightsError(
         f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): "
-        f"it holds {len(convolutions)} convolutions, {misfits}"
+        f"it has {len(convolutions)} convolutions, {description}"
     )
 
 
-def _kernels(architecture: str) -> dict[str, tuple[int, ...]]:
+def _kernel_shapes(architecture: str) -> dict[str, tuple[int, ...]]:
     """The shapes of an architecture's kernels by layer."""
     shapes = parameter_shapes(architecture)
     return {name.removesuffix(".kernel"): shape for name, shape in shapes.items() if name.endswith(".kernel")}
 
 
-def _misfits(
+def _differences(
     kernels: Mapping[str, tuple[int, ...]], convolutions: Sequence[Convolution], matcher: SequenceMatcher
 ) -> str:
-    """What is missing of `kernels`, and what else is there, save before and after them."""
+    """The kernels that are missing, and the convolutions between the others that are unexpected."""
     changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
     layers = list(kernels)
     missing = [f"{layer} {list(kernels[layer])}" for _, begin, end, _, _ in changes for layer in layers[begin:end]]
@@ -139,35 +138,36 @@ def _parameters(
 def recognize_convention(
     path: Path, architecture: str, parameters: Mapping[str, np.ndarray], convolutions: Sequence[Convolution]
 ) -> Convention:
-    """What the network expects of its input, told by its first kernel and by how its file calls the kernels.
+    """The input convention of a network, recognized by its first kernel and by the names of kernels in its file.
 
-    The VGGs' original Caffe models live on in many files, some with the channels turned to RGB, and are known by their
-    first filters. Others were trained the way of those whose names they have: torchvision's or Caffe's.
+    Many files have the weights of the original VGGs for Caffe, some with the channels reversed to RGB. They are
+    recognized by their first filters. Other networks are assumed to be trained like the one with the same names, in
+    torchvision or Caffe.
 
     Raises:
-        WeightsError: for the rest.
+        WeightsError: if the convention is not recognized.
     """
     unknown = WeightsError(
-        f"{path} does not tell what its network expects of its input; "
-        f"say it with --convention, one of {', '.join(CONVENTIONS)}"
+        f"{path} has weights whose input convention is not recognized; "
+        f"choose it with --convention, one of {', '.join(CONVENTIONS)}"
     )
-    if architecture in EMBEDDED:
+    if architecture in ORIGINAL_VGGS:
         first = next(key for key in parameter_shapes(architecture) if key.endswith(".kernel"))
         kernel, original = parameters[first], load_weights(architecture).parameters()[first]
-        for convention, turned in ((CAFFE, kernel), (CAFFE_RGB, kernel[:, :, ::-1])):
-            if _cosine(turned, original) > _ALIKE:
-                # The original with another scale folded in was made for inputs other than 0..255.
+        for convention, bgr_kernel in ((CAFFE, kernel), (CAFFE_RGB, kernel[:, :, ::-1])):
+            if _cosine(bgr_kernel, original) > _MIN_COSINE:
+                # A kernel with another norm has been rescaled for inputs other than 0..255.
                 if 0.1 < np.linalg.norm(kernel) / np.linalg.norm(original) < 10:
                     return convention
                 raise unknown
-    for pattern, told in _NAMES.items():
+    for pattern, convention in _NAME_CONVENTIONS.items():
         if any(re.search(pattern, convolution.name) for convolution in convolutions):
-            return told
+            return convention
     raise unknown
 
 
 def _cosine(kernel: np.ndarray, original: np.ndarray) -> float:
-    """The mean cosine between filters `[H, W, I, O]` of the same number."""
+    """The mean cosine similarity between the filters of two kernels `[H, W, I, O]`."""
     filters, originals = kernel.reshape(-1, kernel.shape[-1]), original.reshape(-1, original.shape[-1])
     lengths = np.linalg.norm(filters, axis=0) * np.linalg.norm(originals, axis=0)
     return float(((filters * originals).sum(axis=0) / np.maximum(lengths, 1e-30)).mean())

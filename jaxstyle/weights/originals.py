@@ -1,4 +1,4 @@
-"""Pretrained networks that their publishers keep, downloaded into the user's cache once."""
+"""Pretrained networks from their publishers, downloaded into the user's cache and converted."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,19 +9,19 @@ from jaxstyle.errors import WeightsError
 from jaxstyle.weights.download import Progress, download
 from jaxstyle.weights.files import CAFFE, read_weights, write_weights
 from jaxstyle.weights.foreign import read_foreign
-from jaxstyle.weights.readers import library
+from jaxstyle.weights.readers import import_library
 from jaxstyle.weights.store import EMBEDDED, FETCHED, load_weights, path_of
 
-# Keras keeps the VGGs' original Caffe models, transposed and otherwise unchanged; PyTorch keeps torchvision's.
+# Keras hosts the original VGGs for Caffe, transposed and otherwise unchanged; PyTorch hosts those of torchvision.
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 PYTORCH = "https://download.pytorch.org/models"
 
 
 @dataclass(frozen=True)
 class Original:
-    """A file on a server, and the digest that its publisher gives it, as `download` takes it.
+    """A file on a server, with the digest that its publisher states, in the format of `download`.
 
-    PyTorch's names tell how the SHA-256 begins.
+    PyTorch's file names contain the beginning of the SHA-256.
     """
 
     server: str
@@ -43,10 +43,13 @@ ORIGINALS = {
 
 @dataclass(frozen=True)
 class Fetched:
-    """Weights in the cache, the name to load them by, and how far an embedded copy is from them.
+    """Fetched weights in the cache.
 
     Attributes:
-        differences: `|embedded - fetched| / |fetched|` (Euclidean) by parameter name; empty if there is no such copy.
+        name: the name to load them by.
+        path: the file.
+        differences: for networks with an embedded copy, `|embedded - fetched| / |fetched|` (Euclidean norms) by
+            parameter name; otherwise empty.
     """
 
     name: str
@@ -55,27 +58,27 @@ class Fetched:
 
 
 def fetch(name: str, *, base_url: str | None = None, progress: Progress | None = None, pause: float = 1.0) -> Fetched:
-    """Fetch a network's pretrained weights, unless the cache has them already.
+    """Download and convert pretrained weights, unless they are in the cache.
 
     Args:
-        name: "vgg19" or "vgg16", the full-precision originals of which `load_network` then knows as "vgg19-full" and
-            "vgg16-full"; or torchvision's "alexnet" or "googlenet".
-        base_url: where to fetch them from instead of their publisher, for a mirror.
-        progress: called with the bytes received so far, and the bytes expected or None if the server does not say.
+        name: "vgg19" or "vgg16" for the full-precision originals, which `load_network` loads as "vgg19-full" and
+            "vgg16-full"; or "alexnet" or "googlenet" for those of torchvision.
+        base_url: the address of a mirror to use instead of the publisher's server.
+        progress: called with the number of bytes received so far, and the total, or None if it is unknown.
         pause: seconds between the first two attempts to connect; see `download`.
 
     Raises:
-        WeightsError: for an unknown name, a server that cannot be reached or gives another file, or a cache that
-            cannot be written. What a broken download received stays in the cache, and the next call goes on from it.
+        WeightsError: for an unknown name, if the server cannot be reached or sends another file, or if the cache cannot
+            be written. An interrupted download stays in the cache, and the next call resumes it.
     """
     if name not in ORIGINALS:
         raise WeightsError(f"no network called {name!r} can be fetched; expected one of {', '.join(ORIGINALS)}")
     original, embedded = ORIGINALS[name], name in EMBEDDED
-    (known,) = [known for known, original_name in FETCHED.items() if original_name == name]
-    path = path_of(known)
-    if not _is_whole(path):
+    (loaded_name,) = [key for key, original_name in FETCHED.items() if original_name == name]
+    path = path_of(loaded_name)
+    if not _is_valid(path):
         if original.file.endswith(".h5"):
-            library("h5py")  # better missed before the download than after it
+            import_library("h5py")  # raises an error before the download if it is missing
         downloaded = path.with_name(Path(original.file).name)
         url = f"{(base_url or original.server).rstrip('/')}/{original.file}"
         download(url, downloaded, original.digest, progress=progress, pause=pause)
@@ -83,10 +86,10 @@ def fetch(name: str, *, base_url: str | None = None, progress: Progress | None =
         write_weights(path, replace(weights, license=load_weights(name).license) if embedded else weights)
         downloaded.unlink()
     copy = load_weights(name).parameters() if embedded else {}
-    return Fetched(known, path, _differences(copy, load_weights(known).parameters()))
+    return Fetched(loaded_name, path, _differences(copy, load_weights(loaded_name).parameters()))
 
 
-def _is_whole(path: Path) -> bool:
+def _is_valid(path: Path) -> bool:
     try:
         read_weights(path)
     except WeightsError:
@@ -94,5 +97,8 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def _differences(found: dict[str, np.ndarray], true: dict[str, np.ndarray]) -> dict[str, float]:
-    return {name: float(np.linalg.norm(found[name] - true[name]) / np.linalg.norm(true[name])) for name in found}
+def _differences(copy: dict[str, np.ndarray], original: dict[str, np.ndarray]) -> dict[str, float]:
+    return {
+        name: float(np.linalg.norm(array - original[name]) / np.linalg.norm(original[name]))
+        for name, array in copy.items()
+    }

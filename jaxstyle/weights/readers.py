@@ -1,6 +1,7 @@
-"""Read the convolutions out of other frameworks' weights files, told apart by their content.
+"""Reading the convolutions in other frameworks' weights files.
 
-PyTorch (.pth), Keras (.h5), NumPy (.npz), ONNX (.onnx) and safetensors (timm and others).
+The formats are PyTorch (.pth), Keras (.h5), NumPy (.npz), ONNX (.onnx) and safetensors (timm and others). They are
+recognized by their content.
 """
 
 import importlib
@@ -8,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +20,36 @@ import safetensors.numpy
 from jaxstyle.errors import WeightsError
 from jaxstyle.weights.torchfile import read_torch
 
-# How the bias of a kernel is called: PyTorch and Keras, early Keras and NumPy archives, Keras 3.
+# Patterns of kernel names with the names of their biases: PyTorch; Keras; early Keras and NumPy archives; Keras 3.
 _BIAS_NAMES = (
     (r"\bweight$", "bias"),
     (r"\bkernel(:0)?$", r"bias\1"),
     (r"(\b|_)W(_1:0)?$", r"\1b\2"),
     (r"\bvars/0$", "vars/1"),
 )
-# What batch normalization adds to the variance in torchvision's GoogLeNet, whose files do not tell it.
-_EPSILON = 1e-3
+# Convolutions and the batch normalizations after them in torchvision's GoogLeNet, and in EfficientNet-Lite for PyTorch.
+_NORMALIZATION_NAMES = (
+    (r"\bconv\.weight$", "bn."),
+    (r"\b(_conv_stem|_expand_conv)\.weight$", "_bn0."),
+    (r"\b(_conv_head|_depthwise_conv)\.weight$", "_bn1."),
+    (r"\b_project_conv\.weight$", "_bn2."),
+)
+_STATISTICS = ("weight", "bias", "running_mean", "running_var")
+_EPSILON = 1e-3  # of both; the files do not contain it
+# Parts of names whose alphabetical order is not the order of computation, and their replacements for sorting.
+_ORDER = {
+    "_conv_stem": "_1",
+    "_blocks": "_2",
+    "_conv_head": "_3",
+    "_expand_conv": "_1",
+    "_depthwise_conv": "_2",
+    "_project_conv": "_3",
+}
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """A kernel of rank 4, in the layout of its file, and its bias `[O]`."""
+    """A kernel of rank 4, in the layout of the file, and its bias `[O]`."""
 
     name: str
     kernel: np.ndarray
@@ -39,25 +57,25 @@ class Convolution:
 
 
 def read_convolutions(path: Path) -> list[Convolution]:
-    """The convolutions of a weights file in the order of computation, as far as names or the graph tell it.
+    """The convolutions in a weights file, in the order of computation according to their names or the graph.
 
     Raises:
-        WeightsError: if the file is of no known kind, damaged, needs a library that is not installed, has no
-            convolutions with biases, or has batch normalization.
+        WeightsError: if the file has an unknown format, is damaged, needs a library that is not installed, has no
+            convolutions with biases, or has batch normalization of an unknown network.
     """
-    kind = _kind(path)
+    file_format = _detect_format(path)
     try:
-        found = list(_READERS[kind](path))
+        convolutions = list(_READERS[file_format](path))
     except WeightsError:
         raise
-    except Exception as error:  # each library has its own errors for a damaged file
-        raise WeightsError(f"{path} is damaged: it cannot be read as {kind} ({type(error).__name__})") from None
-    if not found:
-        raise WeightsError(f"{path} holds no convolutions with biases, so it is not a recognition network")
-    return found
+    except Exception as error:  # each library raises other errors for damaged files
+        raise WeightsError(f"{path} is damaged: it cannot be read as {file_format} ({type(error).__name__})") from None
+    if not convolutions:
+        raise WeightsError(f"{path} has no convolutions with biases, so it is not a recognition network")
+    return convolutions
 
 
-def _kind(path: Path) -> str:
+def _detect_format(path: Path) -> str:
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -82,8 +100,8 @@ def _kind(path: Path) -> str:
     )
 
 
-def library(name: str) -> Any:
-    """Import a library that only the extra `convert` brings.
+def import_library(name: str) -> Any:
+    """Import a library that only the extra `convert` installs.
 
     Raises:
         WeightsError: if it is not installed.
@@ -95,11 +113,11 @@ def library(name: str) -> Any:
 
 
 def _read_torch(path: Path) -> Iterator[Convolution]:
-    return _pairs(path, read_torch(path))
+    return _pair_tensors(path, read_torch(path))
 
 
 def _read_keras(path: Path) -> Iterator[Convolution]:
-    h5py = library("h5py")
+    h5py = import_library("h5py")
     tensors = {}
 
     def visit(name: str, item: Any) -> None:
@@ -108,31 +126,31 @@ def _read_keras(path: Path) -> Iterator[Convolution]:
 
     with h5py.File(path) as file:
         file.visititems(visit)
-    return _pairs(path, tensors)
+    return _pair_tensors(path, tensors)
 
 
 def _read_numpy(path: Path) -> Iterator[Convolution]:
     with np.load(path, allow_pickle=False) as archive:
-        return _pairs(path, dict(archive))
+        return _pair_tensors(path, dict(archive))
 
 
 def _read_safetensors(path: Path) -> Iterator[Convolution]:
     with safetensors.safe_open(path, framework="numpy") as file:
         if "jaxstyle" in (file.metadata() or {}):
-            raise WeightsError(f"{path} is a jaxstyle weights file already; use it as it is")
-    return _pairs(path, safetensors.numpy.load_file(path))
+            raise WeightsError(f"{path} is already a jaxstyle weights file; use it without conversion")
+    return _pair_tensors(path, safetensors.numpy.load_file(path))
 
 
 def _read_onnx(path: Path) -> Iterator[Convolution]:
-    onnx = library("onnx")
+    onnx = import_library("onnx")
     graph = onnx.load(path).graph
-    initial = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    initializers = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "BatchNormalization":
-            raise _batch_normalized(path)
+            raise _batch_norm_error(path)
         if node.op_type == "Conv" and len(node.input) == 3:
             _, kernel, bias = node.input
-            yield Convolution(kernel, initial[kernel], initial[bias])
+            yield Convolution(kernel, initializers[kernel], initializers[bias])
 
 
 _READERS = {
@@ -144,47 +162,52 @@ _READERS = {
 }
 
 
-def _pairs(path: Path, tensors: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
-    """Kernels with their biases in the order of their names."""
-    tensors = _fold(path, tensors)
+def _pair_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
+    """Kernels with their biases, in the order of their names."""
+    tensors = _fold_batch_norms(path, tensors)
     if any(re.search("(running|moving)_mean", name) for name in tensors):
-        raise _batch_normalized(path)
-    for name in sorted(tensors, key=_order):
+        raise _batch_norm_error(path)
+    for name in sorted(tensors, key=_sort_key):
         for pattern, replacement in _BIAS_NAMES:
             bias = re.sub(pattern, replacement, name)
-            if bias != name and bias in tensors and _belong(tensors[name], tensors[bias]):
+            if bias != name and bias in tensors and _is_convolution(tensors[name], tensors[bias]):
                 yield Convolution(name, tensors[name], tensors[bias])
 
 
-def _belong(kernel: np.ndarray, bias: np.ndarray) -> bool:
+def _is_convolution(kernel: np.ndarray, bias: np.ndarray) -> bool:
     return kernel.ndim == 4 and kernel.dtype.kind == "f" and bias.shape in (kernel.shape[:1], kernel.shape[-1:])
 
 
-def _order(name: str) -> tuple[list[tuple[int, str]], bool]:
-    """A sorting key by which `features.2` comes before `features.10`, and `3x3_reduce` before the `3x3` after it."""
-    parts = re.split(r"(\d+)", name.replace("_reduce", ""))
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], "_reduce" not in name
+def _sort_key(name: str) -> tuple[list[tuple[int, str]], bool]:
+    """A key that sorts `features.2` before `features.10`, and `3x3_reduce` before `3x3`, which follows it."""
+    for text, replacement in _ORDER.items():
+        name = name.replace(text, replacement)
+    numbers = re.split(r"(\d+)", name.replace("_reduce", ""))
+    return [(int(text), "") if text.isdigit() else (-1, text) for text in numbers], "_reduce" not in name
 
 
-def _fold(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The tensors with the batch normalizations `bn` of torchvision's GoogLeNet made part of the `conv` before them."""
+def _fold_batch_norms(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors, with known batch normalizations folded into the kernels and biases of their convolutions.
+
+    (x - mean) / sqrt(variance + epsilon) * weight + bias of a convolution's result x is another convolution
+    (Ioffe and Szegedy, arXiv 1502.03167, section 3.1).
+    """
     folded = dict(tensors)
-    for name in tensors:
-        block = name.removesuffix("conv.weight")
-        normalization = [f"{block}bn.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
-        if block == name or not any(part in tensors for part in normalization):
+    for name, (pattern, prefix) in product(tensors, _NORMALIZATION_NAMES):
+        statistics = [re.sub(pattern, prefix, name) + kind for kind in _STATISTICS]
+        if not re.search(pattern, name) or not any(statistic in tensors for statistic in statistics):
             continue
-        if missing := [part for part in normalization if part not in tensors]:
-            raise WeightsError(f"{path} lacks {', '.join(missing)}, without which {name} is of no use")
-        gain, bias, mean, variance = (folded.pop(part).astype(np.float64) for part in normalization)
+        if missing := [statistic for statistic in statistics if statistic not in tensors]:
+            raise WeightsError(f"{path} lacks {', '.join(missing)}, which {name} needs; save the whole state_dict")
+        gain, bias, mean, variance = (folded.pop(statistic).astype(np.float64) for statistic in statistics)
         scale = gain / np.sqrt(variance + _EPSILON)
         folded[name] = (tensors[name] * scale[:, None, None, None]).astype(np.float32)
-        folded[f"{block}conv.bias"] = (bias - mean * scale).astype(np.float32)
+        folded[f"{name.removesuffix('weight')}bias"] = (bias - mean * scale).astype(np.float32)
     return folded
 
 
-def _batch_normalized(path: Path) -> WeightsError:
+def _batch_norm_error(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path} has batch normalization, which jaxstyle only knows from torchvision's GoogLeNet; "
-        "take the variant without it"
+        f"{path} has batch normalization, which jaxstyle only supports in torchvision's GoogLeNet "
+        "and in EfficientNet-Lite; use a variant without it"
     )

@@ -1,4 +1,4 @@
-"""Weights by name: embedded ones in a checkout or the installed package, fetched ones in the user's cache."""
+"""Weights by name: embedded in the package or a checkout, or fetched into the user's cache."""
 
 import os
 from pathlib import Path
@@ -6,26 +6,27 @@ from pathlib import Path
 import platformdirs
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.networks.architectures import ARCHITECTURES
-from jaxstyle.networks.network import Network, make_network, random_network
+from jaxstyle.networks import ARCHITECTURES, Network, make_network, random_network
 from jaxstyle.weights.files import Weights, check_finite, read_weights
 
-# SHA-256 of the files that `scripts.weights.build` makes.
+# Embedded networks, with the SHA-256 of their files, which `scripts.weights.build` writes.
 EMBEDDED = {
     "vgg16": "f9c550d3728bdfdc423bfbe3a25b5c83e6b3f8bee60da4e504066748ffa9bd9f",
     "vgg19": "a36ccdcda29a13615ead8d4d981bf1cbd36c4d28ea3f7758a6d3a8487087fa62",
+    "efficientnet-lite0": "ad68596f40191faf33bdb31c3eec6d57b1e29d827f5dda4a651d95db4f22f74c",
 }
-# What has to be fetched first, by the name to load it by: the name to fetch it by. "-full" are originals of what is
-# embedded, in full precision.
-FETCHED = {f"{name}-full": name for name in EMBEDDED} | {name: name for name in ("alexnet", "googlenet")}
+# Embedded copies of the original Caffe models, which can also be fetched in full precision.
+ORIGINAL_VGGS = ("vgg16", "vgg19")
+# Networks to fetch first: the name to load each by, and the name to fetch it by.
+FETCHED = {f"{name}-full": name for name in ORIGINAL_VGGS} | {name: name for name in ("alexnet", "googlenet")}
 NAMES = (*EMBEDDED, *FETCHED)
 DEFAULT_NETWORK = "vgg19"
-# Before the name of an architecture: with random weights.
+# A prefix of the names of architectures, for random weights.
 RANDOM = "random:"
 
 
 def path_of(name: str) -> Path:
-    """The file of a name in `NAMES`, whether it is there or not."""
+    """The path of the weights file for a name in `NAMES`. The file may not exist."""
     if name in FETCHED:
         return platformdirs.user_cache_path("jaxstyle", appauthor=False) / "weights" / f"{name}.safetensors"
     package = Path(__file__).parents[1]
@@ -34,10 +35,13 @@ def path_of(name: str) -> Path:
 
 
 def load_weights(name: str | os.PathLike[str]) -> Weights:
-    """Read weights by one of `NAMES`, or from a file; embedded files must have the digest in `EMBEDDED`.
+    """Read weights by name or from a file, and check the digest of embedded ones.
+
+    Args:
+        name: one of `NAMES`, or the path of a weights file.
 
     Raises:
-        WeightsError: if there is no such name or file, or it is damaged, or it does not fit its architecture.
+        WeightsError: if there is no such name or file, or the file is damaged or does not fit its architecture.
     """
     if name in NAMES:
         path = path_of(str(name))
@@ -46,8 +50,8 @@ def load_weights(name: str | os.PathLike[str]) -> Weights:
         return read_weights(path, digest=EMBEDDED.get(str(name)))
     if name in ARCHITECTURES:
         raise WeightsError(
-            f"jaxstyle has no weights for {name} and cannot fetch any; convert a file of yours with: "
-            "jaxstyle weights convert FILE OUT, and name OUT instead"
+            f"jaxstyle has no weights for {name} and cannot fetch them; convert a file with: "
+            "jaxstyle weights convert FILE OUT, and use OUT"
         )
     if not Path(name).exists():
         raise WeightsError(f"no weights called {str(name)!r}; expected one of {', '.join(NAMES)}, or a file")
@@ -55,10 +59,10 @@ def load_weights(name: str | os.PathLike[str]) -> Weights:
 
 
 def verify(name: str | os.PathLike[str]) -> Weights:
-    """`load_weights`, and every number is finite.
+    """Read weights and check that all numbers are finite.
 
     Raises:
-        WeightsError: as `load_weights`, and naming the tensors that hold other numbers.
+        WeightsError: as `load_weights`, and for tensors with NaN or infinity.
     """
     weights = load_weights(name)
     check_finite(weights.tensors, name)
@@ -69,14 +73,14 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
     """Load a recognition network, with float32 parameters.
 
     Args:
-        name: "vgg19" or "vgg16", which are embedded; "vgg19-full", "vgg16-full", "alexnet" or "googlenet", once
-            fetched; "random:" and an architecture, such as "random:vgg19", for weights that have learned nothing; or a
-            weights file.
-        pooling: "max", as the networks were trained, or "avg", which is smoother.
-        precision: of features, as `Network` tells; "auto" is "bfloat16" on GPUs and TPUs, and "float32" on CPUs.
+        name: "vgg19", "vgg16" or "efficientnet-lite0", which are embedded; "vgg19-full", "vgg16-full", "alexnet" or
+            "googlenet", after they are fetched; "random:" and an architecture, such as "random:vgg19", for untrained
+            weights; or the path of a weights file.
+        pooling: "max", with which the networks were trained, or "avg", which gives smoother pictures.
+        precision: the precision of features, see `Network`; "auto" is "bfloat16" on GPUs and TPUs, "float32" on CPUs.
 
     Raises:
-        WeightsError: if there is no such name or file, or it is damaged, or it does not fit its architecture.
+        WeightsError: if there is no such name or file, or the file is damaged or does not fit its architecture.
         ConfigError: for an unknown pooling or precision, or an unknown architecture with random weights.
     """
     if str(name).startswith(RANDOM):

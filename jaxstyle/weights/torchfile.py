@@ -1,7 +1,7 @@
-"""Read tensors from PyTorch's files, without PyTorch and without running anything that a file asks for.
+"""Reading tensors in PyTorch files, without PyTorch and without running code in a file.
 
-Both formats are a pickle that describes tensors, and storages of raw numbers: members of a zip archive since PyTorch
-1.6, and one after another in a plain file before. A pickle that names anything but tensors is refused.
+A file has a pickle that describes tensors, and storages of raw numbers. Since PyTorch 1.6 these are members of a zip
+archive; the legacy format has them one after another. A pickle that refers to anything but tensors is rejected.
 """
 
 import io
@@ -45,17 +45,17 @@ class _Tensor:
 
     def array(self, numbers: bytes | memoryview) -> np.ndarray:
         size = self.storage.dtype.itemsize
-        # ndarray itself refuses a view that leaves the buffer.
+        # ndarray raises an error for a view beyond the buffer.
         return np.ndarray(
             self.shape, self.storage.dtype, numbers, self.offset * size, tuple(stride * size for stride in self.strides)
         )
 
 
 class _Unpickler(pickle._Unpickler):
-    """Knows how tensors are described, and nothing else.
+    """An unpickler that only accepts descriptions of tensors.
 
-    Written in Python, because the one in C makes a table as long as the largest number by which a file remembers
-    anything: a damaged one can so take all memory there is.
+    It derives from the implementation in Python. The one in C allocates a table as long as the largest memo index in
+    the file, so a damaged file could exhaust the memory.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -63,7 +63,7 @@ class _Unpickler(pickle._Unpickler):
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        # Bound methods and text, because a pickle may set attributes of what it gets.
+        # Bound methods and strings have no attributes that a pickle could set.
         match module, name:
             case "torch._utils", "_rebuild_tensor_v2":
                 return self._rebuild_tensor
@@ -73,8 +73,8 @@ class _Unpickler(pickle._Unpickler):
                 return name
             case "collections", "OrderedDict":
                 return OrderedDict
-        wanted = f"{module}.{name}"
-        raise WeightsError(f"names {wanted!r}, which jaxstyle never runs; save only the state_dict")
+        found = f"{module}.{name}"
+        raise WeightsError(f"refers to {found!r}; expected only tensors: save only the state_dict")
 
     def _rebuild_tensor(self, storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _Tensor:
         return _Tensor(storage, offset, shape, strides)
@@ -88,10 +88,10 @@ class _Unpickler(pickle._Unpickler):
 
 
 def read_torch(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a state_dict, or of the state_dict inside a checkpoint, by name; other entries are left out.
+    """The tensors in a state_dict, or in the state_dict of a checkpoint, by name. Other entries are ignored.
 
     Raises:
-        WeightsError: if the file cannot be read, is damaged, is not a dictionary, or names anything but tensors.
+        WeightsError: if the file cannot be read, is damaged, is not a dictionary, or refers to anything but tensors.
     """
     try:
         with path.open("rb") as file:
@@ -107,7 +107,7 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise WeightsError("is a compressed archive, which PyTorch never writes")
+            raise WeightsError("is a compressed archive; expected one that PyTorch saved, which is not compressed")
         (pickled,) = (name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
         tensors = _named_tensors(_Unpickler(io.BytesIO(archive.read(pickled))).load())
         folder = pickled.removesuffix("data.pkl")
@@ -134,5 +134,5 @@ def _named_tensors(content: Any) -> dict[str, _Tensor]:
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict):
-        raise WeightsError(f"holds a {type(content).__name__}, expected a dictionary of tensors (a state_dict)")
+        raise WeightsError(f"has a {type(content).__name__}; expected a dictionary of tensors (a state_dict)")
     return {name: tensor for name, tensor in content.items() if isinstance(tensor, _Tensor)}

@@ -1,4 +1,4 @@
-"""Conversion of other frameworks' weights files: round trips from every format, what is recognized, what is refused."""
+"""Conversion of other frameworks' weights files: round trips from every format, recognition, and errors."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ def write_timm(path: Path, parameters: Tensors) -> None:
     foreign.write_safetensors(path, foreign.torch_names(parameters) | fully_connected)
 
 
-# Keras as it writes models now, its files of 2016, a model saved with its optimizer, and the same inside another model.
+# The Keras files are: a current one, one of 2016, a model nested in another, and one of Keras 3 with its optimizer.
 WRITERS: dict[str, Callable[[Path, Tensors], None]] = {
     "torch.pth": write_torch,
     "keras.h5": partial(write_keras, kernel="{0}/{0}/kernel:0", bias="{0}/{0}/bias:0"),
@@ -73,24 +73,24 @@ WRITERS: dict[str, Callable[[Path, Tensors], None]] = {
 }
 
 
-def assert_same(found: Tensors, expected: Tensors) -> None:
-    assert found.keys() == expected.keys()
+def assert_same(actual: Tensors, expected: Tensors) -> None:
+    assert actual.keys() == expected.keys()
     for name in expected:
-        np.testing.assert_array_equal(found[name], expected[name])
+        np.testing.assert_array_equal(actual[name], expected[name])
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_vgg16_comes_back_from_every_format(name: str, vgg16: Tensors, tmp_path: Path) -> None:
+def test_vgg16_round_trip_through_every_format(name: str, vgg16: Tensors, tmp_path: Path) -> None:
     WRITERS[name](tmp_path / name, vgg16)
     written = weights.convert(tmp_path / name, tmp_path / "out.safetensors")
-    found = weights.read_weights(tmp_path / "out.safetensors")
-    assert (found.architecture, found.convention, found.source) == ("vgg16", CAFFE, f"converted from {name}")
-    assert_same(found.parameters(), vgg16)
+    read = weights.read_weights(tmp_path / "out.safetensors")
+    assert (read.architecture, read.convention, read.source) == ("vgg16", CAFFE, f"converted from {name}")
+    assert_same(read.parameters(), vgg16)
     assert_same(written.parameters(), vgg16)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "out.safetensors"])
 
 
-def test_vgg19_is_told_from_vgg16(tmp_path: Path) -> None:
+def test_vgg19_is_distinguished_from_vgg16(tmp_path: Path) -> None:
     vgg19 = weights.load_weights("vgg19").parameters()
     write_torch(tmp_path / "w.pth", vgg19)
     weights.convert(tmp_path / "w.pth", tmp_path / "out")
@@ -101,20 +101,20 @@ def test_vgg19_is_told_from_vgg16(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["state-zip.pth", "state-legacy.pth"])
-def test_a_file_that_pytorch_wrote(file: str, tmp_path: Path) -> None:
+def test_file_written_by_pytorch(file: str, tmp_path: Path) -> None:
     weights.convert(Path(__file__).parents[1] / "data" / file, tmp_path / "out")
-    found = weights.read_weights(tmp_path / "out")
-    assert found.convention == TORCHVISION
+    converted = weights.read_weights(tmp_path / "out")
+    assert converted.convention == TORCHVISION
     for name, shape in TINY.items():
-        # The numbers count up in PyTorch's order of axes: output, input, height, width.
-        theirs = (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape
-        expected = np.arange(np.prod(shape)).reshape(theirs) / 8
+        # The numbers are consecutive in PyTorch's order of axes: output, input, height, width.
+        torch_shape = (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape
+        expected = np.arange(np.prod(shape)).reshape(torch_shape) / 8
         np.testing.assert_array_equal(
-            found.tensors[name], expected.transpose(2, 3, 1, 0) if len(shape) == 4 else expected
+            converted.tensors[name], expected.transpose(2, 3, 1, 0) if len(shape) == 4 else expected
         )
 
 
-def test_layers_are_ordered_by_their_numbers_and_not_their_letters(tmp_path: Path) -> None:
+def test_layers_are_sorted_by_their_numbers(tmp_path: Path) -> None:
     parameters = random_parameters(TINY)
     tensors = foreign.torch_names(parameters)
     renamed = {
@@ -124,44 +124,44 @@ def test_layers_are_ordered_by_their_numbers_and_not_their_letters(tmp_path: Pat
     assert_same(weights.convert(tmp_path / "w.safetensors", tmp_path / "out").parameters(), parameters)
 
 
-def test_other_precisions_become_float32(tmp_path: Path) -> None:
+def test_half_precision_is_converted_to_float32(tmp_path: Path) -> None:
     parameters = random_parameters(TINY)
     halves = {name: tensor.astype(np.float16) for name, tensor in foreign.torch_names(parameters).items()}
     foreign.write_safetensors(tmp_path / "w.safetensors", halves)
-    found = weights.convert(tmp_path / "w.safetensors", tmp_path / "out").tensors
-    assert {tensor.dtype for tensor in found.values()} == {np.dtype(np.float32)}
-    assert_same(found, {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in parameters.items()})
+    converted = weights.convert(tmp_path / "w.safetensors", tmp_path / "out").tensors
+    assert {tensor.dtype for tensor in converted.values()} == {np.dtype(np.float32)}
+    assert_same(converted, {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in parameters.items()})
 
 
-def test_the_original_is_recognized_with_its_channels_turned(vgg16: Tensors, tmp_path: Path) -> None:
+def test_original_vgg_with_reversed_channels_is_recognized(vgg16: Tensors, tmp_path: Path) -> None:
     kernel = vgg16["conv1_1.kernel"][:, :, ::-1] * 1.001
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": kernel})
     assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == CAFFE_RGB
 
 
-def test_turned_channels_see_the_same_picture(vgg16: Tensors, tmp_path: Path) -> None:
+def test_reversed_channels_give_the_same_features(vgg16: Tensors, tmp_path: Path) -> None:
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"][:, :, ::-1]})
     weights.convert(tmp_path / "w.pth", tmp_path / "out")
     picture = np.random.default_rng(2).uniform(size=(8, 8, 3)).astype(np.float32)
-    found, expected = (
+    converted, original = (
         weights.load_network(name).features(picture, ["conv1_1"]) for name in (tmp_path / "out", "vgg16")
     )
-    np.testing.assert_allclose(found["conv1_1"], expected["conv1_1"], rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(converted["conv1_1"], original["conv1_1"], rtol=1e-4, atol=1e-2)
 
 
-def test_weights_of_another_training_are_torchvisions_by_their_names(vgg16: Tensors, tmp_path: Path) -> None:
+def test_other_weights_have_the_convention_of_their_names(vgg16: Tensors, tmp_path: Path) -> None:
     kernel = np.random.default_rng(3).normal(size=(3, 3, 3, 64)).astype(np.float32)
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": kernel})
     assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == TORCHVISION
 
 
-def test_the_original_made_for_pictures_in_0_to_1_is_asked_about(vgg16: Tensors, tmp_path: Path) -> None:
+def test_rescaled_original_requires_a_convention(vgg16: Tensors, tmp_path: Path) -> None:
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"] * 255})
-    with pytest.raises(WeightsError, match="does not tell what its network expects"):
+    with pytest.raises(WeightsError, match="whose input convention is not recognized"):
         weights.convert(tmp_path / "w.pth", tmp_path / "out")
 
 
-def test_an_unknown_convention_is_asked_for_and_then_taken(tmp_path: Path) -> None:
+def test_unknown_names_require_a_convention(tmp_path: Path) -> None:
     parameters = random_parameters(TINY)
     write_npz(tmp_path / "w.npz", parameters, kernel="{0}_W", bias="{0}_b")
     with pytest.raises(WeightsError, match="--convention, one of caffe, caffe-rgb, torchvision"):
@@ -170,8 +170,8 @@ def test_an_unknown_convention_is_asked_for_and_then_taken(tmp_path: Path) -> No
     assert weights.convert(tmp_path / "w.npz", tmp_path / "out", convention=CAFFE_RGB).convention == CAFFE_RGB
 
 
-def refused(path: Path) -> str:
-    """Convert, expecting an error of one line and no trace on the disk; return its message."""
+def error_message(path: Path) -> str:
+    """The message of the error that a conversion raises; checks that it is one line and that no file is written."""
     before = sorted(path.parent.iterdir())
     with pytest.raises(WeightsError) as caught:
         weights.convert(path, path.parent / "out")
@@ -182,80 +182,80 @@ def refused(path: Path) -> str:
 
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("fraction", [0.0, 0.02, 0.5, 0.999])
-def test_a_truncated_file_is_refused(name: str, fraction: float, tmp_path: Path) -> None:
+def test_truncated_file(name: str, fraction: float, tmp_path: Path) -> None:
     path = tmp_path / name
     WRITERS[name](path, random_parameters(TINY))
     content = path.read_bytes()
     path.write_bytes(content[: int(fraction * len(content))])
-    assert str(path) in refused(path)
+    assert str(path) in error_message(path)
 
 
-def test_a_network_that_we_do_not_have(tmp_path: Path) -> None:
+def test_unknown_network(tmp_path: Path) -> None:
     shapes = {"conv1_1.kernel": (7, 7, 3, 8), "conv1_1.bias": (8,)}
     write_torch(tmp_path / "w.pth", random_parameters(shapes))
-    message = refused(tmp_path / "w.pth")
+    message = error_message(tmp_path / "w.pth")
     assert message.endswith(
         "googlenet-caffe, efficientnet-lite0, tiny): it has 1 convolutions, the first with a kernel [8, 3, 7, 7]"
     )
 
 
-def test_a_network_that_lacks_a_layer(tmp_path: Path) -> None:
+def test_missing_bias(tmp_path: Path) -> None:
     tensors = foreign.torch_names(random_parameters(TINY))
     del tensors["features.2.bias"]
     foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
-    assert "it has 1 convolutions" in refused(tmp_path / "w.safetensors")
+    assert "it has 1 convolutions" in error_message(tmp_path / "w.safetensors")
 
 
-def test_fully_connected_layers_alone(tmp_path: Path) -> None:
+def test_only_fully_connected_layers(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", fc6_W=np.ones((4, 4)), fc6_b=np.ones(4))
-    assert "no convolutions with biases" in refused(tmp_path / "w.npz")
+    assert "no convolutions with biases" in error_message(tmp_path / "w.npz")
 
 
-def test_quantized_kernels_are_no_kernels(tmp_path: Path) -> None:
+def test_quantized_kernels(tmp_path: Path) -> None:
     tensors = {name: tensor.astype(np.int8) for name, tensor in foreign.torch_names(random_parameters(TINY)).items()}
     foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
-    assert "no convolutions with biases" in refused(tmp_path / "w.safetensors")
+    assert "no convolutions with biases" in error_message(tmp_path / "w.safetensors")
 
 
 def test_batch_normalization(tmp_path: Path) -> None:
     tensors = foreign.torch_names(random_parameters(TINY)) | {"features.1.running_mean": np.ones(4, np.float32)}
     foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
-    assert "batch normalization" in refused(tmp_path / "w.safetensors")
+    assert "batch normalization" in error_message(tmp_path / "w.safetensors")
     foreign.write_hdf5(tmp_path / "w.h5", {"bn/moving_mean:0": np.ones(4, np.float32)})
-    assert "batch normalization" in refused(tmp_path / "w.h5")
+    assert "batch normalization" in error_message(tmp_path / "w.h5")
     foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY), between="BatchNormalization")
-    assert "batch normalization" in refused(tmp_path / "w.onnx")
+    assert "batch normalization" in error_message(tmp_path / "w.onnx")
 
 
-def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
+def test_nan_in_a_kernel(tmp_path: Path) -> None:
     parameters = random_parameters(TINY)
     parameters["conv1_2.kernel"][0, 0, 0, 0] = np.nan
     write_torch(tmp_path / "w.pth", parameters)
-    assert refused(tmp_path / "w.pth").endswith("not finite in conv1_2.kernel")
+    assert error_message(tmp_path / "w.pth").endswith("NaN or infinity in conv1_2.kernel")
 
 
-def test_our_own_file(tmp_path: Path) -> None:
+def test_jaxstyle_weights_file(tmp_path: Path) -> None:
     (tmp_path / "w").symlink_to(weights.path_of("vgg19").absolute())
-    assert "a jaxstyle weights file already" in refused(tmp_path / "w")
+    assert "already a jaxstyle weights file" in error_message(tmp_path / "w")
 
 
 @pytest.mark.parametrize("library", ["h5py", "onnx"])
-def test_a_missing_library_names_the_extra(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = {"h5py": "keras.h5", "onnx": "graph.onnx"}[library]
     WRITERS[name](tmp_path / name, random_parameters(TINY))
     monkeypatch.setitem(sys.modules, library, None)
-    message = refused(tmp_path / name)
+    message = error_message(tmp_path / name)
     assert message == f"this needs {library}, which is not installed; run: pip install 'jaxstyle[convert]'"
 
 
-def test_an_archive_of_pickled_objects_is_not_unpickled(tmp_path: Path) -> None:
+def test_pickled_objects_in_a_numpy_archive_are_not_loaded(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple:
             return Path.touch, (tmp_path / "sprung",)
 
     (tmp_path / "in").mkdir()
     np.savez(tmp_path / "in" / "w.npz", conv1_1_W=np.array([Trap()]))
-    assert "cannot be read as NumPy" in refused(tmp_path / "in" / "w.npz")
+    assert "cannot be read as NumPy" in error_message(tmp_path / "in" / "w.npz")
     assert not (tmp_path / "sprung").exists()
     with np.load(tmp_path / "in" / "w.npz", allow_pickle=True) as archive:
         archive["conv1_1_W"]
@@ -266,30 +266,30 @@ def test_an_archive_of_pickled_objects_is_not_unpickled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"text\n" * 9, b"<!DOCTYPE html>", b"PK\3\4" + b"\0" * 40, b"\x89HDF\r\n\x1a\n", b"\0" * 64]
 )
-def test_content_that_is_no_weights_file(name: str, content: bytes, tmp_path: Path) -> None:
+def test_files_that_are_not_weights_files(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    assert str(tmp_path / name) in refused(tmp_path / name)
+    assert str(tmp_path / name) in error_message(tmp_path / name)
 
 
-def test_a_zip_archive_of_something_else(tmp_path: Path) -> None:
+def test_pytorch_file_without_tensors(tmp_path: Path) -> None:
     onnx_file = tmp_path / "w.onnx"
     foreign.write_onnx(onnx_file, random_parameters(TINY))
     foreign.write_torch_zip(tmp_path / "w.zip", {}, {})
-    assert "holds no convolutions" in refused(tmp_path / "w.zip")
+    assert "has no convolutions" in error_message(tmp_path / "w.zip")
 
 
-def test_missing_files_and_directories(tmp_path: Path) -> None:
+def test_missing_file_and_directory(tmp_path: Path) -> None:
     assert (
-        refused(tmp_path / "nothing.pth")
+        error_message(tmp_path / "nothing.pth")
         == f"cannot read weights {tmp_path / 'nothing.pth'}: No such file or directory"
     )
     (tmp_path / "directory.pth").mkdir()
-    assert refused(tmp_path / "directory.pth").startswith("cannot read weights")
+    assert error_message(tmp_path / "directory.pth").startswith("cannot read weights")
 
 
-def test_a_graph_whose_kernels_are_computed(tmp_path: Path) -> None:
+def test_onnx_graph_without_initializers(tmp_path: Path) -> None:
     foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY))
     model = onnx.load(tmp_path / "w.onnx")
     del model.graph.initializer[:]
     onnx.save(model, tmp_path / "w.onnx")
-    assert str(tmp_path / "w.onnx") in refused(tmp_path / "w.onnx")
+    assert str(tmp_path / "w.onnx") in error_message(tmp_path / "w.onnx")

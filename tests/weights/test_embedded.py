@@ -1,4 +1,4 @@
-"""The embedded networks: against published values of the originals, and as what they are said to be."""
+"""The embedded networks: published values of the originals, completeness, input convention and digests."""
 
 import hashlib
 from functools import cache
@@ -14,8 +14,8 @@ from jaxstyle.weights.store import EMBEDDED
 
 README = Path(__file__).parents[2] / "weights" / "README.md"
 
-# The first filter's first weight (height 0, width 0, input 0) and the first bias of every layer of the original VGG-16,
-# as a Julia program printed them that had read MatConvNet's conversion, where conv1_1 has its channels as RGB.
+# The first weight of the first filter (height 0, width 0, input 0) and the first bias of every layer of the original
+# VGG-16, printed by a Julia program that reads MatConvNet's conversion, where the channels of conv1_1 are RGB.
 VGG16 = {
     "conv1_1": (0.4800154, 0.73429835),
     "conv1_2": (0.16621928, -0.30912212),
@@ -31,8 +31,8 @@ VGG16 = {
     "conv5_2": (-0.0011261065, 0.21327873),
     "conv5_3": (0.00040788297, 0.18837857),
 }
-# Weights of the first filter and input of VGG-19 at (height, width) (0, 0), (1, 0), (2, 0), (0, 1), and biases from the
-# first on, as another Julia program printed them that had read Metalhead's conversion.
+# Weights of the first filter and input of VGG-19 at (height, width) (0, 0), (1, 0), (2, 0), (0, 1), and the first
+# biases, printed by another Julia program that reads Metalhead's conversion.
 VGG19_KERNELS = {
     "conv1_1": (0.341195, 0.232159, -0.0726092, 0.339992),
     "conv1_2": (0.148688, 0.170782, -0.0197718, 0.181252),
@@ -54,8 +54,8 @@ VGG19_BIASES = {
 }
 
 
-# The first weights of conv1_1 (of the first filter and of blue, row by row) and its first biases, as a C++ program's
-# checks of Keras's files have them.
+# The first weights of conv1_1 (of the first filter for blue, row by row) and its first biases, from the tests of a C++
+# program that reads Keras's files.
 CONV1_1 = {
     "vgg16": (
         (
@@ -76,7 +76,7 @@ CONV1_1 = {
         (0.7301776, 0.06493629, 0.03428847, 0.8260386, 0.2578029, 0.54867655, -0.012438543, 0.34789944, 0.5510871),
     ),
 }
-# Single values of VGG-16, as another program's checks of Keras's file have them.
+# Single values of VGG-16, from the tests of another program that reads Keras's file.
 VGG16_SINGLE = {
     ("conv1_1", "bias", 25): 0.7446502,
     ("conv1_2", "kernel", 2, 2, 63, 63): 0.016082443,
@@ -91,7 +91,7 @@ embedded = cache(weights.load_network)
 
 
 @pytest.mark.parametrize("layer", VGG16)
-def test_vgg16_has_the_published_values_at_every_layer(layer: str) -> None:
+def test_published_values_of_every_layer_of_vgg16(layer: str) -> None:
     network = embedded("vgg16")
     kernel, bias = network.parameters[layer]["kernel"], network.parameters[layer]["bias"]
     channel = 2 if layer == "conv1_1" else 0  # red comes last in BGR
@@ -99,46 +99,46 @@ def test_vgg16_has_the_published_values_at_every_layer(layer: str) -> None:
     assert float(bias[0]) == pytest.approx(VGG16[layer][1], rel=1e-7)
 
 
-def test_the_first_kernel_of_vgg16_is_the_published_one() -> None:
+def test_published_values_of_the_first_kernel_of_vgg16() -> None:
     kernel = embedded("vgg16").parameters["conv1_1"]["kernel"]
     np.testing.assert_allclose(kernel[0, 0, 0, :3], (0.42947057, 0.11727387, 0.03401296), rtol=2**-11)
 
 
 @pytest.mark.parametrize("name", CONV1_1)
-def test_the_first_convolution_has_the_published_values(name: str) -> None:
+def test_published_values_of_the_first_convolution(name: str) -> None:
     kernel, bias = CONV1_1[name]
-    found = embedded(name).parameters["conv1_1"]
+    parameters = embedded(name).parameters["conv1_1"]
     # VGG-16 is rounded to float16; the table of VGG-19 has steps of 0.0034 here.
     tolerance = {"rtol": 2**-11} if name == "vgg16" else {"rtol": 0, "atol": 0.002}
-    np.testing.assert_allclose(found["kernel"][:, :, 0, 0].ravel(), kernel, **tolerance)
-    np.testing.assert_allclose(found["bias"][:9], bias, rtol=1e-7)
+    np.testing.assert_allclose(parameters["kernel"][:, :, 0, 0].ravel(), kernel, **tolerance)
+    np.testing.assert_allclose(parameters["bias"][:9], bias, rtol=1e-7)
 
 
-@pytest.mark.parametrize("place", VGG16_SINGLE, ids=lambda place: place[0])
-def test_vgg16_has_the_published_values_in_other_places(place: tuple) -> None:
-    layer, parameter, *index = place
-    found = embedded("vgg16").parameters[layer][parameter][tuple(index)]
-    assert float(found) == pytest.approx(VGG16_SINGLE[place], rel=2**-11)
+@pytest.mark.parametrize("position", VGG16_SINGLE, ids=lambda position: position[0])
+def test_other_published_values_of_vgg16(position: tuple) -> None:
+    layer, parameter, *index = position
+    value = embedded("vgg16").parameters[layer][parameter][tuple(index)]
+    assert float(value) == pytest.approx(VGG16_SINGLE[position], rel=2**-11)
 
 
 @pytest.mark.parametrize("layer", VGG19_KERNELS)
-def test_vgg19_is_within_its_quantization_of_the_published_values(layer: str) -> None:
+def test_published_values_of_vgg19_are_within_its_quantization(layer: str) -> None:
     tensors = weights.load_weights("vgg19").tensors
     table = np.sort(tensors[f"{layer}.kernel.table"])
     kernel = tensors[f"{layer}.kernel.table"][tensors[f"{layer}.kernel.index"][:, :, 0, 0]]
-    for value, found in zip(VGG19_KERNELS[layer], kernel.flat[[0, 3, 6, 1]], strict=True):
-        # The table's nearest entry, of which only the next one could be as near once both are rounded.
-        assert abs(found - value) <= np.abs(table - value).min() + 1e-6 * abs(value)
+    for value, quantized in zip(VGG19_KERNELS[layer], kernel.flat[[0, 3, 6, 1]], strict=True):
+        # It is the nearest entry of the table, up to rounding.
+        assert abs(quantized - value) <= np.abs(table - value).min() + 1e-6 * abs(value)
 
 
 @pytest.mark.parametrize("layer", VGG19_BIASES)
-def test_biases_of_vgg19_are_exact(layer: str) -> None:
+def test_biases_of_vgg19_are_not_quantized(layer: str) -> None:
     bias = embedded("vgg19").parameters[layer]["bias"]
     np.testing.assert_allclose(bias[: len(VGG19_BIASES[layer])], VGG19_BIASES[layer], rtol=2e-5)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_an_embedded_network_is_complete_finite_and_float32(name: str) -> None:
+def test_embedded_networks_are_complete_finite_and_float32(name: str) -> None:
     network = embedded(name)
     shapes = {
         f"{layer}.{parameter}": array.shape
@@ -156,19 +156,19 @@ def test_a_vgg_takes_blue_green_red_minus_their_means(name: str) -> None:
     red, green, blue = 0.8, 0.3, 0.1
     picture = np.broadcast_to(np.array((red, green, blue), np.float32), (9, 9, 3))
     network = embedded(name)
-    found = network.features(picture, ["conv1_1"])["conv1_1"][4, 4]
+    features = network.features(picture, ["conv1_1"])["conv1_1"][4, 4]
     inputs = (255 * blue - 103.939, 255 * green - 116.779, 255 * red - 123.68)
     parameters = weights.load_weights(name).parameters()
     expected = parameters["conv1_1.kernel"].sum((0, 1)).T @ inputs + parameters["conv1_1.bias"]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-2)
 
 
-def test_the_readme_gives_the_digests() -> None:
+def test_readme_has_the_digests() -> None:
     text = README.read_text()
     assert all(digest in text for digest in EMBEDDED.values())
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_the_files_in_the_repository_have_their_digests(name: str) -> None:
+def test_files_have_their_digests(name: str) -> None:
     content = (README.parent / f"{name}.safetensors").read_bytes()
     assert hashlib.sha256(content).hexdigest() == EMBEDDED[name]

@@ -1,4 +1,4 @@
-"""Fetching the originals from a server on loopback into an empty cache."""
+"""Fetching pretrained networks from a server on loopback into an empty cache."""
 
 import hashlib
 import sys
@@ -28,7 +28,7 @@ def publish(server: Server, content: bytes, monkeypatch: pytest.MonkeyPatch) -> 
     server.answers = (giving(content),)
 
 
-def test_fetched_weights_are_converted_kept_and_compared(
+def test_fetched_weights_are_converted_cached_and_compared(
     server: Server, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = weights.load_weights("vgg16").parameters()
@@ -40,8 +40,8 @@ def test_fetched_weights_are_converted_kept_and_compared(
     fetched = weights.fetch("vgg16", base_url=f"{server.url}/")
     assert (fetched.name, fetched.path) == ("vgg16-full", cache / "vgg16-full.safetensors")
     assert server.paths == ["/folder/vgg16.h5"]
-    assert [found.name for found in cache.iterdir()] == ["vgg16-full.safetensors"]
-    # |1 - 1.25| / |1.25| where it was changed, and nothing elsewhere.
+    assert [file.name for file in cache.iterdir()] == ["vgg16-full.safetensors"]
+    # |1 - 1.25| / |1.25| for the modified kernel.
     expected = {name: 0.2 if name == "conv3_2.kernel" else 0.0 for name in original}
     assert fetched.differences == pytest.approx(expected, abs=1e-6)
 
@@ -52,20 +52,20 @@ def test_fetched_weights_are_converted_kept_and_compared(
 
     assert weights.fetch("vgg16", base_url=server.url) == fetched
     assert len(server.paths) == 1
-    fetched.path.write_bytes(fetched.path.read_bytes()[:-1])  # what is damaged is fetched again
+    fetched.path.write_bytes(fetched.path.read_bytes()[:-1])  # a damaged file is fetched again
     assert weights.fetch("vgg16", base_url=server.url) == fetched
     assert len(server.paths) == 2
 
 
-def test_a_wrong_original_leaves_nothing(server: Server, cache: Path) -> None:
+def test_wrong_file_is_not_cached(server: Server, cache: Path) -> None:
     server.answers = (ignoring_ranges(b"<html>"),)
-    with pytest.raises(WeightsError, match="gave a web page: .* expected 253f8cb515780f3b799900260a226db6"):
+    with pytest.raises(WeightsError, match="sent a web page: .* expected 253f8cb515780f3b799900260a226db6"):
         weights.fetch("vgg19", base_url=server.url)
     assert server.paths == ["/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"]
     assert list(cache.iterdir()) == []
 
 
-def test_a_missing_library_is_noticed_before_the_download(
+def test_missing_library_is_reported_before_the_download(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(server, b"", monkeypatch)
@@ -75,6 +75,6 @@ def test_a_missing_library_is_noticed_before_the_download(
     assert server.paths == []
 
 
-def test_other_networks_cannot_be_fetched() -> None:
+def test_unknown_network() -> None:
     with pytest.raises(WeightsError, match="'resnet' can be fetched; expected one of vgg16, vgg19, alexnet, googlenet"):
         weights.fetch("resnet")

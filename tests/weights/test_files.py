@@ -1,4 +1,4 @@
-"""Weights files: what is written is read, and everything that can be wrong with a file."""
+"""Weights files: round trips, quantized tensors, and errors for damaged and unsuitable files."""
 
 import hashlib
 import itertools
@@ -31,13 +31,13 @@ def tiny_weights(**changes: object) -> Weights:
 
 
 def table_lookup(table: np.ndarray, index: np.ndarray) -> np.ndarray:
-    found = np.empty(index.shape, np.float32)
-    for place in itertools.product(*map(range, index.shape)):
-        found[place] = table[int(index[place])]
-    return found
+    values = np.empty(index.shape, np.float32)
+    for position in itertools.product(*map(range, index.shape)):
+        values[position] = table[int(index[position])]
+    return values
 
 
-def test_an_embedded_file_with_one_other_bit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embedded_file_with_one_flipped_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = bytearray(store.path_of("vgg19").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "vgg19.safetensors").write_bytes(content)
@@ -46,20 +46,20 @@ def test_an_embedded_file_with_one_other_bit_is_refused(tmp_path: Path, monkeypa
         weights.load_network("vgg19")
 
 
-def test_pooling_reaches_the_network_and_is_checked() -> None:
+def test_pooling() -> None:
     assert weights.load_network("vgg16", pooling="avg").pooling == "avg"
     with pytest.raises(ConfigError, match="'median'.*max, avg"):
         weights.load_network("vgg16", pooling="median")
 
 
-def test_a_file_by_its_path_is_read_back_as_written(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path) -> None:
     written = tiny_weights(convention=TORCHVISION)
     write_weights(tmp_path / "new" / "w.safetensors", written)
-    found = read_weights(str(tmp_path / "new" / "w.safetensors"))
-    assert replace(found, tensors={}, digest="") == replace(written, tensors={})
-    assert found.digest == hashlib.sha256((tmp_path / "new" / "w.safetensors").read_bytes()).hexdigest()
+    read = read_weights(str(tmp_path / "new" / "w.safetensors"))
+    assert replace(read, tensors={}, digest="") == replace(written, tensors={})
+    assert read.digest == hashlib.sha256((tmp_path / "new" / "w.safetensors").read_bytes()).hexdigest()
     for name, tensor in written.tensors.items():
-        np.testing.assert_array_equal(found.tensors[name], tensor)
+        np.testing.assert_array_equal(read.tensors[name], tensor)
     network = weights.load_network(tmp_path / "new" / "w.safetensors")
     assert not network.reverse_channels
     np.testing.assert_allclose(network.mean, (0.485, 0.456, 0.406), rtol=1e-6)
@@ -72,7 +72,7 @@ def test_the_same_weights_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_tables_are_looked_up(tmp_path: Path) -> None:
+def test_quantized_tensors(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     index = generator.integers(0, 256, TINY["conv1_2.kernel"], np.uint8)
     table = generator.normal(size=256).astype(np.float32)
@@ -84,7 +84,7 @@ def test_tables_are_looked_up(tmp_path: Path) -> None:
     np.testing.assert_array_equal(parameters["conv1_2.kernel"], table_lookup(table, index))
 
 
-def test_half_precision_is_widened(tmp_path: Path) -> None:
+def test_half_precision_is_converted_to_float32(tmp_path: Path) -> None:
     tensors = {name: tensor.astype(np.float16) for name, tensor in random_parameters(TINY).items()}
     write_weights(tmp_path / "w", tiny_weights(tensors=tensors))
     for name, array in read_weights(tmp_path / "w").parameters().items():
@@ -92,7 +92,7 @@ def test_half_precision_is_widened(tmp_path: Path) -> None:
         np.testing.assert_array_equal(array, tensors[name].astype(np.float32))
 
 
-def test_every_misfit_is_named() -> None:
+def test_all_differences_from_the_architecture_are_named() -> None:
     tensors = random_parameters(TINY)
     del tensors["conv1_1.bias"], tensors["conv1_2.kernel"]
     tensors["conv1_1.kernel"] = np.zeros((3, 3, 3, 9), np.float32)
@@ -103,53 +103,53 @@ def test_every_misfit_is_named() -> None:
     assert str(caught.value) == (
         "some.safetensors does not fit tiny: missing: conv1_1.bias, conv1_2.kernel; "
         "unexpected: conv9_9.kernel, fc6.bias; "
-        "wrongly shaped: conv1_1.kernel [3, 3, 3, 9] instead of [3, 3, 3, 4]; of the wrong type: conv1_2.bias int32"
+        "of the wrong shape: conv1_1.kernel [3, 3, 3, 9] instead of [3, 3, 3, 4]; of the wrong type: conv1_2.bias int32"
     )
 
 
-def test_a_table_without_its_index_is_unexpected_and_one_of_another_size_wrong() -> None:
+def test_table_without_index_and_table_of_the_wrong_size() -> None:
     tensors = random_parameters(TINY) | {"conv1_1.kernel.table": np.zeros(256, np.float32)}
     with pytest.raises(WeightsError, match=r"unexpected: conv1_1\.kernel\.table$"):
         files.check_fits("tiny", tensors, Path("w"))
     index = np.full(TINY["conv1_1.kernel"], 255, np.uint8)
     tensors |= {"conv1_1.kernel.index": index, "conv1_1.kernel.table": np.zeros(255, np.float32)}
     with pytest.raises(
-        WeightsError, match=r"unexpected: conv1_1\.kernel; wrongly shaped: conv1_1\.kernel\.table \[255\]"
+        WeightsError, match=r"unexpected: conv1_1\.kernel; of the wrong shape: conv1_1\.kernel\.table \[255\]"
     ):
         files.check_fits("tiny", tensors, Path("w"))
 
 
-def test_writing_what_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="missing: conv1_1.bias, conv1_1.kernel, conv1_2.bias, conv1_2.kernel$"):
         write_weights(tmp_path / "w", tiny_weights(tensors={}))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "w").write_bytes(b"old")
 
-    def full(descriptor: int) -> None:
+    def raise_full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("os.fsync", raise_full_disk)
     with pytest.raises(WeightsError, match=r"w: cannot be written \(No space left on device\)"):
         write_weights(tmp_path / "w", tiny_weights())
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
     assert (tmp_path / "w").read_bytes() == b"old"
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="w: cannot be written "):
         write_weights(tmp_path / "file" / "w", tiny_weights())
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_unknown_name() -> None:
     with pytest.raises(WeightsError, match="'vgg91'; expected one of vgg16, .*, alexnet, googlenet, or a file"):
         weights.load_network("vgg91")
 
 
-def test_full_precision_that_is_not_fetched_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_are_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.platformdirs, "user_cache_path", lambda *_, **__: tmp_path)
     with pytest.raises(WeightsError, match="vgg19-full is not fetched yet; run: jaxstyle weights fetch vgg19"):
         weights.load_network("vgg19-full")
@@ -169,7 +169,7 @@ RECORD = {
 RECORD |= {"source": "", "license": ""}
 
 
-def test_the_record_of_the_next_tests_is_good(tmp_path: Path) -> None:
+def test_record_of_the_next_tests_is_valid(tmp_path: Path) -> None:
     save(tmp_path / "w", {"jaxstyle": json.dumps(RECORD)})
     assert read_weights(tmp_path / "w").architecture == "tiny"
 
@@ -189,45 +189,45 @@ def test_the_record_of_the_next_tests_is_good(tmp_path: Path) -> None:
         {"jaxstyle": json.dumps(RECORD | {"more": 1})},
     ],
 )
-def test_a_file_without_our_record_says_to_convert_it(tmp_path: Path, metadata: dict[str, str] | None) -> None:
+def test_invalid_record(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     save(tmp_path / "w", metadata)
     with pytest.raises(WeightsError, match="not a jaxstyle weights file, or is damaged; .* jaxstyle weights convert"):
         read_weights(tmp_path / "w")
 
 
-def test_files_of_the_future_and_for_other_networks_are_refused(tmp_path: Path) -> None:
+def test_unknown_format_and_unknown_network(tmp_path: Path) -> None:
     save(tmp_path / "w", {"jaxstyle": json.dumps(RECORD | {"format": "jaxstyle-weights-2"})})
-    with pytest.raises(WeightsError, match="another format than jaxstyle-weights-1"):
+    with pytest.raises(WeightsError, match="format 'jaxstyle-weights-2'; expected 'jaxstyle-weights-1'"):
         read_weights(tmp_path / "w")
     save(tmp_path / "w", {"jaxstyle": json.dumps(RECORD | {"architecture": "resnet"})})
-    with pytest.raises(WeightsError, match="for the network 'resnet'; known are vgg16, vgg19"):
+    with pytest.raises(WeightsError, match="for the network 'resnet'; expected one of vgg16, vgg19"):
         read_weights(tmp_path / "w")
 
 
-def test_numbers_that_are_not_finite_are_found_by_verify(tmp_path: Path) -> None:
+def test_verify_detects_nan_and_infinity(tmp_path: Path) -> None:
     tensors = random_parameters(TINY)
     tensors["conv1_2.bias"][3] = np.nan
     tensors["conv1_1.kernel"][0, 0, 0, 0] = np.inf
     write_weights(tmp_path / "w", tiny_weights(tensors=tensors))
-    with pytest.raises(WeightsError, match="not finite in conv1_1.kernel, conv1_2.bias"):
+    with pytest.raises(WeightsError, match="NaN or infinity in conv1_1.kernel, conv1_2.bias"):
         weights.verify(tmp_path / "w")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 7, b"\xff" * 100, b"<html>nothing here</html>", b"[1, 2]" * 20])
-def test_other_content_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_weights_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w").write_bytes(content)
     with pytest.raises(WeightsError, match="not a jaxstyle weights file"):
         read_weights(tmp_path / "w")
 
 
-def test_a_directory_is_refused(tmp_path: Path) -> None:
+def test_directory(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot read weights .*: "):
         read_weights(tmp_path)
 
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+def test_damaged_files_are_read_or_raise_an_error(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "w"
@@ -235,8 +235,8 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
         patch.setitem(ARCHITECTURES, "tiny", replace(ARCHITECTURES["vgg16"], parameters=TINY))
         write_weights(path, tiny_weights())
         content = bytearray(path.read_bytes())
-        for place in data.draw(st.lists(st.integers(0, 700), max_size=4)):
-            content[place] = data.draw(st.integers(0, 255))
+        for position in data.draw(st.lists(st.integers(0, 700), max_size=4)):
+            content[position] = data.draw(st.integers(0, 255))
         path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
         try:
             read_weights(path)

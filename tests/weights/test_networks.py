@@ -1,4 +1,4 @@
-"""Weights of AlexNet and GoogLeNet: recognized, folded, refused and fetched."""
+"""Weights of AlexNet and GoogLeNet: conversion, batch normalization, errors and fetching."""
 
 import hashlib
 import re
@@ -39,7 +39,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "user" / "weights"
 
 
-def refused(path: Path) -> str:
+def error_message(path: Path) -> str:
     with pytest.raises(WeightsError) as caught:
         weights.convert(path, path.parent / "out")
     assert not (path.parent / "out").exists()
@@ -52,17 +52,17 @@ class TestTorchvision:
     def test_googlenet_with_batch_normalization_folded(
         self, write: Callable[[Path, State], None], googlenet: State, tmp_path: Path
     ) -> None:
-        """What normalizes the average of what a convolution gives is part of its kernel and bias then."""
+        """Folded kernels and biases give the batch-normalized convolution."""
         write(tmp_path / "w", googlenet)
-        found = weights.convert(tmp_path / "w", tmp_path / "out")
-        assert (found.architecture, found.convention) == ("googlenet", TORCHVISION_GOOGLENET)
-        theirs, ours = "inception4b.branch2.1", "inception_4b/3x3"
-        patch = np.random.default_rng(0).normal(size=(112, 3, 3))  # one position of what the convolution works on
-        convolved = np.sum(googlenet[f"{theirs}.conv.weight"] * patch, axis=(1, 2, 3))
-        normalized = convolved - googlenet[f"{theirs}.bn.running_mean"]
-        normalized /= np.sqrt(googlenet[f"{theirs}.bn.running_var"] + 0.001)
-        expected = normalized * googlenet[f"{theirs}.bn.weight"] + googlenet[f"{theirs}.bn.bias"]
-        kernel, bias = (found.tensors[f"{ours}.{kind}"] for kind in ("kernel", "bias"))
+        converted = weights.convert(tmp_path / "w", tmp_path / "out")
+        assert (converted.architecture, converted.convention) == ("googlenet", TORCHVISION_GOOGLENET)
+        torch_name, name = "inception4b.branch2.1", "inception_4b/3x3"
+        patch = np.random.default_rng(0).normal(size=(112, 3, 3))  # the inputs at one position
+        convolved = np.sum(googlenet[f"{torch_name}.conv.weight"] * patch, axis=(1, 2, 3))
+        normalized = convolved - googlenet[f"{torch_name}.bn.running_mean"]
+        normalized /= np.sqrt(googlenet[f"{torch_name}.bn.running_var"] + 0.001)
+        expected = normalized * googlenet[f"{torch_name}.bn.weight"] + googlenet[f"{torch_name}.bn.bias"]
+        kernel, bias = (converted.tensors[f"{name}.{kind}"] for kind in ("kernel", "bias"))
         np.testing.assert_allclose(
             np.tensordot(patch.transpose(1, 2, 0), kernel, 3) + bias, expected, atol=1e-5 * np.abs(expected).max()
         )
@@ -70,31 +70,33 @@ class TestTorchvision:
     def test_alexnet(self, reference: State, tmp_path: Path) -> None:
         state = foreign.torchvision_state(reference, "alexnet") | {"classifier.1.weight": np.ones((4, 9), np.float32)}
         foreign.write_safetensors(tmp_path / "w", state)
-        found = weights.convert(tmp_path / "w", tmp_path / "out")
-        assert (found.architecture, found.convention) == ("alexnet", TORCHVISION)
-        np.testing.assert_array_equal(found.tensors["conv2.kernel"], state["features.3.weight"].transpose(2, 3, 1, 0))
+        converted = weights.convert(tmp_path / "w", tmp_path / "out")
+        assert (converted.architecture, converted.convention) == ("alexnet", TORCHVISION)
+        np.testing.assert_array_equal(
+            converted.tensors["conv2.kernel"], state["features.3.weight"].transpose(2, 3, 1, 0)
+        )
 
-    def test_every_misfit_is_named(self, googlenet: State, tmp_path: Path) -> None:
+    def test_all_differences_are_named(self, googlenet: State, tmp_path: Path) -> None:
         state = {name: array for name, array in googlenet.items() if not name.startswith("inception3a.branch2.1")}
         state["inception5b.branch1.conv.weight"] = np.ones((384, 832, 3, 3), np.float32)
         foreign.write_safetensors(tmp_path / "w", state)
-        message = refused(tmp_path / "w")
+        message = error_message(tmp_path / "w")
         assert message.endswith(
-            "nearest to googlenet, but missing: inception_3a/3x3 [3, 3, 96, 128], inception_5b/1x1 [1, 1, 832, 384]; "
-            "unexpected: inception5b.branch1.conv.weight [384, 832, 3, 3]"
+            "most similar to googlenet, but missing: inception_3a/3x3 [3, 3, 96, 128], "
+            "inception_5b/1x1 [1, 1, 832, 384]; unexpected: inception5b.branch1.conv.weight [384, 832, 3, 3]"
         )
 
-    def test_a_batch_normalization_in_part(self, googlenet: State, tmp_path: Path) -> None:
+    def test_incomplete_batch_normalization(self, googlenet: State, tmp_path: Path) -> None:
         state = {name: array for name, array in googlenet.items() if name != "conv3.bn.running_var"}
         foreign.write_safetensors(tmp_path / "w", state)
-        assert "lacks conv3.bn.running_var, without which conv3.conv.weight is of no use" in refused(tmp_path / "w")
+        assert "lacks conv3.bn.running_var, which conv3.conv.weight needs" in error_message(tmp_path / "w")
 
-    def test_the_alexnet_of_caffe_is_another(self, tmp_path: Path) -> None:
+    def test_original_alexnet_is_not_recognized(self, tmp_path: Path) -> None:
         shapes = [(96, 3, 11, 11), (256, 48, 5, 5), (384, 256, 3, 3), (384, 192, 3, 3), (256, 192, 3, 3)]
         state = {f"conv{index}.weight": np.ones(shape, np.float32) for index, shape in enumerate(shapes, 1)}
         state |= {f"conv{index}.bias": np.ones(shape[0], np.float32) for index, shape in enumerate(shapes, 1)}
         foreign.write_safetensors(tmp_path / "w", state)
-        assert "it has 5 convolutions, the first with a kernel [96, 3, 11, 11]" in refused(tmp_path / "w")
+        assert "it has 5 convolutions, the first with a kernel [96, 3, 11, 11]" in error_message(tmp_path / "w")
 
 
 class TestCaffe:
@@ -103,7 +105,7 @@ class TestCaffe:
         return foreign.random_parameters(parameter_shapes("googlenet-caffe"))
 
     @pytest.mark.parametrize("separator", ["/", "_"])
-    def test_by_its_names(self, parameters: State, separator: str, tmp_path: Path) -> None:
+    def test_names_of_layers(self, parameters: State, separator: str, tmp_path: Path) -> None:
         state = {}
         for name, array in parameters.items():
             layer, kind = name.replace("/", separator).rsplit(".", 1)
@@ -111,17 +113,17 @@ class TestCaffe:
                 array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
             )
         foreign.write_safetensors(tmp_path / "w", state)
-        found = weights.convert(tmp_path / "w", tmp_path / "out")
-        assert (found.architecture, found.convention) == ("googlenet-caffe", CAFFE_GOOGLENET)
-        assert found.tensors.keys() == parameters.keys()
+        converted = weights.convert(tmp_path / "w", tmp_path / "out")
+        assert (converted.architecture, converted.convention) == ("googlenet-caffe", CAFFE_GOOGLENET)
+        assert converted.tensors.keys() == parameters.keys()
         for name, array in parameters.items():
-            np.testing.assert_array_equal(found.tensors[name], array)
+            np.testing.assert_array_equal(converted.tensors[name], array)
 
-    def test_by_its_graph(self, parameters: State, tmp_path: Path) -> None:
+    def test_onnx_graph(self, parameters: State, tmp_path: Path) -> None:
         foreign.write_onnx(tmp_path / "w.onnx", parameters)
-        assert "--convention" in refused(tmp_path / "w.onnx")
-        found = weights.convert(tmp_path / "w.onnx", tmp_path / "out", convention=CAFFE_GOOGLENET)
-        assert found.architecture == "googlenet-caffe"
+        assert "--convention" in error_message(tmp_path / "w.onnx")
+        converted = weights.convert(tmp_path / "w.onnx", tmp_path / "out", convention=CAFFE_GOOGLENET)
+        assert converted.architecture == "googlenet-caffe"
         network = weights.load_network(tmp_path / "out")
         assert network.reverse_channels
         np.testing.assert_allclose(network.mean * network.scale, [104, 117, 123], rtol=1e-6)
@@ -133,7 +135,7 @@ class TestFetching:
         monkeypatch.setitem(ORIGINALS, name, Original(server.url, f"{name}-{digest}.pth", f"sha256:{digest}"))
         server.answers = (giving(content),)
 
-    def test_what_is_fetched_is_known_by_its_name(
+    def test_fetched_network_is_loaded_by_name(
         self, server: Server, cache: Path, googlenet: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with pytest.raises(WeightsError, match="googlenet is not fetched yet; run: jaxstyle weights fetch googlenet"):
@@ -146,19 +148,19 @@ class TestFetching:
         assert weights.load_network("googlenet").architecture == "googlenet"
         assert weights.fetch("googlenet") == fetched and len(server.paths) == 1
 
-    def test_another_file_is_refused(self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_file_with_another_digest(self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.publish(server, "alexnet", b"the right one", monkeypatch)
         server.answers = (giving(b"another one"),)
-        found = hashlib.sha256(b"another one").hexdigest()
-        with pytest.raises(WeightsError, match=f"its SHA256 is {found}, expected [0-9a-f]{{8}}$"):
+        digest = hashlib.sha256(b"another one").hexdigest()
+        with pytest.raises(WeightsError, match=f"its SHA256 is {digest}, expected [0-9a-f]{{8}}$"):
             weights.fetch("alexnet")
         assert list(cache.iterdir()) == []
 
     @pytest.mark.parametrize("name", ["alexnet", "googlenet"])
-    def test_pytorch_names_files_by_their_digests(self, name: str) -> None:
+    def test_pytorch_file_names_contain_digests(self, name: str) -> None:
         original = ORIGINALS[name]
         assert original.digest == "sha256:" + re.search(r"-([0-9a-f]{8})\.pth$", original.file)[1]  # type: ignore[index]
 
-    def test_what_cannot_be_fetched_says_what_to_do(self) -> None:
+    def test_network_that_cannot_be_fetched(self) -> None:
         with pytest.raises(WeightsError, match="no weights for googlenet-caffe .* jaxstyle weights convert FILE OUT"):
             weights.load_network("googlenet-caffe")

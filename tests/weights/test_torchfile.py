@@ -1,4 +1,4 @@
-"""PyTorch's files without PyTorch: against files that it wrote, and against files that mean harm."""
+"""Reading PyTorch files without PyTorch: files that PyTorch wrote, damaged files, and malicious files."""
 
 import os
 import pickle
@@ -25,8 +25,8 @@ def numbers(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("file", WRITTEN_BY_PYTORCH)
-def test_every_kind_of_tensor(file: str) -> None:
-    found = read_torch(DATA / file)
+def test_all_kinds_of_tensors(file: str) -> None:
+    tensors = read_torch(DATA / file)
     expected = {
         "features.0.weight": numbers(4, 3, 3, 3),
         "features.0.bias": numbers(4),
@@ -40,11 +40,12 @@ def test_every_kind_of_tensor(file: str) -> None:
         "long": np.zeros(3),
         "scalar": np.array(1.5),
     }
-    assert found.keys() == expected.keys()
+    assert tensors.keys() == expected.keys()
     for name, array in expected.items():
-        np.testing.assert_array_equal(found[name], array)
-    kinds = {"half": np.float16, "double": np.float64, "long": np.int64}
-    assert {name: array.dtype for name, array in found.items()} == {name: kinds.get(name, np.float32) for name in found}
+        np.testing.assert_array_equal(tensors[name], array)
+    dtypes = {"half": np.float16, "double": np.float64, "long": np.int64}
+    for name, array in tensors.items():
+        assert array.dtype == dtypes.get(name, np.float32)
 
 
 def write_both(folder: Path, content: object) -> list[Path]:
@@ -69,32 +70,32 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("module", "name"), FORBIDDEN)
-def test_other_names_are_refused_and_not_imported(module: str, name: str, tmp_path: Path) -> None:
-    for path in write_both(tmp_path, {"w": Call(Global(module, name), str(tmp_path / "made"))}):
+def test_other_names_are_not_imported(module: str, name: str, tmp_path: Path) -> None:
+    for path in write_both(tmp_path, {"w": Call(Global(module, name), str(tmp_path / "created"))}):
         with pytest.raises(WeightsError) as caught:
             read_torch(path)
-        message = f"{path} names {f'{module}.{name}'!r}, which jaxstyle never runs; save only the state_dict"
+        message = f"{path} refers to {f'{module}.{name}'!r}; expected only tensors: save only the state_dict"
         assert str(caught.value) == message
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "created").exists()
 
 
-def test_the_trap_of_the_test_before_works(tmp_path: Path) -> None:
-    pickle.loads(pickled({"w": Call(Global("os", "mkdir"), str(tmp_path / "made"))}))
-    assert (tmp_path / "made").exists()
+def test_exploit_of_the_previous_test_works_with_pickle(tmp_path: Path) -> None:
+    pickle.loads(pickled({"w": Call(Global("os", "mkdir"), str(tmp_path / "created"))}))
+    assert (tmp_path / "created").exists()
 
 
-def test_a_trap_in_a_pickle_before_the_tensors(tmp_path: Path) -> None:
-    trap = pickled(Call(Global("os", "mkdir"), str(tmp_path / "made")))
+def test_exploit_in_a_pickle_before_the_tensors(tmp_path: Path) -> None:
+    exploit = pickled(Call(Global("os", "mkdir"), str(tmp_path / "created")))
     legacy = (DATA / "state-legacy.pth").read_bytes()
     magic = legacy.index(b".") + 1
-    for content in (trap + legacy, legacy[:magic] + trap + legacy[magic:]):
+    for content in (exploit + legacy, legacy[:magic] + exploit + legacy[magic:]):
         (tmp_path / "w.pth").write_bytes(content)
-        with pytest.raises(WeightsError, match="names 'os.mkdir'"):
+        with pytest.raises(WeightsError, match="refers to 'os.mkdir'"):
             read_torch(tmp_path / "w.pth")
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "created").exists()
 
 
-def test_a_pickle_cannot_change_the_reader(tmp_path: Path) -> None:
+def test_pickle_cannot_modify_the_reader(tmp_path: Path) -> None:
     # BUILD with a pair of dictionaries sets attributes of the object below it.
     build = pickle.NONE + b"}(X\x05\x00\x00\x00arrayX\x01\x00\x00\x00xu" + pickle.TUPLE2 + pickle.BUILD
     for module, name in (
@@ -112,7 +113,7 @@ def test_a_pickle_cannot_change_the_reader(tmp_path: Path) -> None:
 STORAGE = np.arange(6, dtype="<f4").tobytes()
 
 
-def test_a_view_inside_its_storage(tmp_path: Path) -> None:
+def test_view_of_a_storage(tmp_path: Path) -> None:
     write_torch_zip(tmp_path / "w.pth", {"w": tensor("0", 1, (2, 2), (3, 1))}, {"0": STORAGE})
     np.testing.assert_array_equal(read_torch(tmp_path / "w.pth")["w"], [[1, 2], [4, 5]])
 
@@ -136,14 +137,14 @@ def test_a_view_inside_its_storage(tmp_path: Path) -> None:
         (None, None, None),
     ],
 )
-def test_a_view_beyond_its_storage_is_refused(offset: object, shape: object, strides: object, tmp_path: Path) -> None:
+def test_view_beyond_its_storage(offset: object, shape: object, strides: object, tmp_path: Path) -> None:
     write_torch_zip(tmp_path / "w.pth", {"w": tensor("0", offset, shape, strides)}, {"0": STORAGE})
     with pytest.raises(WeightsError, match="is damaged: it cannot be read as PyTorch"):
         read_torch(tmp_path / "w.pth")
 
 
 @pytest.mark.parametrize("kind", ["O", "|O", "<f4", "object", "i4,O"])
-def test_storages_hold_numbers_only(kind: str, tmp_path: Path) -> None:
+def test_storages_of_other_types(kind: str, tmp_path: Path) -> None:
     storage = Storage("FloatStorage", "0")
     storage.identifier = ("storage", kind, "0", "cpu", 1)
     value = Call(Global("torch._utils", "_rebuild_tensor_v2"), storage, 0, (1,), (1,), False, {})
@@ -153,21 +154,21 @@ def test_storages_hold_numbers_only(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [[1, 2], "text", 3, None])
-def test_content_that_is_no_dictionary(content: object, tmp_path: Path) -> None:
+def test_content_that_is_not_a_dictionary(content: object, tmp_path: Path) -> None:
     for path in write_both(tmp_path, content):
-        with pytest.raises(WeightsError, match=f"holds a {type(content).__name__}, expected a dictionary of tensors"):
+        with pytest.raises(WeightsError, match=f"has a {type(content).__name__}; expected a dictionary of tensors"):
             read_torch(path)
 
 
-def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+def test_compressed_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", pickled({}))
     with pytest.raises(WeightsError, match="compressed"):
         read_torch(tmp_path / "w.pth")
 
 
-def test_a_number_that_a_file_remembers_by_takes_no_memory(tmp_path: Path) -> None:
-    """Pickle's LONG_BINPUT with a damaged number: the unpickler in C would make a table of 268 MB for it."""
+def test_large_memo_index_allocates_no_memory(tmp_path: Path) -> None:
+    """For LONG_BINPUT with a damaged index, the unpickler in C would allocate a table of 268 MB."""
     with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
         archive.writestr("a/data.pkl", b"\x80\x02}r" + struct.pack("<I", 2**24) + b".")
     tracemalloc.start()
@@ -178,19 +179,19 @@ def test_a_number_that_a_file_remembers_by_takes_no_memory(tmp_path: Path) -> No
         tracemalloc.stop()
 
 
-def test_a_file_without_permission_or_existence(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=f"cannot read weights .*: {os.strerror(2)}"):
         read_torch(tmp_path / "w.pth")
 
 
 @settings(max_examples=300, deadline=None)
 @given(file=st.sampled_from(WRITTEN_BY_PYTORCH), data=st.data())
-def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+def test_damaged_files_are_read_or_raise_an_error(
     file: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     content = bytearray((DATA / file).read_bytes())
-    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=6)):
-        content[place] = data.draw(st.integers(0, 255))
+    for position in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=6)):
+        content[position] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.mktemp("damaged") / "w.pth"
     path.write_bytes(content)
     try:
