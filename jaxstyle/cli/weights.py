@@ -32,11 +32,11 @@ def list_weights() -> None:
     for name in weights.NAMES:
         path = weights.path_of(name)
         if path.exists():
-            typer.echo(f"{name:<12}{path.stat().st_size / 1e6:5.1f} MB  {path}")
+            typer.echo(f"{name:<20}{path.stat().st_size / 1e6:5.1f} MB  {path}")
         elif name in weights.FETCHED:
-            typer.echo(f"{name:<12}not fetched; fetch it with: jaxstyle weights fetch {weights.FETCHED[name]}")
+            typer.echo(f"{name:<20}not fetched; fetch it with: jaxstyle weights fetch {weights.FETCHED[name]}")
         else:
-            typer.echo(f"{name:<12}missing: {path}")
+            typer.echo(f"{name:<20}missing: {path}")
 
 
 @weights_app.command(

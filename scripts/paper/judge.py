@@ -1,6 +1,6 @@
 """Distances of a result from its content and style, for comparing results of different methods.
 
-They use the default layers of VGG-19.
+They use the default layers of a pretrained network: VGG-19, unless another one is named.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,8 @@ import jax
 import numpy as np
 
 import jaxstyle
-from jaxstyle.networks import resolve_layers
+from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.styles import color_distance, color_moments
-
-_CONFIG = resolve_layers(jaxstyle.StyleConfig(), "vgg19")
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,8 @@ class Judgment:
     """Distances of a picture from content and style. All are 0 for equal pictures.
 
     Attributes:
-        content: |F - P| / |P| at relu4_2.
-        style: the mean over relu1_1, ..., relu5_1 of |G - A| / |A|.
+        content: |F - P| / |P| at the content layer, relu4_2 of VGG-19.
+        style: the mean over the style layers of |G - A| / |A|; relu1_1, ..., relu5_1 of VGG-19.
         color: the square root of the distance between the color distributions.
     """
 
@@ -32,23 +30,24 @@ class Judgment:
     color: float
 
 
-def judge(picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> Judgment:
+def judge(picture: np.ndarray, content: np.ndarray, style: np.ndarray, network: str = "vgg19") -> Judgment:
     """Compare a picture `[H, W, 3]` with a content of the same shape and a style `[h, w, 3]`."""
-    content_loss, style_losses, color = _losses(_network(), picture, content, style)
+    content_loss, style_losses, color = _losses(_network(network), picture, content, style)
     return Judgment(float(content_loss**0.5), float(np.mean(np.sqrt(style_losses))), float(color**0.5))
 
 
 @jax.jit
 def _losses(network: jaxstyle.Network, picture: jax.Array, content: jax.Array, style: jax.Array) -> Any:
-    features = network.features(picture, (*_CONFIG.content_names, *_CONFIG.style_names))
-    grams = jaxstyle.style_targets(network, style, _CONFIG.style_names)
+    architecture = ARCHITECTURES[network.architecture]
+    features = network.features(picture, (*architecture.content_layers, *architecture.style_layers))
+    grams = jaxstyle.style_targets(network, style, architecture.style_layers)
     return (
-        jaxstyle.content_loss(features, jaxstyle.content_targets(network, content, _CONFIG.content_names)),
+        jaxstyle.content_loss(features, jaxstyle.content_targets(network, content, architecture.content_layers)),
         [jaxstyle.style_loss(features, {layer: gram}) for layer, gram in grams.items()],
         color_distance(color_moments(picture), color_moments(style)),
     )
 
 
 @cache
-def _network() -> jaxstyle.Network:
-    return jaxstyle.load_network("vgg19").direct()
+def _network(name: str) -> jaxstyle.Network:
+    return jaxstyle.load_network(name).direct()

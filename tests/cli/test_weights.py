@@ -43,21 +43,23 @@ def foreign_file(tmp_path: Path) -> Path:
 def test_list_has_names_sizes_and_paths_and_the_command_to_fetch_others() -> None:
     lines = run("list")
     assert [line.split()[0] for line in lines] == list(weights.NAMES)
-    for line in lines[:2]:
+    shipped, others = lines[: len(EMBEDDED)], lines[len(EMBEDDED) :]
+    for line in shipped:
         name, size, unit, path = line.split(maxsplit=3)
         assert Path(path) == weights.path_of(name)
         assert (float(size), unit) == (pytest.approx(Path(path).stat().st_size / 1e6, abs=0.05), "MB")
-    assert lines[2].endswith("jaxstyle weights fetch vgg16") and lines[3].endswith("jaxstyle weights fetch vgg19")
+    assert [line.split()[-1] for line in others] == ["vgg16", "vgg19", "alexnet", "googlenet"]
+    assert all(line.endswith(f"jaxstyle weights fetch {line.split()[-1]}") for line in others)
 
 
 def test_list_and_verify_include_fetched_weights(cache: Path) -> None:
     written = replace(weights.load_weights("vgg16"), source="fetched")
     weights.write_weights(cache / "vgg16-full.safetensors", written)
-    assert str(cache / "vgg16-full.safetensors") in run("list")[2]
+    assert str(cache / "vgg16-full.safetensors") in run("list")[len(EMBEDDED)]
     lines = run("verify")
-    assert [line.split(":")[0] for line in lines] == ["vgg16", "vgg19", "vgg16-full"]
+    assert [line.split(":")[0] for line in lines] == [*EMBEDDED, "vgg16-full"]
     assert all(EMBEDDED[name] in line for name, line in zip(EMBEDDED, lines, strict=False))
-    assert "shipped" in lines[0] and "shipped" not in lines[2]
+    assert "shipped" in lines[0] and "shipped" not in lines[-1]
 
 
 def test_verify_fails_for_a_damaged_file(foreign_file: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import naive
 
-from jaxstyle.networks import convolution as conv
+from jaxstyle.networks import convolution
 
 Shape = tuple[int, int, int, int, int]  # N, H, W, I, O
 
@@ -39,10 +39,10 @@ SHAPES = {
 
 
 def with_gradients(
-    inputs: jax.Array, kernel: jax.Array, cotangent: jax.Array, prepared: conv.Prepared | None = None
+    inputs: jax.Array, kernel: jax.Array, cotangent: jax.Array, prepared: convolution.Prepared | None = None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The convolution, and its gradients with respect to inputs and kernel."""
-    value, pull = jax.vjp(lambda inputs, kernel: conv.conv3x3(inputs, kernel, prepared), inputs, kernel)
+    value, pull = jax.vjp(lambda inputs, kernel: convolution.conv3x3(inputs, kernel, prepared), inputs, kernel)
     return value, *pull(cotangent)
 
 
@@ -50,7 +50,7 @@ compiled = jax.jit(with_gradients)
 
 
 def problem(shape: Shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs, a kernel, and what weights the result."""
+    """Inputs, a kernel, and a cotangent for the result."""
     count, height, width, channels_in, channels_out = shape
     random = np.random.default_rng(seed)
     shapes = (
@@ -62,31 +62,33 @@ def problem(shape: Shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
     return inputs, kernel, cotangent
 
 
-def assert_right(found: tuple[jax.Array, ...], inputs: np.ndarray, kernel: np.ndarray, cotangent: np.ndarray) -> None:
+def assert_correct(
+    results: tuple[jax.Array, ...], inputs: np.ndarray, kernel: np.ndarray, cotangent: np.ndarray
+) -> None:
     expected = naive.convolution(inputs, kernel), *naive.convolution_gradients(inputs, kernel, cotangent)
-    for value, right in zip(found, expected, strict=True):
-        assert value.dtype == jnp.float32
-        assert naive.error(value, right) < 1e-4
+    for result, right in zip(results, expected, strict=True):
+        assert result.dtype == jnp.float32
+        assert naive.error(result, right) < 1e-4
 
 
-class TestEveryShape:
+class TestShapes:
     @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
     def test_values_and_gradients(self, shape: Shape) -> None:
         arrays = problem(shape)
-        assert_right(compiled(*arrays), *arrays)
+        assert_correct(compiled(*arrays), *arrays)
 
     @settings(max_examples=10, deadline=None)
     @given(
-        shape=st.tuples(*(st.integers(1, most) for most in (3, 40, 40, 70, 70))),
+        shape=st.tuples(*(st.integers(1, high) for high in (3, 40, 40, 70, 70))),
         seed=st.integers(0, 999),
         prepare=st.booleans(),
     )
-    def test_any_values_and_gradients(self, shape: Shape, seed: int, prepare: bool) -> None:
+    def test_random_shapes(self, shape: Shape, seed: int, prepare: bool) -> None:
         arrays = problem(shape, seed)
-        prepared = conv.prepare(jnp.asarray(arrays[1])) if prepare else None
-        assert_right(compiled(*arrays, prepared), *arrays)
+        prepared = convolution.prepare(jnp.asarray(arrays[1])) if prepare else None
+        assert_correct(compiled(*arrays, prepared), *arrays)
 
-    def test_agrees_with_the_compilers_own(self) -> None:
+    def test_agrees_with_xla(self) -> None:
         inputs, kernel, cotangent = problem((2, 30, 23, 64, 48))
         expected_result, pull = jax.vjp(
             lambda inputs, kernel: jax.lax.conv_general_dilated(
@@ -104,14 +106,16 @@ class TestEveryShape:
 class TestBiasAndRectifier:
     @pytest.mark.parametrize("shape", [(2, 9, 7, 3, 16), (2, 30, 23, 17, 24)])
     @pytest.mark.parametrize("rectify", [False, True])
-    @pytest.mark.parametrize("prepared", [None, conv.DIRECT], ids=["plain", "direct"])
-    def test_values_and_gradients(self, shape: Shape, rectify: bool, prepared: conv.Prepared | None) -> None:
+    @pytest.mark.parametrize("prepared", [None, convolution.DIRECT], ids=["plain", "direct"])
+    def test_values_and_gradients(self, shape: Shape, rectify: bool, prepared: convolution.Prepared | None) -> None:
         inputs, kernel, cotangent = problem(shape)
         bias = np.random.default_rng(1).normal(size=shape[-1]).astype(np.float32)
 
         @jax.jit
-        def found(*arguments: jax.Array) -> tuple[jax.Array, ...]:
-            value, pull = jax.vjp(lambda x, k, b: conv.conv3x3(x, k, prepared, bias=b, rectify=rectify), *arguments)
+        def run(*arguments: jax.Array) -> tuple[jax.Array, ...]:
+            value, pull = jax.vjp(
+                lambda x, k, b: convolution.conv3x3(x, k, prepared, bias=b, rectify=rectify), *arguments
+            )
             return value, *pull(cotangent)
 
         value = naive.convolution(inputs, kernel) + bias
@@ -121,7 +125,7 @@ class TestBiasAndRectifier:
             *naive.convolution_gradients(inputs, kernel, passed),
             passed.sum((0, 1, 2)),
         )
-        for result, right in zip(found(inputs, kernel, bias), expected, strict=True):
+        for result, right in zip(run(inputs, kernel, bias), expected, strict=True):
             assert naive.error(result, right) < 1e-4
 
 
@@ -130,27 +134,27 @@ class TestTransformations:
 
     @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
     def test_differentiated_twice(self, prepare: bool) -> None:
-        """The gradient of a gradient's length, as whole optimizations need it, against XLA's."""
+        """The gradient of the norm of a gradient, as for differentiated optimizations, against XLA's."""
         inputs, kernel, cotangent = problem(self.SHAPE)
-        prepared = conv.prepare(jnp.asarray(kernel)) if prepare else None
+        prepared = convolution.prepare(jnp.asarray(kernel)) if prepare else None
 
-        def length(convolve: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+        def gradient_norm(convolve: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
             def loss(inputs: jax.Array) -> jax.Array:
                 return jnp.sum(cotangent * jax.nn.relu(convolve(inputs, kernel)) ** 2)
 
             return jnp.sum(jax.grad(loss)(inputs) ** 2)
 
-        fast = partial(conv.conv3x3, prepared=prepared)
-        found, expected = (
-            jax.jit(jax.grad(partial(length, convolve), argnums=(0, 1)))(inputs, kernel)
-            for convolve in (fast, conv.direct)
+        fast = partial(convolution.conv3x3, prepared=prepared)
+        results, expected = (
+            jax.jit(jax.grad(partial(gradient_norm, convolve), argnums=(0, 1)))(inputs, kernel)
+            for convolve in (fast, convolution.direct)
         )
-        for value, right in zip(found, expected, strict=True):
-            assert naive.error(value, np.asarray(right)) < 1e-4
+        for result, right in zip(results, expected, strict=True):
+            assert naive.error(result, np.asarray(right)) < 1e-4
 
     def test_without_jit(self) -> None:
         arrays = [jnp.asarray(array) for array in problem(self.SHAPE)]
-        assert_right(with_gradients(*arrays), *map(np.asarray, arrays))
+        assert_correct(with_gradients(*arrays), *map(np.asarray, arrays))
 
     @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
     @pytest.mark.parametrize(("pictures", "kernels"), [(0, None), (None, 0), (0, 0)])
@@ -160,15 +164,15 @@ class TestTransformations:
         inputs, kernel = inputs if pictures == 0 else inputs[0], kernel if kernels == 0 else kernel[0]
         prepared = None
         if prepare:
-            prepared = conv.prepare(kernel) if kernels is None else jax.vmap(conv.prepare)(kernel)
+            prepared = convolution.prepare(kernel) if kernels is None else jax.vmap(convolution.prepare)(kernel)
         mapped = jax.jit(jax.vmap(with_gradients, in_axes=(pictures, kernels, 0, kernels)))
-        found = mapped(inputs, kernel, cotangent, prepared)
+        results = mapped(inputs, kernel, cotangent, prepared)
         for index in range(3):
             arrays = inputs[index] if pictures == 0 else inputs, kernel[index] if kernels == 0 else kernel
-            assert_right(tuple(value[index] for value in found), *arrays, cotangent[index])
+            assert_correct(tuple(result[index] for result in results), *arrays, cotangent[index])
 
     def test_shard_map(self) -> None:
-        """Pictures spread over two devices, the kernel on both: the kernel's gradient is the sum of theirs."""
+        """Pictures are sharded over two devices and the kernel is replicated: its gradient is a sum over devices."""
         program = """
             import jax
             import numpy as np
@@ -176,18 +180,18 @@ class TestTransformations:
             from jax.sharding import Mesh, PartitionSpec
 
             assert len(jax.devices()) == 2
-            mesh, spread, whole = Mesh(np.array(jax.devices()), "n"), PartitionSpec("n"), PartitionSpec()
+            mesh, sharded, replicated = Mesh(np.array(jax.devices()), "n"), PartitionSpec("n"), PartitionSpec()
             arrays = module.problem((4, 7, 10, 16, 18))
-            sharded = jax.shard_map(
+            function = jax.shard_map(
                 module.with_gradients,
                 mesh=mesh,
-                in_specs=(spread, whole, spread, whole),
-                out_specs=(spread, spread, whole),
+                in_specs=(sharded, replicated, sharded, replicated),
+                out_specs=(sharded, sharded, replicated),
             )
-            for prepared in (None, module.conv.prepare(arrays[1])):
-                found = jax.jit(sharded)(*arrays, prepared)
-                assert len(found[0].sharding.device_set) == 2
-                module.assert_right(found, *arrays)
+            for prepared in (None, module.convolution.prepare(arrays[1])):
+                results = jax.jit(function)(*arrays, prepared)
+                assert len(results[0].sharding.device_set) == 2
+                module.assert_correct(results, *arrays)
         """
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
         environment = os.environ | {
@@ -196,17 +200,19 @@ class TestTransformations:
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
         }
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert completed.returncode == 0, completed.stderr
 
 
 class TestPrecision:
     @pytest.mark.parametrize("channels", [3, 32])
     @pytest.mark.parametrize("prepare", [False, True], ids=["plain", "prepared"])
-    def test_bfloat16_in_gives_bfloat16_out(self, channels: int, prepare: bool) -> None:
+    def test_bfloat16_inputs_give_bfloat16_results(self, channels: int, prepare: bool) -> None:
         inputs, kernel, cotangent = problem((2, 9, 11, channels, 32))
         inputs, cotangent = (jnp.asarray(array, jnp.bfloat16) for array in (inputs, cotangent))
-        value, gradient, _ = compiled(inputs, kernel, cotangent, conv.prepare(jnp.asarray(kernel)) if prepare else None)
+        value, gradient, _ = compiled(
+            inputs, kernel, cotangent, convolution.prepare(jnp.asarray(kernel)) if prepare else None
+        )
         assert value.dtype == gradient.dtype == jnp.bfloat16
         inputs, cotangent = (np.asarray(array, np.float64) for array in (inputs, cotangent))
         assert naive.error(value, naive.convolution(inputs, kernel)) < 1e-2

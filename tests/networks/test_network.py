@@ -59,8 +59,8 @@ def gram(features: jax.Array) -> jax.Array:
     return columns.T @ columns / len(columns)
 
 
-def relative(found: jax.Array | np.ndarray, expected: jax.Array | np.ndarray) -> float:
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+def relative_error(value: jax.Array | np.ndarray, expected: jax.Array | np.ndarray) -> float:
+    return float(np.linalg.norm(value - expected) / np.linalg.norm(expected))
 
 
 class TestAgainstTorch:
@@ -68,12 +68,12 @@ class TestAgainstTorch:
     @pytest.mark.parametrize("name", NAMES)
     def test_features_of_every_layer(self, name: str, pooling: str, reference: dict[str, np.ndarray]) -> None:
         net = pretrained(name, pooling)
-        found = features(net, jnp.float32(reference["picture"] / 255), net.layers)
+        activations = features(net, jnp.float32(reference["picture"] / 255), net.layers)
         entries, norms = (reference[f"{name}.{pooling}.{kind}"] for kind in ("entries", "norms"))
         errors = {}
-        for layer, some, norm in zip(net.layers, entries, norms, strict=True):
-            errors[layer] = relative(picked(found[layer], reference), some)
-            assert np.linalg.norm(found[layer]) == pytest.approx(norm, rel=1e-4), layer
+        for layer, values, norm in zip(net.layers, entries, norms, strict=True):
+            errors[layer] = relative_error(picked(activations[layer], reference), values)
+            assert np.linalg.norm(activations[layer]) == pytest.approx(norm, rel=1e-4), layer
         assert max(errors.values()) < 1e-4, errors
 
     def test_gradient_of_the_losses_of_gatys(self, reference: dict[str, np.ndarray]) -> None:
@@ -82,17 +82,17 @@ class TestAgainstTorch:
         target = features(net, content, net.layers)["relu4_2"]
         targets = [gram(values) for values in features(net, style, STYLE_LAYERS).values()]
         expected = [reference[f"vgg19.max.{kind}_gradient"] for kind in ("content", "style")]
-        weights = [1 / np.linalg.norm(gradient) for gradient in expected]  # so that neither hides the other
+        weights = [1 / np.linalg.norm(gradient) for gradient in expected]  # so that both have the same norm
 
         @jax.jit
         def gradient(picture: jax.Array, net: Network) -> jax.Array:
             def loss(picture: jax.Array) -> jax.Array:
-                found = net.features(picture, ("relu4_2", *STYLE_LAYERS))
+                activations = net.features(picture, ("relu4_2", *STYLE_LAYERS))
                 styles = [
-                    jnp.sum((gram(found[layer]) - target) ** 2) / (4 * len(target) ** 2)
+                    jnp.sum((gram(activations[layer]) - target) ** 2) / (4 * len(target) ** 2)
                     for layer, target in zip(STYLE_LAYERS, targets, strict=True)
                 ]
-                content = jnp.sum((found["relu4_2"] - target) ** 2) / 2
+                content = jnp.sum((activations["relu4_2"] - target) ** 2) / 2
                 return weights[0] * content + weights[1] * jnp.mean(jnp.stack(styles))
 
             return jax.grad(loss)(picture)
@@ -100,11 +100,11 @@ class TestAgainstTorch:
         mixed = weights[0] * expected[0] + weights[1] * expected[1]
         difference = np.abs(picked(gradient(picture, net), reference) - mixed)
         scale = np.sqrt(np.mean(mixed**2))
-        # Within rounding of a tie a rectifier or a maximum sends its gradient another way: a few pixels differ.
+        # A few pixels differ: near ties, rounding changes which input of a rectifier or maximum gets the gradient.
         assert np.quantile(difference, 0.9) < 1e-4 * scale
         assert np.sqrt(np.mean(difference**2)) < 2e-2 * scale
 
-    def test_average_gain_is_the_one_the_values_were_made_with(self, reference: dict[str, np.ndarray]) -> None:
+    def test_average_gain_is_that_of_the_reference_values(self, reference: dict[str, np.ndarray]) -> None:
         np.testing.assert_array_equal(vgg.AVERAGE_GAIN, reference["average_gain"])
 
 
@@ -113,13 +113,13 @@ class TestAgainstNumPy:
     def test_features_of_a_tiny_picture(self, pooling: str) -> None:
         net, picture = pretrained("vgg16", pooling), noise(11, 10, 3)
         expected = naive_features(net, np.asarray(picture, np.float64), "relu3_1")
-        found = features(net, picture, tuple(expected))
+        activations = features(net, picture, tuple(expected))
         for layer, values in expected.items():
-            assert found[layer].shape == values.shape, layer
-            assert relative(found[layer], values) < 1e-5, layer
+            assert activations[layer].shape == values.shape, layer
+            assert relative_error(activations[layer], values) < 1e-5, layer
 
     @pytest.mark.parametrize("pooling", POOLINGS)
-    def test_gradient_is_the_finite_difference(self, pooling: str) -> None:
+    def test_gradient_equals_finite_differences(self, pooling: str) -> None:
         net = pretrained("vgg16", pooling)
         random = np.random.default_rng(0)
         picture, direction, weights = (
@@ -140,16 +140,16 @@ class TestAgainstNumPy:
         assert np.vdot(gradient(net, jnp.float32(picture)), direction) == pytest.approx(expected, rel=1e-4)
 
     @pytest.mark.parametrize("pooling", POOLINGS)
-    def test_a_flat_pictures_pixels_share_the_gradient_of_a_pool(self, pooling: str) -> None:
-        """Four equal pixels are one maximum: what they get adds up to what it got; an odd last row gets nothing."""
+    def test_equal_pixels_share_the_gradient_of_a_pool(self, pooling: str) -> None:
+        """Four equal pixels get a quarter of the gradient each, and an odd last row gets 0."""
         pool = vgg.max_pool if pooling == "max" else vgg.mean_pool
         gradient = jax.grad(lambda x: jnp.sum(pool(x)))(jnp.ones((1, 5, 4, 2)))
         np.testing.assert_array_equal(gradient, np.pad(np.full((1, 4, 4, 2), 0.25), [(0, 0), (0, 1), (0, 0), (0, 0)]))
 
 
 def naive_features(net: Network, picture: np.ndarray, deepest: str) -> dict[str, np.ndarray]:
-    """Activations in float64 by the paper's description; input as the origin of the weights, Caffe, has it."""
-    x, found = picture[..., ::-1] * 255 - [103.939, 116.779, 123.68], {}
+    """Activations in float64 according to the paper, with the input normalization of the original in Caffe."""
+    x, activations = picture[..., ::-1] * 255 - [103.939, 116.779, 123.68], {}
     for layer in net.layers[: net.layers.index(deepest) + 1]:
         if layer.startswith("conv"):
             x = naive_convolution(x, *(np.asarray(net.parameters[layer][name], float) for name in ("kernel", "bias")))
@@ -157,8 +157,8 @@ def naive_features(net: Network, picture: np.ndarray, deepest: str) -> dict[str,
             x = np.where(x > 0, x, 0)
         else:
             x = naive_pool(x, vgg.AVERAGE_GAIN[int(layer[4]) - 1] if net.pooling == "avg" else None)
-        found[layer] = x
-    return found
+        activations[layer] = x
+    return activations
 
 
 def naive_convolution(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -189,63 +189,63 @@ class TestTransformations:
         net, stack = pretrained("vgg19"), noise(3, 21, 26, 3)
         single = [features(net, picture, self.LAYERS) for picture in stack]
         mapped = jax.jit(jax.vmap(lambda net, x: net.features(x, self.LAYERS), in_axes=(None, 0)))
-        for found in (features(net, stack, self.LAYERS), mapped(net, stack)):
+        for activations in (features(net, stack, self.LAYERS), mapped(net, stack)):
             for layer in self.LAYERS:
                 expected = np.stack([values[layer] for values in single])
-                assert found[layer].shape == expected.shape
-                assert relative(found[layer], expected) < 1e-5
+                assert activations[layer].shape == expected.shape
+                assert relative_error(activations[layer], expected) < 1e-5
 
-    def test_jit_changes_nothing(self) -> None:
+    def test_jit_gives_the_same(self) -> None:
         net, picture = pretrained("vgg19"), noise(21, 26, 3)
-        expected, found = net.features(picture, ("relu1_1",)), features(net, picture, ("relu1_1",))
-        assert relative(found["relu1_1"], expected["relu1_1"]) < 1e-5
+        expected, activations = net.features(picture, ("relu1_1",)), features(net, picture, ("relu1_1",))
+        assert relative_error(activations["relu1_1"], expected["relu1_1"]) < 1e-5
 
-    def test_prepared_kernels_change_nothing(self) -> None:
+    def test_prepared_kernels_give_the_same(self) -> None:
         net, picture = pretrained("vgg19"), noise(21, 26, 3)
         names = ("conv1_1", "conv1_2", "conv2_1")
         shallow = net.replace(parameters={name: net.parameters[name] for name in names})
-        expected, found = (features(n, picture, self.LAYERS) for n in (net, shallow.prepare()))
+        expected, activations = (features(n, picture, self.LAYERS) for n in (net, shallow.prepare()))
         for layer in self.LAYERS:
-            assert relative(found[layer], expected[layer]) < 1e-6
+            assert relative_error(activations[layer], expected[layer]) < 1e-6
 
     def test_the_compilers_convolution_gives_the_same(self) -> None:
         net, picture = pretrained("vgg19"), noise(21, 26, 3)
-        expected, found = (features(n, picture, self.LAYERS) for n in (net, net.direct()))
+        expected, activations = (features(n, picture, self.LAYERS) for n in (net, net.direct()))
         for layer in self.LAYERS:
-            assert relative(found[layer], expected[layer]) < 1e-4
+            assert relative_error(activations[layer], expected[layer]) < 1e-4
         program = features.lower(net.direct(), picture, self.LAYERS).as_text()
         assert program.count("stablehlo.convolution") == 3 and "stablehlo.while" not in program
 
-    def test_channel_order_is_the_networks_own(self) -> None:
+    def test_channel_order(self) -> None:
         bgr, picture = pretrained("vgg19"), noise(8, 9, 3)
         parameters = dict(bgr.parameters)
         parameters["conv1_1"] = parameters["conv1_1"] | {"kernel": parameters["conv1_1"]["kernel"][:, :, ::-1]}
         rgb = bgr.replace(
             parameters=parameters, mean=bgr.mean[::-1], scale=bgr.scale[::-1], reverse_channels=not bgr.reverse_channels
         )
-        expected, found = (features(net, picture, ("relu1_1",))["relu1_1"] for net in (bgr, rgb))
-        assert relative(found, expected) < 1e-5
+        expected, activations = (features(net, picture, ("relu1_1",))["relu1_1"] for net in (bgr, rgb))
+        assert relative_error(activations, expected) < 1e-5
 
 
 class TestDepth:
-    def test_computes_only_as_deep_as_asked(self) -> None:
+    def test_deeper_layers_are_not_computed(self) -> None:
         net, picture = pretrained("vgg19"), noise(16, 16, 3)
         shallow = net.replace(parameters={name: net.parameters[name] for name in ("conv1_1", "conv1_2", "conv2_1")})
-        found = features(shallow, picture, ("relu2_1", "conv1_1"))
-        assert found.keys() == {"relu2_1", "conv1_1"}
+        activations = features(shallow, picture, ("relu2_1", "conv1_1"))
+        assert activations.keys() == {"relu2_1", "conv1_1"}
         with pytest.raises(Exception, match="conv2_2"):
             features(shallow, picture, ("conv2_2",))
 
-    def test_no_layers_cost_nothing(self) -> None:
+    def test_no_layers(self) -> None:
         assert pretrained("vgg19").replace(parameters={}).features(noise(16, 16, 3), ()) == {}
 
-    def test_a_layer_asked_for_twice_is_found_once(self) -> None:
+    def test_repeated_layer(self) -> None:
         assert tuple(pretrained("vgg19").features(noise(8, 8, 3), ("relu1_1", "relu1_1"))) == ("relu1_1",)
 
     @pytest.mark.parametrize(
         ("layer", "near"), [("relu5_4", "relu5_3"), ("conv3_33", "conv3_3"), ("Relu1_1", "relu1_1"), ("pool", "pool5")]
     )
-    def test_unknown_layers_are_named_with_the_nearest(self, layer: str, near: str) -> None:
+    def test_error_for_unknown_layers_names_the_nearest(self, layer: str, near: str) -> None:
         with pytest.raises(ConfigError) as caught:
             pretrained("vgg16").features(noise(16, 16, 3), ("relu1_1", layer))
         message = str(caught.value)
@@ -257,7 +257,7 @@ class TestShapes:
     def test_sizes_are_halved_and_rounded_down_by_each_pool(self, size: tuple[int, int]) -> None:
         shapes = {name: value.shape for name, value in shapes_of("vgg19", (*size, 3), ("relu1_1",)).items()}
         assert shapes == {"relu1_1": (*size, 64)}
-        deepest = min(size).bit_length()  # a side of 2^n pixels survives n pools
+        deepest = min(size).bit_length()  # a side of 2^n pixels can be halved n times
         pools = tuple(f"pool{block}" for block in range(1, min(deepest, 6)))
         for block, (pool, value) in enumerate(shapes_of("vgg19", (*size, 3), pools).items(), 1):
             assert value.shape == (size[0] // 2**block, size[1] // 2**block, PAPER["vgg19"][block - 1][0]), pool
@@ -266,8 +266,8 @@ class TestShapes:
         ("layer", "side", "pooling"), [("relu1_1", 1, "max"), ("pool2", 4, "max"), ("pool2", 4, "avg")]
     )
     def test_smallest_picture_of_a_layer(self, layer: str, side: int, pooling: str) -> None:
-        found = features(pretrained("vgg16", pooling), noise(side, side, 3), (layer,))[layer]
-        assert found.shape[:2] == (1, 1) and np.isfinite(found).all()
+        activations = features(pretrained("vgg16", pooling), noise(side, side, 3), (layer,))[layer]
+        assert activations.shape[:2] == (1, 1) and np.isfinite(activations).all()
 
 
 def shapes_of(name: str, shape: tuple[int, ...], layers: tuple[str, ...]) -> dict[str, jax.ShapeDtypeStruct]:
@@ -276,7 +276,7 @@ def shapes_of(name: str, shape: tuple[int, ...], layers: tuple[str, ...]) -> dic
 
 
 class TestPytree:
-    def test_leaves_are_the_parameters_and_the_normalization(self) -> None:
+    def test_leaves_are_parameters_and_normalization(self) -> None:
         net = pretrained("vgg19")
         leaves = jax.tree.leaves(net)
         assert len(leaves) == 2 * 16 + 2
@@ -287,23 +287,23 @@ class TestPytree:
         assert jax.tree.structure(net) == jax.tree.structure(net.replace(mean=net.mean + 1))
         assert jax.tree.structure(net) != jax.tree.structure(net.replace(pooling="avg"))
 
-    def test_weights_are_arguments_of_a_compiled_program_and_never_constants(self) -> None:
+    def test_weights_are_no_constants_of_compiled_functions(self) -> None:
         net, picture = pretrained("vgg19"), noise(16, 16, 3)
 
         def largest_constant(program: jax.stages.Lowered) -> int:
-            found = re.findall(r"constant dense<[^>]{30,}> : tensor<([\dx]+)x\w+>", program.as_text())
-            return max(math.prod(map(int, shape.split("x"))) for shape in found)
+            shapes = re.findall(r"constant dense<[^>]{30,}> : tensor<([\dx]+)x\w+>", program.as_text())
+            return max(math.prod(map(int, shape.split("x"))) for shape in shapes)
 
         def run(net: Network, picture: jax.Array) -> jax.Array:
             return net.features(picture, ("relu2_1",))["relu2_1"]
 
-        assert largest_constant(jax.jit(run).lower(net, picture)) < 1000  # Winograd's own matrices
+        assert largest_constant(jax.jit(run).lower(net, picture)) < 1000  # the matrices of Winograd's algorithm
         assert largest_constant(jax.jit(lambda picture: run(net, picture)).lower(picture)) == 9 * 64 * 128
 
 
 class TestArchitectures:
     @pytest.mark.parametrize("name", NAMES)
-    def test_parameters_are_the_papers(self, name: str) -> None:
+    def test_parameters_are_those_of_the_paper(self, name: str) -> None:
         expected: dict[str, tuple[int, ...]] = {}
         inputs = 3
         for block, widths in enumerate(PAPER[name], 1):
@@ -316,16 +316,16 @@ class TestArchitectures:
         assert round(count / 1e6) == PAPER_MILLIONS[name]
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_the_module_declares_the_same_parameters(self, name: str) -> None:
+    def test_module_declares_the_same_parameters(self, name: str) -> None:
         module = ARCHITECTURES[name].module()
         picture = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
         variables = jax.eval_shape(lambda key, x: module.init(key, x, ("pool5",)), jax.random.key(0), picture)
-        found = {
+        shapes = {
             f"{layer}.{parameter}": value.shape
             for layer, parameters in variables["params"].items()
             for parameter, value in parameters.items()
         }
-        assert found == parameter_shapes(name)
+        assert shapes == parameter_shapes(name)
 
     def test_layers_in_order_of_computation(self) -> None:
         assert ARCHITECTURES["vgg16"].layers[:6] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1", "conv2_1")
@@ -335,16 +335,16 @@ class TestArchitectures:
 
 @pytest.mark.usefixtures("quick_to_compile")
 @pytest.mark.parametrize("pooling", ["max", "avg"])
-def test_a_padded_picture_is_seen_as_if_alone(network: Network, photo: np.ndarray, pooling: str):
-    """Whatever fills the padding; 73 rows leave half a window over at every pool."""
+def test_padding_does_not_change_valid_positions(network: Network, photo: np.ndarray, pooling: str):
+    """The padding is not 0, and 73 rows leave half a window at the first pool."""
     network = network.replace(pooling=pooling)
     layers = ("conv1_1", "relu1_2", "pool1", "relu2_1", "pool3", "relu4_1")
     padded = np.pad(photo, ((0, 23), (0, 16), (0, 0)), constant_values=0.7)
     extent = np.array(photo.shape[:2])
-    alone, seen = network.features(photo, layers), network.features(padded, layers, extent=extent)
+    expected, activations = network.features(photo, layers), network.features(padded, layers, extent=extent)
     for layer in layers:
         height, width = network.extent_at(layer, extent)
-        assert alone[layer].shape[:2] == (height, width)
-        inside, scale = seen[layer][:height, :width], np.abs(alone[layer]).max()
-        np.testing.assert_allclose(inside, alone[layer], atol=1e-5 * scale)
-        assert np.abs(seen[layer]).sum() == pytest.approx(np.abs(inside).sum(), rel=1e-6)
+        assert expected[layer].shape[:2] == (height, width)
+        valid, scale = activations[layer][:height, :width], np.abs(expected[layer]).max()
+        np.testing.assert_allclose(valid, expected[layer], atol=1e-5 * scale)
+        assert np.abs(activations[layer]).sum() == pytest.approx(np.abs(valid).sum(), rel=1e-6)

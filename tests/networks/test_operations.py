@@ -1,4 +1,4 @@
-"""What layers do, against naive NumPy and finite differences, and to pictures that were padded."""
+"""Operations of layers, against naive NumPy and finite differences, and on padded pictures."""
 
 import math
 from functools import partial
@@ -22,28 +22,28 @@ def features(network: Network, picture: jax.Array, layers: tuple[str, ...]) -> d
 
 class TestAgainstNumPy:
     @pytest.mark.parametrize("pooling", POOLINGS)
-    def test_every_kind_of_layer(self, pooling: str) -> None:
-        """The first layers of Caffe's GoogLeNet, in pictures whose sides leave parts of windows over."""
+    def test_all_kinds_of_layers(self, pooling: str) -> None:
+        """The first layers of Caffe's GoogLeNet, for a picture whose sides are not multiples of the windows."""
         network = random_network("googlenet-caffe", seed=3, pooling=pooling)
         random = np.random.default_rng(0)
         picture = random.random((21, 26, 3), np.float32)
-        # Large enough for the normalization to matter, with biases.
+        # Large kernels, so that the normalization has an effect, and biases other than 0.
         parameters = {
-            layer: {"kernel": 20 * np.asarray(found["kernel"]), "bias": random.uniform(-2, 3, found["bias"].shape)}
-            for layer, found in network.parameters.items()
+            layer: {"kernel": 20 * np.asarray(arrays["kernel"]), "bias": random.uniform(-2, 3, arrays["bias"].shape)}
+            for layer, arrays in network.parameters.items()
         }
         network = network.replace(parameters=jax.tree.map(jnp.float32, parameters))
         expected = naive_features(network, picture, "inception_3a/output")
         assert np.abs(expected["pool1/norm1"] - expected["pool1/3x3_s2"]).max() > 0.1
-        found = features(network, picture, tuple(expected))
+        activations = features(network, picture, tuple(expected))
         for layer, values in expected.items():
-            assert found[layer].shape == values.shape, layer
-            assert np.abs(found[layer] - values).max() < 1e-4 * np.abs(values).max(), layer
+            assert activations[layer].shape == values.shape, layer
+            assert np.abs(activations[layer] - values).max() < 1e-4 * np.abs(values).max(), layer
 
     @pytest.mark.parametrize("pool", POOLS)
     @pytest.mark.parametrize("pooling", POOLINGS)
     def test_gradients_of_pools(self, pool: Pool, pooling: str) -> None:
-        """Against finite differences, which are exact as long as no other position becomes the maximum."""
+        """Against finite differences, which are exact as long as the position of the maximum does not change."""
         shape, step = (7, 8, 2), 1e-6
         inputs = np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / np.prod(shape)
         weights = np.random.default_rng(1).normal(size=naive_pool(inputs, pool, pooling).shape)
@@ -60,34 +60,34 @@ class TestAgainstNumPy:
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_a_pool_of_what_is_padded(pool: Pool) -> None:
+def test_pools_of_padded_inputs(pool: Pool) -> None:
     extent = np.array([8, 7])
-    alone = np.random.default_rng(0).random((1, *extent, 2), np.float32)
-    padded = np.pad(alone, ((0, 0), (0, 4), (0, 3), (0, 0)))
+    unpadded = np.random.default_rng(0).random((1, *extent, 2), np.float32)
+    padded = np.pad(unpadded, ((0, 0), (0, 4), (0, 3), (0, 0)))
     height, width = pool.extent(extent)
 
     @jax.jit
     def both(inputs: jax.Array, extent: jax.Array | None = None) -> list[jax.Array]:
         return [pool.maximum(inputs), pool.mean(inputs, extent)]
 
-    for found, expected in zip(both(padded, extent), both(alone), strict=True):
+    for result, expected in zip(both(padded, extent), both(unpadded), strict=True):
         assert expected.shape[1:3] == (height, width)
-        np.testing.assert_allclose(found[:, :height, :width], expected, rtol=1e-6)
+        np.testing.assert_allclose(result[:, :height, :width], expected, rtol=1e-6)
 
 
 def units(shape: tuple[int, ...]) -> np.ndarray:
-    """For every position an array that is 1 there."""
+    """For every position, an array that is 1 there and 0 elsewhere."""
     return np.eye(math.prod(shape)).reshape(-1, *shape)
 
 
 def naive_features(network: Network, picture: np.ndarray, deepest: str) -> dict[str, np.ndarray]:
-    """Activations of Caffe's GoogLeNet in float64, by its layers' names; input as random networks take it."""
+    """Activations of Caffe's GoogLeNet in float64, with the input normalization of random networks."""
     x = (picture.astype(float) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    found: dict[str, np.ndarray] = {}
+    activations: dict[str, np.ndarray] = {}
     for layer in network.layers[: network.layers.index(deepest) + 1]:
         block, name = layer.split("/")
         if block.startswith("inception") and name in ("1x1", "3x3_reduce", "5x5_reduce", "pool"):
-            x = found["pool2/3x3_s2"]
+            x = activations["pool2/3x3_s2"]
         if layer in network.parameters:
             size = 1 if name.endswith(("_reduce", "_proj")) else int(name[0])
             stride = 2 if name.endswith("_s2") else 1
@@ -98,11 +98,13 @@ def naive_features(network: Network, picture: np.ndarray, deepest: str) -> dict[
         elif name.startswith("norm"):
             x = naive_normalization(x)
         elif name == "output":
-            x = np.concatenate([found[f"{block}/relu_{branch}"] for branch in ("1x1", "3x3", "5x5", "pool_proj")], -1)
+            x = np.concatenate(
+                [activations[f"{block}/relu_{branch}"] for branch in ("1x1", "3x3", "5x5", "pool_proj")], -1
+            )
         else:
             x = naive_pool(x, Pool(3, 1, 1) if name == "pool" else Pool(3, 2, ceil=True), network.pooling)
-        found[layer] = x
-    return found
+        activations[layer] = x
+    return activations
 
 
 def naive_convolution(x: np.ndarray, kernel: np.ndarray, size: int, stride: int) -> np.ndarray:
@@ -126,7 +128,7 @@ def naive_normalization(x: np.ndarray) -> np.ndarray:
 
 
 def naive_pool(x: np.ndarray, pool: Pool, pooling: str) -> np.ndarray:
-    """Windows begin every `stride`, from `padding` before the picture; with `ceil` until one reaches its end."""
+    """Windows begin every `stride` positions, from `-padding` on; with `ceil`, the last may end beyond the picture."""
 
     def begins(length: int) -> list[int]:
         end = length + pool.padding

@@ -1,4 +1,4 @@
-"""Less precise features: near those in float32, with float32 statistics and losses, and the same optimization."""
+"""Features of lower precision: close to float32, with statistics and losses in float32, and similar results."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ CONFIG = resolve_layers(StyleConfig(size=64, steps=8), "vgg19")
 
 
 @pytest.fixture(scope="module")
-def coarse(network: Network) -> Network:
+def bfloat16_network(network: Network) -> Network:
     return network.replace(precision="bfloat16")
 
 
@@ -31,57 +31,60 @@ def distance(value: Any, other: Any) -> float:
     return float(np.linalg.norm(value - other) / np.linalg.norm(other))
 
 
-def test_features_are_float32s_to_8_bits(network: Network, coarse: Network, photo: np.ndarray) -> None:
-    """Rounding to 8 bits is an error of 1/256 at most; they add up along 13 layers, as roots where independent."""
-    exact, rounded = (variant.features(photo, STYLE_LAYERS) for variant in (network, coarse))
+def test_features_are_within_rounding_to_8_bits(network: Network, bfloat16_network: Network, photo: np.ndarray) -> None:
+    """The error of rounding to 8 bits is at most 1/256; independent errors of 13 layers add up in quadrature."""
+    exact, rounded = (variant.features(photo, STYLE_LAYERS) for variant in (network, bfloat16_network))
     for layer in STYLE_LAYERS:
         assert rounded[layer].dtype == jnp.bfloat16 and exact[layer].dtype == jnp.float32
         assert 1e-4 < distance(rounded[layer], exact[layer]) < np.sqrt(13) / 256, layer
 
 
-@pytest.mark.parametrize("is_winograds", [True, False])
-def test_losses_are_float32_and_near(
-    network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray, is_winograds: bool
+@pytest.mark.parametrize("winograd", [True, False], ids=["winograd", "direct"])
+def test_losses_are_float32_and_near_those_in_float32(
+    network: Network, bfloat16_network: Network, photo: np.ndarray, painting: np.ndarray, winograd: bool
 ) -> None:
-    """With either convolution."""
-    networks = [prepare_network(variant) if is_winograds else variant.direct() for variant in (network, coarse)]
-    start = photo[::-1].copy()
+    networks = [prepare_network(variant) if winograd else variant.direct() for variant in (network, bfloat16_network)]
+    initial_picture = photo[::-1].copy()
 
     def loss(picture: jax.Array, network: Network, objective: Any) -> jax.Array:
         return objective.terms(network, picture).total
 
-    (exact, exactly), (rounded, roughly) = (
-        jax.jit(jax.value_and_grad(loss))(start, variant, objective_of(variant, CONFIG, photo, [painting]))
+    (exact, exact_gradient), (rounded, rounded_gradient) = (
+        jax.jit(jax.value_and_grad(loss))(initial_picture, variant, objective_of(variant, CONFIG, photo, [painting]))
         for variant in networks
     )
-    assert rounded.dtype == roughly.dtype == jnp.float32
+    assert rounded.dtype == rounded_gradient.dtype == jnp.float32
     assert float(rounded) == pytest.approx(float(exact), rel=0.01)
-    assert distance(roughly, exactly) < 0.1
+    assert distance(rounded_gradient, exact_gradient) < 0.1
 
 
 @pytest.mark.usefixtures("quick_to_compile")
-def test_losses_along_the_way_follow_float32s(
-    network: Network, coarse: Network, photo: np.ndarray, painting: np.ndarray
+def test_history_is_near_that_in_float32(
+    network: Network, bfloat16_network: Network, photo: np.ndarray, painting: np.ndarray
 ) -> None:
-    exact, rounded = (stylize(photo, painting, network=variant, config=CONFIG) for variant in (network, coarse))
+    exact, rounded = (
+        stylize(photo, painting, network=variant, config=CONFIG) for variant in (network, bfloat16_network)
+    )
     assert rounded.image.dtype == np.float32
     assert rounded.history.total == pytest.approx(exact.history.total, rel=0.03)
-    assert exact.history.total[-1] < 0.5 * exact.history.total[0]  # or there would be nothing to follow
+    assert exact.history.total[-1] < 0.5 * exact.history.total[0]  # the losses change
 
 
 @pytest.mark.parametrize(
     ("precision", "operands", "products"),
     [("float32", "f32", "HIGHEST"), ("tensorfloat32", "f32", "HIGH"), ("bfloat16", "bf16", None)],
 )
-def test_a_gpu_is_told_how_to_convolve(network: Network, precision: str, operands: str, products: str | None) -> None:
-    """Forwards and backwards, by the text of the program that would be compiled for one."""
-    first = network.replace(precision=precision)
+def test_precision_of_convolutions_on_gpus(
+    network: Network, precision: str, operands: str, products: str | None
+) -> None:
+    """In the lowered program for a GPU, for the features and their gradient."""
+    variant = network.replace(precision=precision)
 
     def loss(picture: jax.Array, network: Network) -> jax.Array:
         return network.features(picture, ("relu1_2",))["relu1_2"].sum(dtype=jnp.float32)
 
     picture = jax.ShapeDtypeStruct((16, 16, 3), jnp.float32)
-    text = jax.jit(jax.grad(loss)).trace(picture, first).lower(lowering_platforms=("cuda",)).as_text()
+    text = jax.jit(jax.grad(loss)).trace(picture, variant).lower(lowering_platforms=("cuda",)).as_text()
     lines = [line for line in text.splitlines() if "stablehlo.convolution(" in line]
     assert len(lines) == 4
     for line in lines:
@@ -89,7 +92,7 @@ def test_a_gpu_is_told_how_to_convolve(network: Network, precision: str, operand
         assert (f"#stablehlo<precision {products}>, #stablehlo<precision {products}>" in line) == bool(products), line
 
 
-def test_auto_is_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_depends_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_network().precision == resolve_precision("auto") == "float32"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert load_network().precision == "bfloat16"
@@ -97,14 +100,14 @@ def test_auto_is_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_network("random:vgg16", precision="tensorfloat32").precision == "tensorfloat32"
 
 
-def test_it_is_static_and_passes_through_a_stylizer(coarse: Network) -> None:
-    assert jax.tree.structure(coarse) != jax.tree.structure(coarse.replace(precision="float32"))
+def test_precision_is_static_and_works_in_a_stylizer(bfloat16_network: Network) -> None:
+    assert jax.tree.structure(bfloat16_network) != jax.tree.structure(bfloat16_network.replace(precision="float32"))
     content = jax.ShapeDtypeStruct((64, 64, 3), jnp.float32)
-    stylizer = make_stylizer(coarse, CONFIG, height=64, width=64)
+    stylizer = make_stylizer(bfloat16_network, CONFIG, height=64, width=64)
     assert jax.eval_shape(stylizer, content, jax.eval_shape(stylizer.measure, content)).dtype == jnp.float32
 
 
-def test_an_unknown_one_is_named_with_those_that_there_are() -> None:
+def test_unknown_precision() -> None:
     with pytest.raises(ConfigError, match="unknown precision 'half'; expected one of auto, float32"):
         make_network("vgg19", {}, np.zeros(3), np.ones(3), pooling="max", digest="", precision="half")
     assert PRECISIONS[0] == "auto"

@@ -11,16 +11,16 @@ from jaxstyle.weights import load_network
 
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet", "googlenet-caffe"])
-def test_kernels_are_normal_with_the_variance_of_he(name: str) -> None:
+def test_kernels_are_normal_with_variance_2_over_fan_in(name: str) -> None:
     for layer, parameters in random_network(name, seed=5).parameters.items():
         kernel = np.asarray(parameters["kernel"], float) * np.sqrt(np.prod(parameters["kernel"].shape[:-1]) / 2)
-        doubt = 6 / np.sqrt(kernel.size)
-        assert abs(kernel.mean()) < doubt and abs(kernel.var() - 1) < 1.5 * doubt, layer
-        assert abs((kernel**4).mean() - 3) < 10 * doubt and not parameters["bias"].any(), layer
+        tolerance = 6 / np.sqrt(kernel.size)
+        assert abs(kernel.mean()) < tolerance and abs(kernel.var() - 1) < 1.5 * tolerance, layer
+        assert abs((kernel**4).mean() - 3) < 10 * tolerance and not parameters["bias"].any(), layer
 
 
-def test_activations_keep_their_size() -> None:
-    """Which is what this variance is for: the mean square after a rectifier stays that before the convolution."""
+def test_variance_is_preserved() -> None:
+    """This is the purpose of the variance 2 / fan-in: the mean square is about the same before and after a layer."""
     network, picture = random_network("vgg16"), np.random.default_rng(0).random((64, 64, 3), np.float32)
     layers = ("relu1_1", "relu1_2", "pool1", "relu2_1")
     values = jax.jit(lambda network, picture: network.features(picture, layers))(network, picture)
@@ -30,7 +30,7 @@ def test_activations_keep_their_size() -> None:
         assert 0.6 < squares[after] / squares[before] < 1.6
 
 
-def test_seeds() -> None:
+def test_seed_determines_the_network() -> None:
     first, again, other = (random_network("alexnet", seed=seed) for seed in (0, 0, 1))
     assert jax.tree.all(jax.tree.map(np.array_equal, first, again))
     assert not np.array_equal(first.parameters["conv1"]["kernel"], other.parameters["conv1"]["kernel"])
@@ -43,7 +43,7 @@ def test_load_by_name() -> None:
     assert jax.tree.all(jax.tree.map(np.array_equal, named, expected))
 
 
-def test_settings_are_checked() -> None:
+def test_invalid_arguments() -> None:
     with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):
         load_network("random:resnet")
     with pytest.raises(ConfigError, match="'resnet'; expected one of vgg16, vgg19, alexnet, googlenet"):

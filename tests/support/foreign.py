@@ -1,4 +1,4 @@
-"""Other frameworks' weights files, written without those frameworks where they are PyTorch's."""
+"""Weights files in the formats of other frameworks. PyTorch files are written without PyTorch."""
 
 import io
 import json
@@ -32,10 +32,10 @@ def layers_of(parameters: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def torch_names(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """As torchvision and timm call them, in output, input, height, width."""
+    """The parameters with the names of torchvision and timm, kernels as OIHW."""
     tensors = {"classifier.0.weight": np.ones((7, 5), np.float32), "classifier.0.bias": np.ones(7, np.float32)}
     for index, layer in enumerate(layers_of(parameters)):
-        # Every other number, as the rectifiers and pools between take theirs.
+        # Even numbers: rectifiers and pools have the numbers between them.
         tensors[f"features.{2 * index}.weight"] = parameters[f"{layer}.kernel"].transpose(3, 2, 0, 1)
         tensors[f"features.{2 * index}.bias"] = parameters[f"{layer}.bias"]
     return tensors
@@ -48,7 +48,7 @@ def torchvision_state(reference: Mapping[str, np.ndarray], network: str) -> dict
 
 
 def keras_names(parameters: Mapping[str, np.ndarray], kernel: str, bias: str) -> dict[str, np.ndarray]:
-    """As Keras calls them; `{}` in `kernel` and `bias` is the layer, such as `block1_conv2`."""
+    """The parameters with the names of Keras; `{}` in `kernel` and `bias` is the layer, such as `block1_conv2`."""
     tensors = {}
     for layer in layers_of(parameters):
         name = layer.replace("conv", "block").replace("_", "_conv")
@@ -68,44 +68,46 @@ def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def write_onnx(path: Path, parameters: Mapping[str, np.ndarray], *, between: str = "Relu") -> None:
-    """A chain of convolutions whose initializers are called and ordered at random."""
-    nodes, initial, value = [], [], "picture"
+    """A chain of convolutions whose initializers have arbitrary names and order."""
+    nodes, initializers, value = [], [], "picture"
     for index, layer in enumerate(layers_of(parameters)):
         kernel, bias, result = f"k{97 * (index + 1) % 101}", f"b{index}", f"{between}{index}"
-        initial.append(onnx.numpy_helper.from_array(parameters[f"{layer}.kernel"].transpose(3, 2, 0, 1).copy(), kernel))
-        initial.append(onnx.numpy_helper.from_array(parameters[f"{layer}.bias"], bias))
+        initializers.append(
+            onnx.numpy_helper.from_array(parameters[f"{layer}.kernel"].transpose(3, 2, 0, 1).copy(), kernel)
+        )
+        initializers.append(onnx.numpy_helper.from_array(parameters[f"{layer}.bias"], bias))
         nodes.append(onnx.helper.make_node("Conv", [value, kernel, bias], [f"conv{index}"]))
         nodes.append(onnx.helper.make_node(between, [f"conv{index}"], [result]))
         value = result
     picture = onnx.helper.make_tensor_value_info("picture", onnx.TensorProto.FLOAT, [1, 3, 8, 8])
     features = onnx.helper.make_tensor_value_info(value, onnx.TensorProto.FLOAT, None)
-    graph = onnx.helper.make_graph(nodes, "network", [picture], [features], initial[::-1])
+    graph = onnx.helper.make_graph(nodes, "network", [picture], [features], initializers[::-1])
     onnx.save(onnx.helper.make_model(graph), path)
 
 
 class Storage:
-    """What PyTorch pickles by reference: a type, a key and numbers that lie outside the pickle."""
+    """A storage, which PyTorch pickles by reference: a type and a key; the numbers are outside the pickle."""
 
     def __init__(self, kind: str, key: str) -> None:
         self.identifier = ("storage", Global("torch", kind), key, "cpu", 0)
 
 
 class Global:
-    """Pickled as a name to import."""
+    """An object that is pickled as a name to import."""
 
     def __init__(self, module: str, name: str) -> None:
         self.module, self.name = module, name
 
 
 class Call:
-    """Pickled as a call of a name with arguments, which unpickling makes."""
+    """An object that is pickled as a function call, which unpickling executes."""
 
     def __init__(self, function: Global, *arguments: object) -> None:
         self.function, self.arguments = function, arguments
 
 
 class _Pickler(pickle._Pickler):
-    """The one in Python, which can be taught to write names of modules that are not there."""
+    """The pickler in Python, extended to write names of modules that do not exist."""
 
     def persistent_id(self, value: object) -> object:
         return value.identifier if isinstance(value, Storage) else None

@@ -1,4 +1,4 @@
-"""A server on loopback that breaks off, serves rubbish, serves the wrong file, and more, as a test wants it."""
+"""A server on loopback with responses that tests choose: complete, interrupted or wrong files, and errors."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Gives the answers of its server one after another, the last one for ever."""
+    """Sends the server's responses one after another, and repeats the last one."""
 
     server: "Server"
 
@@ -53,7 +53,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def giving(content: bytes, *, until: int | None = None) -> Answer:
-    """As a good server does, except that it breaks off before the byte `until` of the file."""
+    """A response that supports ranges, and breaks the connection before the byte `until` of the file."""
 
     def answer(handler: Handler) -> None:
         begin = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
@@ -88,4 +88,4 @@ def refusing(status: int) -> Answer:
 
 
 def silent(handler: Handler) -> None:
-    handler.connection.recv(1)  # nothing more comes until the client goes away
+    handler.connection.recv(1)  # waits until the client disconnects
