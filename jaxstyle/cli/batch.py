@@ -36,7 +36,7 @@ EXAMPLES = examples(
     "jaxstyle batch --content photos --style paintings -o results",
     "Pairs and their settings from a table, with columns such as content, style and seed:",
     "jaxstyle batch pairs.csv -o results --size 1024",
-    "What there is to do, how much memory it takes and how long it lasts:",
+    "The remaining pairs, and the memory and time that they take:",
     "jaxstyle batch --content 'photos/*.jpg' --style paintings -o results --dry-run",
 )
 

@@ -44,7 +44,7 @@ def bench_command(
     """Measure the time of an optimization step on this machine.
 
     The settings are the defaults. "ready" is the time until the first step is done, with compilation, and "step" the
-    time of a later step. "of peak" compares its arithmetic with that of large matrix products.
+    time of a later step. "of peak" is the rate of its operations relative to that of a large matrix product.
     """
     loaded = read_network(network, weights, "max", precision)
     config = resolve_layers(StyleConfig(), loaded.architecture)

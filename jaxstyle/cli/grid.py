@@ -26,7 +26,7 @@ from jaxstyle.jobs import (
 )
 
 EXAMPLES = examples(
-    "Contents that are kept more closely from left to right:",
+    "Shapes closer to the content from left to right:",
     "jaxstyle grid photo.jpg art.jpg -o out.png --columns 'content-weight=0.03;0.3'",
     "Small and large strokes, with and without the style's colors:",
     "jaxstyle grid photo.jpg art.jpg -o out.png --rows 'color-weight=1;0' --columns 'style-scale=1;2'",

@@ -39,7 +39,7 @@ from jaxstyle.stylize import prepare_network
 COMPARED_SIZE = 256  # longest side in pixels of the pictures that entries are compared with
 AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 EXAMPLES = examples(
-    "A picture of what excites the channels 12 and 40 together:",
+    "A picture in which the channels 12 and 40 are active together:",
     "jaxstyle gram maximize -o entry.png --layer relu3_1 --entry 12,40",
     "A sheet of two entries, compared with their values in a painting:",
     "jaxstyle gram maximize painting.jpg -o sheet.png --layer relu3_1 --entry 12,40 --entry 7,7",
@@ -86,7 +86,7 @@ def maximize_command(
 ) -> None:
     """Make a picture in which one entry of a layer's Gram matrix is as large as possible.
 
-    Such a picture shows the texture that the entry stands for. Prints the value of the entry.
+    Such a picture shows a texture for which the entry is large. Prints the value of the entry.
     """
     entries, compared = [_parse_entry(text) for text in entry], pictures or []
     check_output_is_no_input(output, compared)

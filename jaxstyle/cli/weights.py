@@ -81,7 +81,8 @@ def convert(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="File of a VGG, AlexNet or GoogLeNet: .pth, .h5, .npz, .onnx or .safetensors. No code in it is run.",
+            help="File of a VGG, AlexNet, GoogLeNet or EfficientNet-Lite0: .pth, .h5, .npz, .onnx or .safetensors. No "
+            "code in it is run.",
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Weights file of jaxstyle to write.")],

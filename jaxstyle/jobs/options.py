@@ -162,9 +162,9 @@ class Options:
     style_representation: str = field(
         default=DEFAULTS.style_representation,
         metadata=_help(
-            "Statistics that describe the style. gram: textures, wherever they are; shifted: also their arrangement, "
-            "such as rows of bricks, and less of the content; moments: means and deviations only, closer to the "
-            "content; activation-shift, neighbors: variants of gram.",
+            "Statistics that describe the style. "
+            + "; ".join(f"{name}: {representation.effect}" for name, representation in REPRESENTATIONS.items())
+            + ".",
             STYLE,
             metavar="NAME",
             choices=tuple(REPRESENTATIONS),

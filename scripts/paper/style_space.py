@@ -38,9 +38,9 @@ jaxstyle stylize PHOTOGRAPH OTHER_PHOTOGRAPH -o out.png --content-weight 0.3
 {transfers}
 
 The light of dusk is transferred to the harbor and to the cat: deep blue, with warm colors along the horizon and down
-the cat's nose. Pieces of the lattice towers come along, as strands in the sky and on the forehead, because Gram
-matrices describe what a picture contains but not where. In daylight, the launch site turns sepia under a bright sky,
-with its lamps still lit. The cup of gravel is the best result: the stones follow the rim and the saucer. From the
+the cat's nose. Pieces of the lattice towers are transferred too, as strands in the sky and on the forehead, because
+Gram matrices describe what a picture contains but not where. In daylight, the launch site turns sepia under a bright
+sky, with its lamps still lit. The cup of gravel is the best result: the stones follow the rim and the saucer. From the
 espresso, the cat takes the red-brown color and some gloss. From the bricks, it takes the joints, which run along its
 nose and curl up in its eyes.
 
@@ -57,7 +57,7 @@ jaxstyle texture STYLE -o texture.png --size 512
 {texture_numbers}
 
 The paintings keep their motifs in a new arrangement: suns, circles and lights on water for swirls, bands for embers,
-shards for facets. Gravel stays gravel, but its brightness varies with the initial noise, because Gram matrices do not
+shards for facets. Gravel is preserved, but its brightness varies with the initial noise, because Gram matrices do not
 describe how brightness is distributed over a picture. The bricks become joints without courses. Regularity over long
 distances is lost; it is the subject of [chapter 7](representations.md). The launch site becomes lamps at the bottom and
 pieces of the towers everywhere: a picture of a few distinct objects makes no texture.
@@ -159,7 +159,7 @@ def make(lab: Lab) -> str:
             [
                 [
                     f"distance from {name}",
-                    *(f"{judge(run.image, *map(lab.example, (CONTENT, name))).style:.2f}" for run in blends),
+                    *(f"{judge(run.image, lab.example(CONTENT), lab.example(name)).style:.2f}" for run in blends),
                 ]
                 for name in (STYLE, OTHER)
             ],

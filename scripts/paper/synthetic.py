@@ -88,7 +88,7 @@ made from another seed with {long_steps} steps.
 At strength 0.2, the suns, strokes and colors are those of the painting, under a fine weave that the painting does not
 have. At strength 1, only the palette is left: dark blue shards, hatched and dotted with single pixels, with patches of
 scales and stray green and red. No painting looks like this. The three samplers give similar pictures from the same
-noise. The textures are more complex in that no motif dominates, but they are not beautiful.
+noise. The textures are more complex in that no motif dominates.
 
 ## Distances
 
@@ -106,8 +106,8 @@ mixtures, the texture follows the target up to a distance that grows with the st
 
 The second-generation styles are feasible by construction, and far from the painting and from every other picture here.
 From another seed and with {long_steps} steps, textures come much closer to them, and look like the textures that they
-were measured from. So sampling can find a style that no picture had. But it is the optimization that finds it, by
-projecting the sample onto what the network can represent, and not the sampler.
+were measured from. So sampling leads to a style that no picture had. But this style comes from the optimization, which
+projects the sample onto Gram matrices of a picture, and not from the sampler.
 """
 
 

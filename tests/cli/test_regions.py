@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, run, succeed
 
+from jaxstyle.styles import REPRESENTATIONS
+
 QUICK = ("--size", 64, "--steps", 8, "--content-layers", "relu1_1", "--style-layers", "relu1_1,relu1_2")
 USAGE, PICTURE = 2, 3  # exit codes
 
@@ -40,7 +42,7 @@ def painted(*options: object) -> tuple[np.ndarray, dict[str, Any]]:
 
 @pytest.mark.usefixtures("folder")
 class TestResults:
-    @pytest.mark.parametrize("representation", ["moments", "shifted", "activation-shift", "neighbors"])
+    @pytest.mark.parametrize("representation", sorted(set(REPRESENTATIONS) - {"gram"}))
     def test_every_representation_gives_another_picture(self, representation: str) -> None:
         plain, _ = painted()
         other, record = painted("--style-representation", representation)

@@ -7,6 +7,7 @@ import pytest
 from support.examples import EXAMPLES
 
 import jaxstyle
+from jaxstyle import errors
 
 ROOT = Path(__file__).parents[2]
 TINY = "size=32, steps=3, content_layers='relu1_1', style_layers='relu1_1'"
@@ -60,3 +61,10 @@ def test_files_and_pictures_of_the_readme_exist():
     assert len(targets) > 10
     missing = [path for pair in targets for path in pair if path and not (ROOT / path).exists()]
     assert not missing
+
+
+def test_the_table_of_exit_codes_is_complete():
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)}
+    classes = [errors.JaxStyleError, *errors.JaxStyleError.__subclasses__()]
+    assert documented == {0, 130, *(error.exit_code for error in classes)}

@@ -1,6 +1,6 @@
 """Style representations: compared with their definitions in NumPy, and whether they depend on positions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import jax
@@ -15,6 +15,7 @@ from jaxstyle.styles import REPRESENTATIONS, check_representation, measure_featu
 from jaxstyle.styles.representations import SHIFTS
 
 NAMES = tuple(REPRESENTATIONS)
+DEPEND_ON_POSITIONS = {"shifted", "neighbors"}  # they change if the same features are at other positions
 Layers = dict[str, np.ndarray]
 
 
@@ -55,25 +56,29 @@ def naive_shift(value: np.ndarray, weights: np.ndarray, down: int, across: int) 
     return np.average(products, axis=0, weights=pair_weights)
 
 
-def naive(name: str, features: Layers, position_weights: Layers | None = None) -> Layers:
-    """The definitions of all representations."""
-    values = {layer: np.asarray(value, float) for layer, value in features.items()}
-    weights = position_weights or {layer: np.ones(value.shape[:2]) for layer, value in values.items()}
-    if name == "gram":
-        return {layer: naive_mean(outer(value, value), weights[layer]) for layer, value in values.items()}
-    if name == "moments":
-        means = {layer: naive_mean(value, weights[layer]) for layer, value in values.items()}
-        squares = {layer: naive_mean((values[layer] - means[layer]) ** 2, weights[layer]) for layer in values}
-        return {layer: np.stack([means[layer], np.sqrt(squares[layer])]) for layer in values}
-    if name == "shifted":
-        return {
-            layer: np.stack([naive_shift(value, weights[layer], *shift) for shift in SHIFTS])
-            for layer, value in values.items()
-        }
-    if name == "activation-shift":
-        means = {layer: naive_mean(value, weights[layer]).mean() for layer, value in values.items()}
-        return naive("gram", {layer: value - means[layer] for layer, value in values.items()}, weights)
-    assert name == "neighbors"
+def naive_gram(values: Layers, weights: Layers) -> Layers:
+    return {layer: naive_mean(outer(value, value), weights[layer]) for layer, value in values.items()}
+
+
+def naive_moments(values: Layers, weights: Layers) -> Layers:
+    means = {layer: naive_mean(value, weights[layer]) for layer, value in values.items()}
+    variances = {layer: naive_mean((values[layer] - means[layer]) ** 2, weights[layer]) for layer in values}
+    return {layer: np.stack([means[layer], np.sqrt(variances[layer])]) for layer in values}
+
+
+def naive_shifted(values: Layers, weights: Layers) -> Layers:
+    return {
+        layer: np.stack([naive_shift(value, weights[layer], *shift) for shift in SHIFTS])
+        for layer, value in values.items()
+    }
+
+
+def naive_activation_shift(values: Layers, weights: Layers) -> Layers:
+    means = {layer: naive_mean(value, weights[layer]).mean() for layer, value in values.items()}
+    return naive_gram({layer: value - means[layer] for layer, value in values.items()}, weights)
+
+
+def naive_neighbors(values: Layers, weights: Layers) -> Layers:
     enlarged = values["deep"].repeat(2, 0).repeat(2, 1)
     enlarged_weights = weights["deep"].repeat(2, 0).repeat(2, 1)
     shallow = values["shallow"][: enlarged.shape[0], : enlarged.shape[1]]
@@ -81,17 +86,37 @@ def naive(name: str, features: Layers, position_weights: Layers | None = None) -
     return {"shallow": first, "deep": naive_mean(outer(enlarged, shallow), enlarged_weights)}
 
 
-def check(found: dict[str, jax.Array], expected: Layers, tolerance: float = 1e-5) -> None:
+# The definitions, for float64 features and the weights of their positions.
+DEFINITIONS: dict[str, Callable[[Layers, Layers], Layers]] = {
+    "gram": naive_gram,
+    "moments": naive_moments,
+    "shifted": naive_shifted,
+    "activation-shift": naive_activation_shift,
+    "neighbors": naive_neighbors,
+}
+
+
+def naive(name: str, features: Layers, position_weights: Layers | None = None) -> Layers:
+    values = {layer: np.asarray(value, float) for layer, value in features.items()}
+    weights = position_weights or {layer: np.ones(value.shape[:2]) for layer, value in values.items()}
+    return DEFINITIONS[name](values, weights)
+
+
+def test_every_representation_has_a_definition_here() -> None:
+    assert set(DEFINITIONS) == set(NAMES)
+
+
+def assert_close(found: dict[str, jax.Array], expected: Layers, tolerance: float = 1e-5) -> None:
     assert found.keys() == expected.keys()
     for layer, value in found.items():
         assert value.dtype == jnp.float32
         assert error(np.asarray(value), expected[layer]) < tolerance, layer
 
 
-@pytest.mark.parametrize("check", [check_representation, lambda name: measure_features(name, random_features())])
-def test_an_unknown_representation_is_refused(check):
+@pytest.mark.parametrize("function", [check_representation, lambda name: measure_features(name, random_features())])
+def test_an_unknown_representation_is_an_error(function: Callable[[str], object]) -> None:
     with pytest.raises(ConfigError, match="style_representation is 'grams'; expected one of gram, moments"):
-        check("grams")
+        function("grams")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -99,17 +124,17 @@ class TestDefinitions:
     @pytest.mark.parametrize(("height", "width"), [(12, 10), (13, 11), (20, 7)])
     def test_whole_pictures(self, name: str, height: int, width: int) -> None:
         features = random_features(0, height, width)
-        check(measure_features(name, features), naive(name, features))
+        assert_close(measure_features(name, features), naive(name, features))
 
     def test_position_weights(self, name: str) -> None:
         features = random_features()
         weights = random_weights(features)
-        check(measure_features(name, features, weights), naive(name, features, weights))
+        assert_close(measure_features(name, features, weights), naive(name, features, weights))
 
     def test_equal_weights_have_no_effect(self, name: str) -> None:
         features = random_features()
         weights = {layer: np.full(value.shape[:2], np.float32(0.3)) for layer, value in features.items()}
-        check(
+        assert_close(
             measure_features(name, features, weights),
             {layer: np.asarray(value) for layer, value in measure_features(name, features).items()},
         )
@@ -125,7 +150,7 @@ class TestDefinitions:
             layer: np.pad(np.ones(value.shape[:2], np.float32), [(0, 8 // stride), (0, 4 // stride)])
             for (layer, value), stride in zip(features.items(), (1, 2), strict=True)
         }
-        check(measure_features(name, padded, masks), naive(name, features))
+        assert_close(measure_features(name, padded, masks), naive(name, features))
 
     def test_is_0_if_all_weights_are_0(self, name: str) -> None:
         features = random_features()
@@ -139,7 +164,7 @@ class TestDefinitions:
         stacked = {layer: np.stack([weights[layer] for weights in regions]) for layer in features}
         measured = measure_features(name, features, stacked)
         for region, weights in enumerate(regions):
-            check({layer: value[region] for layer, value in measured.items()}, naive(name, features, weights))
+            assert_close({layer: value[region] for layer, value in measured.items()}, naive(name, features, weights))
 
     def test_gradient_of_the_loss_is_the_finite_difference(self, name: str) -> None:
         targets = measure_features(name, random_features(1))
@@ -171,12 +196,12 @@ def double_precision() -> Iterator[None]:
 class TestPositions:
     """Whether a representation changes if the same features are at other positions."""
 
-    @pytest.mark.parametrize("name", ["gram", "moments", "activation-shift"])
+    @pytest.mark.parametrize("name", sorted(set(NAMES) - DEPEND_ON_POSITIONS))
     def test_representations_that_ignore_positions(self, name: str) -> None:
         features = random_features()
-        check(measure_features(name, permuted(features)), naive(name, features))
+        assert_close(measure_features(name, permuted(features)), naive(name, features))
 
-    @pytest.mark.parametrize("name", ["shifted", "neighbors"])
+    @pytest.mark.parametrize("name", sorted(DEPEND_ON_POSITIONS))
     def test_representations_that_depend_on_positions(self, name: str) -> None:
         features = random_features()
         first, second = (measure_features(name, values) for values in (features, permuted(features)))

@@ -18,7 +18,15 @@ from support.quick import first_layer
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import StyleError
-from jaxstyle.styles import Style, StyleStatistics, check_style_writable, load_style, read_style_file, save_style
+from jaxstyle.styles import (
+    REPRESENTATIONS,
+    Style,
+    StyleStatistics,
+    check_style_writable,
+    load_style,
+    read_style_file,
+    save_style,
+)
 from jaxstyle.stylize import measure_style
 from jaxstyle.weights import path_of
 
@@ -71,7 +79,7 @@ class TestRoundTrip:
             assert isinstance(one, jax.Array) and one.dtype == np.float32 and one.shape == other.shape
             assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
-    @pytest.mark.parametrize("representation", ["moments", "shifted", "activation-shift", "neighbors"])
+    @pytest.mark.parametrize("representation", sorted(REPRESENTATIONS))
     def test_is_exact_for_other_representations(self, tmp_path, network, painting, representation):
         config = StyleConfig(
             size=64,
