@@ -1,6 +1,6 @@
 """The structure of the package: who may import whom, who prints, and which words are no names.
 
-The rooms of the package stand in the order of the data: a room imports only rooms before it.
+The components of the package stand in the order of the data: a component imports only components before it.
 """
 
 import ast
@@ -15,12 +15,12 @@ import jaxstyle
 PACKAGE = Path(jaxstyle.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
-# From files to files: each room may import those before it.
-ROOMS = (
+# From files to files: each component may import those before it.
+COMPONENTS = (
     *("errors", "config", "images", "compilation", "networks", "weights", "styles", "optimization"),
     *("stylize", "texture", "stylizer", "batch", "jobs", "laboratory", "cli", "__main__"),
 )
-FACES = {room for room in ROOMS if (PACKAGE / room).is_dir()}
+SUBPACKAGES = {component for component in COMPONENTS if (PACKAGE / component).is_dir()}
 FORBIDDEN_CALLS = {"print", "exit", "quit", "sys.exit", "os._exit", "jax.config.update"}
 # Words that say nothing about what they name, or that only this project used: see CONTRIBUTING.md, "Words".
 VAGUE = {
@@ -30,8 +30,8 @@ VAGUE = {
 }
 
 
-def room_of(module: str) -> str:
-    """The room of a module of the package: `jaxstyle.styles.regions` is in `styles`."""
+def component_of(module: str) -> str:
+    """The component of a module of the package: `jaxstyle.styles.regions` is in `styles`."""
     return [*module.split("."), ""][1]
 
 
@@ -69,41 +69,41 @@ def identifiers(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_every_module_is_in_a_room():
-    assert {room_of(module) for module in imports()} == {"", *ROOMS}
+    assert {component_of(module) for module in imports()} == {"", *COMPONENTS}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_import_only_rooms_before_them(room: str):
-    allowed = {*ROOMS[: ROOMS.index(room) + 1], ""}
-    if room not in ("cli", "__main__"):
-        allowed -= {""}  # the public names are re-exported from the rooms
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_components_import_only_components_before_them(component: str):
+    allowed = {*COMPONENTS[: COMPONENTS.index(component) + 1], ""}
+    if component not in ("cli", "__main__"):
+        allowed -= {""}  # the public names are re-exported from the components
     for module, others in imports().items():
-        if room_of(module) == room:
-            wrong = {other for other in others if room_of(other) not in allowed}
+        if component_of(module) == component:
+            wrong = {other for other in others if component_of(other) not in allowed}
             assert not wrong, f"{module} imports {', '.join(sorted(wrong))}"
 
 
-def test_rooms_use_the_faces_of_others():
-    """`from jaxstyle.styles import Style`, never from a module inside, except for modules that a face exports."""
+def test_components_use_the_faces_of_others():
+    """`from jaxstyle.styles import Style`, never from a module inside, except for modules that a subpackage exports."""
     for module, others in imports().items():
         for other in others:
-            inside = other.count(".") == 2 and room_of(other) in FACES
-            if inside and room_of(other) != room_of(module) and module != "jaxstyle.__main__":
-                assert other.split(".")[2] in face_modules(room_of(other)), f"{module} imports {other}"
+            inside = other.count(".") == 2 and component_of(other) in SUBPACKAGES
+            if inside and component_of(other) != component_of(module) and module != "jaxstyle.__main__":
+                assert other.split(".")[2] in exported_modules(component_of(other)), f"{module} imports {other}"
 
 
-def face_modules(room: str) -> set[str]:
-    """The modules that a face exports as such: `solver`, whose functions are called as `solver.run`."""
-    tree = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))
-    nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == f"jaxstyle.{room}"]
+def exported_modules(component: str) -> set[str]:
+    """The modules that a subpackage exports as such: `solver`, whose functions are called as `solver.run`."""
+    tree = ast.parse((PACKAGE / component / "__init__.py").read_text(encoding="utf-8"))
+    nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == f"jaxstyle.{component}"]
     return {alias.name for node in nodes for alias in node.names}
 
 
 def test_no_module_imports_itself_through_others():
     graph = imports()
-    faces = {f"jaxstyle.{room}" for room in FACES} | {"jaxstyle"}
+    packages = {f"jaxstyle.{component}" for component in SUBPACKAGES} | {"jaxstyle"}
     ordered: set[str] = set()
-    remaining = {module: {other for other in others if other not in faces} for module, others in graph.items()}
+    remaining = {module: {other for other in others if other not in packages} for module, others in graph.items()}
     while remaining:
         free = {module for module, others in remaining.items() if not others - ordered - {module}}
         assert free, f"import cycle among {', '.join(sorted(remaining))}"
@@ -111,12 +111,12 @@ def test_no_module_imports_itself_through_others():
         remaining = {module: others for module, others in remaining.items() if module not in free}
 
 
-@pytest.mark.parametrize("room", sorted(FACES))
-def test_faces_list_their_modules(room: str):
-    docstring = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+@pytest.mark.parametrize("component", sorted(SUBPACKAGES))
+def test_subpackages_list_their_modules(component: str):
+    docstring = ast.get_docstring(ast.parse((PACKAGE / component / "__init__.py").read_text(encoding="utf-8"))) or ""
     listed = docstring.partition("Modules:\n")[2]
-    missing = [path.stem for path in (PACKAGE / room).glob("[!_]*.py") if path.stem not in listed]
-    assert not missing, f"jaxstyle/{room}/__init__.py does not list {', '.join(missing)}"
+    missing = [path.stem for path in (PACKAGE / component).glob("[!_]*.py") if path.stem not in listed]
+    assert not missing, f"jaxstyle/{component}/__init__.py does not list {', '.join(missing)}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -131,12 +131,12 @@ class TestModules:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module.split(".")[0])
-        room = room_of(module_name(path))
-        assert room == "images" or "PIL" not in names
-        assert room == "cli" or not names & {"typer", "rich", "click"}
+        component = component_of(module_name(path))
+        assert component == "images" or "PIL" not in names
+        assert component == "cli" or not names & {"typer", "rich", "click"}
 
     def test_only_cli_prints_exits_or_configures_jax(self, path: Path):
-        if room_of(module_name(path)) == "cli":
+        if component_of(module_name(path)) == "cli":
             return
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""

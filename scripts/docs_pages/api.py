@@ -12,7 +12,7 @@ WITHOUT_PAGE = ("cli", "embedded")
 """Packages without a page: the command has its own reference, and the weights are no Python."""
 
 
-def rooms() -> list[str]:
+def components() -> list[str]:
     """The packages inside jaxstyle that have a page."""
     folder = Path(jaxstyle.__file__).parent
     names = sorted(path.parent.name for path in folder.glob("*/__init__.py"))
@@ -22,13 +22,13 @@ def rooms() -> list[str]:
 def api_pages() -> dict[str, str]:
     """The pages by their names in `reference/`."""
     pages = {"jaxstyle.md": _page("jaxstyle", jaxstyle.__all__, "")}
-    for room in rooms():
-        name = f"jaxstyle.{room}"
+    for component in components():
+        name = f"jaxstyle.{component}"
         exported = importlib.import_module(name).__all__
         public = [member for member in exported if member in jaxstyle.__all__]
         links = ", ".join(f"[`{member}`][jaxstyle.{member}]" for member in public)
         note = f"Described with the [public names](jaxstyle.md): {links}.\n" if public else ""
-        pages[f"{room}.md"] = _page(name, [member for member in exported if member not in public], note)
+        pages[f"{component}.md"] = _page(name, [member for member in exported if member not in public], note)
     return pages
 
 

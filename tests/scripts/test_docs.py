@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import jaxstyle
-from scripts.docs_pages.api import api_pages, rooms
+from scripts.docs_pages.api import api_pages, components
 from scripts.docs_pages.command import command_page
 from scripts.docs_pages.links import LinkError, rewrite_links, site_path
 from scripts.docs_pages.options import PAGE, fill_tables
@@ -186,7 +186,7 @@ class TestMarkdown:
 class TestApi:
     def test_every_public_object_is_on_one_page(self):
         pages = api_pages()
-        assert set(pages) == {"jaxstyle.md", *(f"{room}.md" for room in rooms())}
+        assert set(pages) == {"jaxstyle.md", *(f"{component}.md" for component in components())}
         described = [name for page in pages.values() for name in re.findall(r"^ {8}- (\w+)$", page, flags=re.MULTILINE)]
         assert set(jaxstyle.__all__) <= set(described)
         assert all(described.count(name) == 1 for name in jaxstyle.__all__)
