@@ -83,7 +83,7 @@ def test_components_import_only_components_before_them(component: str):
             assert not wrong, f"{module} imports {', '.join(sorted(wrong))}"
 
 
-def test_components_use_the_faces_of_others():
+def test_components_import_from_packages_not_from_inside():
     """`from jaxstyle.styles import Style`, never from a module inside, except for modules that a subpackage exports."""
     for module, others in imports().items():
         for other in others:
