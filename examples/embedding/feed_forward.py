@@ -1,6 +1,6 @@
 """Train a small Flax network that stylizes in one pass, with jaxstyle's losses (Johnson et al., arXiv 1603.08155).
 
-python examples/embedding/feed_forward.py painted.png
+python examples/embedding/feed_forward.py stylized.png
 """
 
 import sys
@@ -23,7 +23,7 @@ CONTENT_WEIGHT = 0.3
 GOAL = 0.5  # for the loss of a photograph that is not in the training data; unchanged, it has a loss of 0.7
 
 
-class Painter(nn.Module):
+class TransformNet(nn.Module):
     """Stylize a picture `[H, W, 3]` in [0, 1], whose sides are multiples of 4."""
 
     width: int = 24
@@ -61,14 +61,14 @@ def perceptual_loss(
     return CONTENT_WEIGHT * jaxstyle.content_loss(features, targets) + jaxstyle.style_loss(features, style)
 
 
-def make_step(painter: Painter, optimizer: optax.GradientTransformation) -> Callable[..., Any]:
+def make_step(transform: TransformNet, optimizer: optax.GradientTransformation) -> Callable[..., Any]:
     """A training step. The recognition network is an argument of it; otherwise its weights would become constants."""
 
     @jax.jit
     def step(parameters: Any, state: Any, network: jaxstyle.Network, contents: jax.Array, style: Any) -> Any:
         def mean_loss(parameters: Any) -> jax.Array:
-            paintings = jax.vmap(painter.apply, (None, 0))(parameters, contents)
-            return jax.vmap(perceptual_loss, (None, 0, 0, None))(network, paintings, contents, style).mean()
+            results = jax.vmap(transform.apply, (None, 0))(parameters, contents)
+            return jax.vmap(perceptual_loss, (None, 0, 0, None))(network, results, contents, style).mean()
 
         loss, gradient = jax.value_and_grad(mean_loss)(parameters)
         update, state = optimizer.update(gradient, state)
@@ -90,7 +90,7 @@ def crops(pictures: Sequence[np.ndarray], size: int, count: int, rng: np.random.
 def main(
     output: str, steps: int = 300, size: int = 64, batch: int = 4, seed: int = 0
 ) -> tuple[list[float], float, float]:
-    """Train the painter, and stylize a photograph that is not in the training data.
+    """Train the transform, and stylize a photograph that is not in the training data.
 
     Returns:
         the loss at every step, and the loss of that photograph before and after stylization.
@@ -102,22 +102,22 @@ def main(
     painting = jaxstyle.read_image(EXAMPLES / "style" / "swirls.jpg", size=192)
     style = jaxstyle.style_targets(network, painting, STYLE_LAYERS)
 
-    painter, optimizer = Painter(), optax.adam(optax.cosine_decay_schedule(3e-3, steps))
-    parameters = jax.jit(painter.init)(jax.random.key(seed), jnp.zeros((size, size, 3)))
-    state, step, losses = optimizer.init(parameters), make_step(painter, optimizer), []
+    transform, optimizer = TransformNet(), optax.adam(optax.cosine_decay_schedule(3e-3, steps))
+    parameters = jax.jit(transform.init)(jax.random.key(seed), jnp.zeros((size, size, 3)))
+    state, step, losses = optimizer.init(parameters), make_step(transform, optimizer), []
     for index in range(steps):
         parameters, state, loss = step(parameters, state, network, crops(photographs, size, batch, rng), style)
         losses.append(float(loss))
         if index % 50 == 0 or index == steps - 1:
             print(f"step {index}: {loss:.3f}")
 
-    painted = jax.jit(painter.apply)(parameters, unseen)
-    before, after = (float(perceptual_loss(network, picture, unseen, style)) for picture in (unseen, painted))
+    stylized = jax.jit(transform.apply)(parameters, unseen)
+    before, after = (float(perceptual_loss(network, picture, unseen, style)) for picture in (unseen, stylized))
     print(f"loss of an unseen photograph: {before:.3f} unchanged, {after:.3f} stylized")
-    jaxstyle.write_image(output, painted, overwrite=True)
+    jaxstyle.write_image(output, stylized, overwrite=True)
     return losses, before, after
 
 
 if __name__ == "__main__":
-    *_, loss = main(*(sys.argv[1:2] or ["painted.png"]))
+    *_, loss = main(*(sys.argv[1:2] or ["stylized.png"]))
     sys.exit(f"the loss of the unseen photograph is {loss:.3f}; expected at most {GOAL}" if loss > GOAL else 0)

@@ -55,7 +55,7 @@ def jaxstyle_command(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Neural style transfer by optimization, in JAX: paint a photograph in the style of a painting."""
+    """Neural style transfer by optimization, in JAX: give a photograph the style of a painting."""
     jax_config.configure_jax()
 
 

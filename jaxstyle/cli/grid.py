@@ -35,7 +35,7 @@ EXAMPLES = examples(
 
 @with_options
 def grid_command(
-    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="Content: the picture to paint.")],
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="Content: the picture to stylize.")],
     styles: Annotated[
         list[Path], typer.Argument(metavar="STYLE", help="Style pictures or saved styles (.safetensors), blended.")
     ],

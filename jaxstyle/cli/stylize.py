@@ -42,7 +42,7 @@ EXAMPLES = examples(
 @with_options
 def stylize_command(
     content: Annotated[
-        Path, typer.Argument(metavar="CONTENT", help="Content: the picture to paint, such as a photograph.")
+        Path, typer.Argument(metavar="CONTENT", help="Content: the picture to stylize, such as a photograph.")
     ],
     styles: Annotated[
         list[Path], typer.Argument(metavar="STYLE", help="Style pictures or saved styles (.safetensors), blended.")
@@ -66,7 +66,7 @@ def stylize_command(
     save_every: SaveEvery = None,
     as_json: AsJson = False,
 ) -> None:
-    """Paint CONTENT in the style of STYLE.
+    """Stylize CONTENT with STYLE.
 
     Prints the path of the result. Ctrl-C stops and writes the current picture.
     """

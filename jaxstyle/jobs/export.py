@@ -37,9 +37,9 @@ def export_stylizer(
     content = jax.ShapeDtypeStruct((stylizer.height, stylizer.width, 3), jnp.float32)
     key = jax.random.key(seed)
     if style:
-        paint = jax.jit(lambda content: stylizer(content, style, key=key))
-        return jax.export.export(paint, platforms=platforms)(content)
+        program = jax.jit(lambda content: stylizer(content, style, key=key))
+        return jax.export.export(program, platforms=platforms)(content)
     square = jax.ShapeDtypeStruct((config.size, config.size, 3), jnp.float32)
     shapes = jax.eval_shape(stylizer.measure, square)
-    paint = jax.jit(lambda content, tensors: stylizer(content, replace_tensors(shapes, tensors), key=key))
-    return jax.export.export(paint, platforms=platforms)(content, style_tensors(shapes))
+    program = jax.jit(lambda content, tensors: stylizer(content, replace_tensors(shapes, tensors), key=key))
+    return jax.export.export(program, platforms=platforms)(content, style_tensors(shapes))

@@ -1,4 +1,4 @@
-"""The programs in examples/embedding, made shorter and shallower, still do what they say."""
+"""The programs in examples/embedding do what they say; here with fewer steps and shallower layers."""
 
 import importlib.util
 import os
@@ -22,7 +22,7 @@ PROGRAMS = EXAMPLES / "embedding"
 
 
 def program(name: str) -> ModuleType:
-    """A program as a module, which nobody else has."""
+    """A program as a new module, which a test may change."""
     spec = importlib.util.spec_from_file_location(name, PROGRAMS / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -32,18 +32,18 @@ def program(name: str) -> ModuleType:
 
 @pytest.mark.usefixtures("quick_to_compile")
 class TestFeedForward:
-    def test_a_painter_learns(self, tmp_path: Path) -> None:
-        """On one batch again and again, so that the loss can be compared with that of the same painter untrained.
+    def test_training_reduces_the_loss(self, tmp_path: Path) -> None:
+        """Train on a single batch, so that the loss can be compared with that of the untrained network.
 
-        Of five seeds the worst came to 0.43 of it. (Other photographs tell little after so few steps: there the loss
-        depends more on the seed than on training.)
+        The largest ratio of five seeds was 0.43. The loss of other photographs depends more on the seed than on so few
+        steps.
         """
         feed_forward = program("feed_forward")
         feed_forward.CONTENT_LAYERS, feed_forward.STYLE_LAYERS = ("relu2_1",), ("relu1_1", "relu2_1")
-        feed_forward.Painter = partial(feed_forward.Painter, width=8)
+        feed_forward.TransformNet = partial(feed_forward.TransformNet, width=8)
         crops = feed_forward.crops
         feed_forward.crops = lambda pictures, size, count, _: crops(pictures, size, count, np.random.default_rng(0))
-        out = tmp_path / "painted.png"
+        out = tmp_path / "stylized.png"
         losses, _, _ = feed_forward.main(str(out), steps=30, size=32, batch=2)
         assert len(losses) == 30 and losses[-1] < 0.6 * losses[0]
         assert jaxstyle.read_image(out).shape == (128, 192, 3)
@@ -58,8 +58,8 @@ class TestAugmentation:
         assert len(known) == 4 and all(0 <= share <= 1 for share in known.values())
         assert known["with augmentation, plain"] > 0.8
 
-    def test_half_of_a_batch_is_painted(self, network: jaxstyle.Network, painting: np.ndarray) -> None:
-        """The same picture four times: two come out in blends of their own, and two as they were."""
+    def test_half_of_a_batch_is_stylized(self, network: jaxstyle.Network, painting: np.ndarray) -> None:
+        """Of four equal pictures, two are stylized with different blends, and two are unchanged."""
         augmentation = program("augmentation")
         layer = (("relu1_1", 1.0),)
         config = replace(augmentation.CONFIG, style_layers=layer, content_layers=layer)
@@ -73,7 +73,7 @@ class TestAugmentation:
 
 
 class TestSharding:
-    def test_four_devices_paint_what_one_does(self, tmp_path: Path) -> None:
+    def test_four_devices_give_the_result_of_one(self, tmp_path: Path) -> None:
         sharding, config = program("sharding"), replace(QUICK, size=32)
         alone = sharding.main(config)
         out = tmp_path / "out.npy"
