@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxstyle.compilation import CachedFunction, set_cache_folder
+from jaxstyle.compilation import CachedFunction, cached, set_cache_folder
 
 
 class Pair(NamedTuple):
@@ -85,6 +85,19 @@ def test_other_settings_of_jax_are_cached_separately(folder: Path):
     with jax.default_matmul_precision("bfloat16"):
         other.cached(PAIR)
     assert other.traces == 1
+
+
+def test_other_sources_are_cached_separately(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    module, traces = tmp_path / "package" / "compilation" / "module.py", []
+    module.parent.mkdir(parents=True)
+    monkeypatch.setattr(cached, "__file__", str(module))
+    monkeypatch.setattr(cached, "_versions_and_sources", cached._versions_and_sources.__wrapped__)
+    for source in ("x = 1", "x = 2", "x = 1"):
+        module.write_text(source)
+        function = CountedFunction()
+        function.cached(PAIR)
+        traces.append(function.traces)
+    assert traces == [1, 1, 0]
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-9], lambda data: b"\x00" + data[1:]])

@@ -1,0 +1,168 @@
+"""Faults in images, compilation and weights."""
+
+from scripts.faults.fault import Fault
+
+READING, FILES = "images/test_reading.py", "images/test_files.py"
+IMAGES = (
+    Fault(
+        "exif-orientation",
+        "pictures are not rotated upright",
+        "images/reading.py",
+        "image = ImageOps.exif_transpose(image)",
+        "image.getexif()",
+        (f"{READING}::test_orientation",),
+    ),
+    Fault(
+        "alpha-ignored",
+        "transparency is not read",
+        "images/reading.py",
+        "return _read_color(image), _read_alpha(image)",
+        "return _read_color(image), None",
+        (f"{READING}::test_alpha_over_a_background",),
+    ),
+    Fault(
+        "alpha-not-premultiplied",
+        "colors of transparent pixels bleed into the edges",
+        "images/reading.py",
+        "premultiplied = resize(rgb * alpha[..., None], height, width)",
+        "premultiplied = resize(rgb, height, width) * resize(alpha, height, width)[..., None]",
+        (f"{READING}::test_colors_of_transparent_pixels_do_not_bleed",),
+    ),
+    Fault(
+        "icc-profile",
+        "color profiles are ignored",
+        "images/reading.py",
+        'profile = image.info.get("icc_profile")',
+        "profile = None",
+        (f"{READING}::test_color_profile",),
+    ),
+    Fault(
+        "levels-truncated",
+        "pixels are rounded down to 8 bits",
+        "images/writing.py",
+        "np.rint(values.astype(np.float32).clip(0, 1) * 255)",
+        "(values.astype(np.float32).clip(0, 1) * 255)",
+        (f"{FILES}::test_levels_are_rounded_and_clipped",),
+    ),
+    Fault(
+        "write-in-place",
+        "a failed write leaves half a file",
+        "images/files.py",
+        'temporary = target.with_name(f".jaxstyle-{os.urandom(8).hex()}.part")',
+        "target.unlink(missing_ok=True)\n    temporary = target",
+        (f"{FILES}::test_failed_writes_leave_the_old_file",),
+    ),
+    Fault(
+        "overwrite-always",
+        "existing files are replaced without being asked to",
+        "images/files.py",
+        "if not overwrite:",
+        "if False:",
+        (f"{FILES}::test_paths_that_cannot_be_written",),
+    ),
+    Fault(
+        "resize-bilinear",
+        "pictures are resized by linear interpolation",
+        "images/resizing.py",
+        "Image.Resampling.LANCZOS",
+        "Image.Resampling.BILINEAR",
+        ("images/test_sizes.py::test_resize_is_a_lanczos_filter",),
+    ),
+)
+
+COMPILATION = (
+    Fault(
+        "cache-key-static",
+        "the cache's key has no static arguments",
+        "compilation/cached.py",
+        "key = (*static.items(), structure,",
+        "key = (structure,",
+        ("compilation/test_cached.py",),
+    ),
+    Fault(
+        "cache-key-sources",
+        "the cache's key does not depend on the sources of the package",
+        "compilation/cached.py",
+        "sources.update(path.read_bytes())",
+        "sources.update(path.name.encode())",
+        ("compilation/test_cached.py",),
+    ),
+    Fault(
+        "background-not-canceled",
+        "compilations in the background go on after an error",
+        "compilation/background.py",
+        "cancel_futures=True",
+        "cancel_futures=False",
+        ("compilation/test_background.py",),
+    ),
+)
+
+CONVERT, DOWNLOAD = "weights/test_convert.py", "weights/test_download.py"
+WEIGHTS = (
+    Fault(
+        "weights-digest",
+        "the digest of embedded weights is not checked",
+        "weights/files.py",
+        "if digest is not None and found != digest:",
+        "if False:",
+        ("weights/test_files.py::test_embedded_file_with_one_flipped_bit",),
+    ),
+    Fault(
+        "download-digest",
+        "the digest of downloads is not checked",
+        "weights/download.py",
+        "if found.startswith(expected):",
+        "if found:",
+        (DOWNLOAD,),
+    ),
+    Fault(
+        "download-resume",
+        "a resumed download repeats a byte",
+        "weights/download.py",
+        'f"bytes={offset}-"',
+        'f"bytes={offset - 1}-"',
+        (DOWNLOAD,),
+    ),
+    Fault(
+        "kernel-transposed",
+        "kernels from PyTorch are converted with height and width swapped",
+        "weights/foreign.py",
+        "(2, 3, 1, 0))",
+        "(3, 2, 1, 0))",
+        (f"{CONVERT}::test_file_written_by_pytorch", f"{CONVERT}::test_vgg16_round_trip_through_every_format"),
+    ),
+    Fault(
+        "convention-of-names",
+        "torchvision's networks get the input normalization of Caffe",
+        "weights/foreign.py",
+        'weight$": TORCHVISION,',
+        'weight$": CAFFE,',
+        (CONVERT,),
+    ),
+    Fault(
+        "pickle-imports",
+        "a pickle in a PyTorch file can import anything",
+        "weights/torchfile.py",
+        'raise WeightsError(f"refers to {found!r}; expected only tensors: save only the state_dict")',
+        "return super().find_class(module, name) if found else None",
+        ("weights/test_torchfile.py::test_other_names_are_not_imported",),
+    ),
+    Fault(
+        "layers-by-text",
+        "layer 10 comes before layer 2",
+        "weights/readers.py",
+        '[(int(text), "") if text.isdigit() else (-1, text) for text in numbers]',
+        "[(-1, text) for text in numbers]",
+        (f"{CONVERT}::test_layers_are_sorted_by_their_numbers",),
+    ),
+    Fault(
+        "batch-norm-epsilon",
+        "batch normalization is folded with another epsilon",
+        "weights/readers.py",
+        "_EPSILON = 1e-3",
+        "_EPSILON = 1e-1",
+        ("weights/test_networks.py::TestTorchvision",),
+    ),
+)
+
+FAULTS = (*IMAGES, *COMPILATION, *WEIGHTS)
