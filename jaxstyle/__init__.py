@@ -1,45 +1,22 @@
 """Neural style transfer by optimization, in JAX."""
 
-from jaxstyle.batch import stylize_batch
-from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError, DivergedError, JaxStyleError, PictureError, StyleError, WeightsError
-from jaxstyle.images import read_image, write_image
-from jaxstyle.networks import Network
-from jaxstyle.optimization import Progress, content_loss, content_targets, style_loss
-from jaxstyle.styles import Style, gram_matrix, load_style, save_style, style_targets
-from jaxstyle.stylize import Stylized, measure_style, stylize
-from jaxstyle.stylizer import Stylizer, make_stylizer
-from jaxstyle.texture import texture
-from jaxstyle.weights import load_network
+import sys
+from types import ModuleType
+from typing import Any
 
+import lazy_loader
+
+# JAX takes a second to import. The names of `__init__.pyi` are imported when they are used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __version__ = "0.1.0"
 
-__all__ = [
-    "ConfigError",
-    "DivergedError",
-    "JaxStyleError",
-    "Network",
-    "PictureError",
-    "Progress",
-    "Style",
-    "StyleConfig",
-    "StyleError",
-    "Stylized",
-    "Stylizer",
-    "WeightsError",
-    "content_loss",
-    "content_targets",
-    "gram_matrix",
-    "load_network",
-    "load_style",
-    "make_stylizer",
-    "measure_style",
-    "read_image",
-    "save_style",
-    "style_loss",
-    "style_targets",
-    "stylize",
-    "stylize_batch",
-    "texture",
-    "write_image",
-]
+
+class _Package(ModuleType):
+    """This package, in which `stylize` and `texture` are functions, although there are modules of these names."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):  # as importing a module of the package does
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

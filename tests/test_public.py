@@ -18,10 +18,8 @@ class TestPublicNames:
 
     def test_are_all_there_is(self):
         """Whatever dir() shows that is neither private nor a module is public."""
-        visible = {
-            name for name, value in vars(jaxstyle).items() if not name.startswith("_") and not inspect.ismodule(value)
-        }
-        assert visible == set(PUBLIC) - {"__version__"}
+        visible = {name for name in dir(jaxstyle) if not inspect.ismodule(getattr(jaxstyle, name))}
+        assert visible == set(PUBLIC)
 
     @pytest.mark.parametrize("name", [name for name in PUBLIC if callable(getattr(jaxstyle, name))])
     def test_are_documented_and_annotated(self, name: str):
@@ -47,3 +45,20 @@ def test_importing_starts_no_device():
     assert completed.stdout == "True\n"
     assert "nonsense" in completed.stderr
     assert completed.returncode != 0
+
+
+@pytest.mark.parametrize("first", ["", "from jaxstyle.stylize import Stylized; ", "import jaxstyle.stylize; "])
+def test_names_are_imported_when_they_are_used(first: str):
+    """`stylize` is the function, also after its module was imported."""
+    code = (
+        "import sys, jaxstyle; assert 'jax' not in sys.modules; "
+        f"{first}assert callable(jaxstyle.stylize) and callable(jaxstyle.texture) and 'jax' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_of_the_command_does_not_import_jax(option: str):
+    code = f"import sys; sys.argv[1:] = ['{option}']; import jaxstyle.cli.app as app; app._run(); print(*sys.modules)"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"jax", "numpy", "PIL"} & set(completed.stdout.splitlines()[-1].split())

@@ -1,26 +1,67 @@
-"""The command `jaxstyle`: its subcommands, and the place where errors become one line and an exit code."""
+"""The command `jaxstyle`: its subcommands, and the place where errors become one line and an exit code.
+
+Nothing here imports JAX, which takes a second or two, before a command needs it.
+"""
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any
 
-import jax
 import typer
+from typer.main import get_command
 
 import jaxstyle
-from jaxstyle.cli import batch, bench, export, grid, jax_config, stylize, texture
-from jaxstyle.cli.gram import gram_app
-from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
-from jaxstyle.cli.run import is_still_running
-from jaxstyle.cli.style import style_app
-from jaxstyle.cli.weights import list_weights, weights_app
+from jaxstyle.cli.help import HelpGroup, examples
+from jaxstyle.cli.interrupts import is_still_running
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.jobs import device, device_name, versions
-from jaxstyle.optimization import device_memory
+
+# The commands, each in the module of its name, and the first sentences of their help.
+SUMMARIES = {
+    "stylize": "Stylize CONTENT with STYLE.",
+    "texture": "Make a texture in the style of STYLE, without a content picture.",
+    "batch": "Stylize many pairs of pictures, from folders or a table.",
+    "grid": "Stylize CONTENT with several settings, and show the results side by side.",
+    "export": "Write a stylization as a function that runs without jaxstyle.",
+    "bench": "Measure the time of an optimization step on this machine.",
+    "info": "Print the versions, the device, the cache folder and the networks.",
+    "style": "Save styles, and describe saved ones.",
+    "gram": "Explore Gram matrices: describe them, maximize an entry, sample new ones.",
+    "weights": "List, verify, convert and fetch the weights of recognition networks.",
+}
+
+
+class LazyCommands(Mapping[str, Any]):
+    """The commands by name. Their modules, and with them JAX, are imported at the first access."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in SUMMARIES:
+            raise KeyError(name)
+        return get_command(import_module(f"jaxstyle.cli.{name}").app)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SUMMARIES)
+
+    def __len__(self) -> int:
+        return len(SUMMARIES)
+
+
+class LazyGroup(HelpGroup):
+    """The group of all commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = LazyCommands()  # type: ignore[assignment]  # it is only read
+
+    def summaries(self) -> dict[str, str]:
+        """The first sentences of the commands' help."""
+        return SUMMARIES
+
 
 app = typer.Typer(
     name="jaxstyle",
-    cls=HelpGroup,
+    cls=LazyGroup,
     context_settings={"max_content_width": 100},
     pretty_exceptions_enable=False,
     epilog=examples(
@@ -32,15 +73,6 @@ app = typer.Typer(
         "jaxstyle stylize --help",
     ),
 )
-app.command("stylize", cls=HelpCommand, epilog=stylize.EXAMPLES)(stylize.stylize_command)
-app.command("texture", cls=HelpCommand, epilog=texture.EXAMPLES)(texture.texture_command)
-app.command("batch", cls=HelpCommand, epilog=batch.EXAMPLES)(batch.batch_command)
-app.command("grid", cls=HelpCommand, epilog=grid.EXAMPLES)(grid.grid_command)
-app.command("export", cls=HelpCommand, epilog=export.EXAMPLES)(export.export_command)
-app.command("bench", cls=HelpCommand, epilog=bench.EXAMPLES)(bench.bench_command)
-app.add_typer(style_app)
-app.add_typer(gram_app)
-app.add_typer(weights_app)
 
 
 def _print_version(requested: bool) -> None:
@@ -56,18 +88,9 @@ def jaxstyle_command(
     ] = False,
 ) -> None:
     """Neural style transfer by optimization, in JAX: give a photograph the style of a painting."""
-    jax_config.configure_jax()
+    from jaxstyle.cli.jax_config import configure_jax
 
-
-@app.command("info", cls=HelpCommand, epilog=examples("What to send with a report of a problem:", "jaxstyle info"))
-def info() -> None:
-    """Print the versions, the device, the cache folder and the networks."""
-    record = device()
-    for name, version in versions().items():
-        typer.echo(f"{name:<12}{version}")
-    typer.echo(f"{'device':<12}{device_name(record)}, {device_memory() / 2**30:.1f} GiB of memory")
-    typer.echo(f"{'cache':<12}{jax_config.cache_folder()}")
-    list_weights()
+    configure_jax()
 
 
 def main() -> None:
@@ -90,8 +113,8 @@ def _run() -> int:
         context = getattr(error, "ctx", None)
         hint = f"; see: {context.command_path} --help" if context else ""
         return _fail(error.format_message().rstrip(".") + hint, error.exit_code)
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, RuntimeError) as error:  # JAX's errors are RuntimeErrors
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return _fail("not enough memory for pictures of this size; choose a smaller --size", 1)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
-from jaxstyle.cli.help import examples
+from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
@@ -148,6 +148,9 @@ def batch_command(
             write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
     typer.echo(json.dumps(summary_record(summary), indent=2) if as_json else output)
     exit_unless_done(summary)
+
+
+app = command_app("batch", batch_command, EXAMPLES)
 
 
 def _tasks(

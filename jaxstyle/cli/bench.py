@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.cli.help import examples
+from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import NetworkName, Precision, WeightsFile
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
@@ -73,6 +73,9 @@ def bench_command(
         typer.echo(json.dumps(about | {"rows": rows}, indent=2))
     else:
         typer.echo("of peak: by the operations of direct convolutions; it can exceed 1, because fast ones need fewer")
+
+
+app = command_app("bench", bench_command, EXAMPLES)
 
 
 def _parse_counts(option: str, text: str, *, least: int) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.cli.help import examples
+from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import with_options
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.images import path_in_errors, resolve_target, write_atomically
@@ -79,3 +79,6 @@ def export_command(
     with path_in_errors(output, "written", JaxStyleError):
         write_atomically(target, bytes(exported.serialize()))
     typer.echo(output)
+
+
+app = command_app("export", export_command, EXAMPLES)

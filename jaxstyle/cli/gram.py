@@ -33,9 +33,10 @@ from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.styles import Style, check_style_writable, read_style_file, save_style
 from jaxstyle.stylize import measure_style
 
-gram_app = typer.Typer(
+app = typer.Typer(
     name="gram",
     cls=HelpGroup,
+    add_completion=False,
     help="Explore Gram matrices: describe them, maximize an entry, sample new ones.",
     epilog=examples(
         "Describe and draw the Gram matrices of a painting:",
@@ -45,10 +46,10 @@ gram_app = typer.Typer(
     ),
 )
 
-gram_app.command("maximize", cls=HelpCommand, epilog=maximize.EXAMPLES)(maximize.maximize_command)
+app.command("maximize", cls=HelpCommand, epilog=maximize.EXAMPLES)(maximize.maximize_command)
 
 
-@gram_app.command(
+@app.command(
     "show",
     cls=HelpCommand,
     epilog=examples(
@@ -113,7 +114,7 @@ def show_command(
     typer.echo(json.dumps(numbers, indent=2) if as_json else _table(numbers))
 
 
-@gram_app.command(
+@app.command(
     "sample",
     cls=HelpCommand,
     epilog=examples(

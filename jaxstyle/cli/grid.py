@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
-from jaxstyle.cli.help import examples
+from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.images import check_writable, read_image, write_image
@@ -99,3 +99,6 @@ def grid_command(
     else:
         typer.echo(output)
     exit_unless_done(summary)
+
+
+app = command_app("grid", grid_command, EXAMPLES)

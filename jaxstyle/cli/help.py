@@ -6,6 +6,7 @@ an option, such as `PIXELS`, and nothing for a switch.
 
 import inspect
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -18,6 +19,13 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 def examples(*lines: str) -> str:
     """The epilog of a command: lines that begin with `jaxstyle` are commands, others say what the next one does."""
     return "\n".join(lines)
+
+
+def command_app(name: str, function: Callable[..., None], epilog: str) -> typer.Typer:
+    """A typer application with one command."""
+    app = typer.Typer(add_completion=False)
+    app.command(name, cls=HelpCommand, epilog=epilog)(function)
+    return app
 
 
 class HelpCommand(TyperCommand):
@@ -45,6 +53,12 @@ class HelpGroup(TyperGroup):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """A placeholder for the command and its arguments."""
         return ["COMMAND ..."]
+
+    def summaries(self) -> dict[str, str]:
+        """The commands, and the first sentences of their help."""
+        return {
+            name: (command.help or "").split("\n\n")[0] for name, command in self.commands.items() if not command.hidden
+        }
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help page."""
@@ -115,6 +129,6 @@ def _tables(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
         if not parameter.hidden:
             rows = tables.setdefault(parameter.rich_help_panel or heading, [])
             rows.append((parameter_name(parameter), text))
-    commands = getattr(command, "commands", {}).values()
-    tables["Commands"] = [(child.name, child.help.split("\n\n")[0]) for child in commands if not child.hidden]
+    if isinstance(command, HelpGroup):
+        tables["Commands"] = list(command.summaries().items())
     return {heading: rows for heading, rows in tables.items() if rows}

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
-from jaxstyle.cli.run import run_interruptibly, sigterm_as_interrupt
+from jaxstyle.cli.interrupts import run_interruptibly, sigterm_as_interrupt
 from jaxstyle.jobs import Job, Summary, run_job
 
 

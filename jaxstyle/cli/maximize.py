@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from jaxstyle.cli.help import examples
+from jaxstyle.cli.interrupts import run_interruptibly, sigterm_as_interrupt
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
-from jaxstyle.cli.run import run_interruptibly, sigterm_as_interrupt
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (

@@ -1,20 +1,17 @@
 """Run one stylization from the command line: interruptible at any moment, with snapshots, progress and a record."""
 
 import json
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
 
 from jaxstyle.batch import Pair
+from jaxstyle.cli.interrupts import run_interruptibly, sigterm_as_interrupt
 from jaxstyle.cli.progress import (
     Levels,
     TimedStep,
@@ -30,9 +27,6 @@ from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, schedule
 from jaxstyle.styles import Masks
 from jaxstyle.stylize import Stylized, stylize
-
-_THREAD = "stylize"
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,39 +155,3 @@ def _stylize(run: Run, monitor: _Monitor) -> Stylized:
         raise typer.Exit(130) from None
     except DivergedError as error:
         raise DivergedError(f"{error}; stopped {monitor.write_last()}") from error
-
-
-def is_still_running() -> bool:
-    """Whether a thread of `run_interruptibly` is still at work after an interrupt."""
-    return any(thread.name == _THREAD for thread in threading.enumerate())
-
-
-def run_interruptibly(work: Callable[[], Result]) -> Result:
-    """Call `work` in a thread, so that Ctrl-C ends the wait for it at once.
-
-    Python handles signals between two instructions of the main thread only, and XLA may compile or compute for half a
-    minute within one. A wait for another thread can be interrupted.
-    """
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    thread = threading.Thread(target=run, name=_THREAD, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)
-    return future.result()
-
-
-@contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, as Ctrl-C does."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -28,9 +28,10 @@ from jaxstyle.optimization import style_sizes
 from jaxstyle.styles import Style, check_style_writable, read_style_file, save_style
 from jaxstyle.stylize import measure_style
 
-style_app = typer.Typer(
+app = typer.Typer(
     name="style",
     cls=HelpGroup,
+    add_completion=False,
     help="Save styles, and describe saved ones.",
     epilog=examples(
         "Measure a painting once, and use it for many photographs:",
@@ -40,7 +41,7 @@ style_app = typer.Typer(
 )
 
 
-@style_app.command(
+@app.command(
     "save",
     cls=HelpCommand,
     epilog=examples(
@@ -119,7 +120,7 @@ def save_command(
     typer.echo(output)
 
 
-@style_app.command(
+@app.command(
     "show",
     cls=HelpCommand,
     epilog=examples("What a saved style was measured from:", "jaxstyle style show painting.safetensors"),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.batch import Pair
-from jaxstyle.cli.help import examples
+from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.images import Picture, read_picture
@@ -95,3 +95,6 @@ def stylize_command(
         save_every=save_every,
     )
     execute_and_print(run, f"{content.name} at ", started, as_json=as_json)
+
+
+app = command_app("stylize", stylize_command, EXAMPLES)

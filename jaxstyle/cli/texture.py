@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.batch import Pair
-from jaxstyle.cli.help import examples
+from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.images import Picture
@@ -87,3 +87,6 @@ def texture_command(
         save_every=save_every,
     )
     execute_and_print(run, "", started, as_json=as_json)
+
+
+app = command_app("texture", texture_command, EXAMPLES)

@@ -12,9 +12,10 @@ from jaxstyle import weights
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.errors import ConfigError, WeightsError
 
-weights_app = typer.Typer(
+app = typer.Typer(
     name="weights",
     cls=HelpGroup,
+    add_completion=False,
     help="List, verify, convert and fetch the weights of recognition networks.",
     epilog=examples(
         "The names for `--network`:",
@@ -26,7 +27,7 @@ weights_app = typer.Typer(
 )
 
 
-@weights_app.command("list", cls=HelpCommand, epilog=examples("The names for `--network`:", "jaxstyle weights list"))
+@app.command("list", cls=HelpCommand, epilog=examples("The names for `--network`:", "jaxstyle weights list"))
 def list_weights() -> None:
     """List the networks by name, with the sizes and places of their files."""
     for name in weights.NAMES:
@@ -39,7 +40,7 @@ def list_weights() -> None:
             typer.echo(f"{name:<20}missing: {path}")
 
 
-@weights_app.command(
+@app.command(
     "verify",
     cls=HelpCommand,
     epilog=examples(
@@ -66,7 +67,7 @@ def verify(
         typer.echo(f"{name}: a complete {verified.architecture}{shipped}; SHA-256 {verified.digest}")
 
 
-@weights_app.command(
+@app.command(
     "convert",
     cls=HelpCommand,
     epilog=examples(
@@ -108,7 +109,7 @@ def convert(
     typer.echo(f"{out}: {written.architecture}, input as in {names[written.convention]}; use it with --weights {out}")
 
 
-@weights_app.command(
+@app.command(
     "fetch",
     cls=HelpCommand,
     epilog=examples(

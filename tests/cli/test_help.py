@@ -9,7 +9,7 @@ import pytest
 from support.command import run, succeed
 from typer.main import get_command
 
-from jaxstyle.cli.app import app
+from jaxstyle.cli.app import SUMMARIES, app
 from jaxstyle.jobs import Options, parse_axis
 
 TYPE_NAMES = ("<", "bool", "int range", "float", "list[", "Path", "None")
@@ -106,3 +106,8 @@ def test_option_names_and_defaults_are_not_broken(monkeypatch: pytest.MonkeyPatc
 def test_group_without_a_command_prints_its_help(names: tuple[str, ...]) -> None:
     outcome = run(*names)
     assert (outcome.code, outcome.err, outcome.out) == (2, "", succeed(*names, "--help"))
+
+
+def test_summaries_are_the_first_sentences_of_the_help() -> None:
+    found = {name: command.help.split("\n\n")[0] for name, command in get_command(app).commands.items()}
+    assert found == SUMMARIES

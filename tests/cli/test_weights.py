@@ -9,7 +9,7 @@ from support.foreign import TINY, random_parameters
 from typer.testing import CliRunner
 
 from jaxstyle import weights
-from jaxstyle.cli.weights import weights_app
+from jaxstyle.cli.weights import app
 from jaxstyle.errors import ConfigError, JaxStyleError, WeightsError
 from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.weights import EMBEDDED, Fetched, store
@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: object) -> list[str]:
-    result = CliRunner().invoke(weights_app, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout.splitlines()
 
