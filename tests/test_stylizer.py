@@ -81,7 +81,7 @@ def assert_close(found: Any, expected: Any, atol: float = 2e-3) -> None:
 class TestAgreesWithStylize:
     def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray, contents: np.ndarray) -> None:
         """From a mixture of all initial pictures for which they must agree."""
-        config = replace(QUICK, steps=3, init=(("content", 2.0), ("picture", 1.0)))
+        config = replace(QUICK, steps=3, style_scale=0.5, init=(("content", 2.0), ("picture", 1.0)))
         self.assert_agree(first, config, painting, facets, initial_picture=contents[0])
 
     def test_across_two_sizes(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:

@@ -165,7 +165,7 @@ COMMAND = (
         "cli/run.py",
         "    run.writer.check(run.output)\n",
         "",
-        ("cli/test_errors.py::test_bad_input",),
+        (TEST_RUN,),
     ),
     Fault(
         "snapshots",

@@ -50,7 +50,7 @@ OPTIMIZATION = (
         "optimization/pyramid.py",
         "+ _DETAIL * (target - resize(content, height, width))",
         "- _DETAIL * (target - resize(content, height, width))",
-        ("test_stylize.py::TestCoarseToFine", "test_stylizer.py::TestAgreesWithStylize"),
+        ("optimization/test_pyramid.py",),
     ),
     Fault(
         "no-callback-at-start",

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
-from jaxstyle.cli.interrupts import is_still_running
+from jaxstyle.cli.run import is_still_running
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import files
 from jaxstyle.jobs import device_name
@@ -57,6 +57,14 @@ class TestSnapshots:
         assert [path.name for path in tmp_path.iterdir()] == ["out-0040.png"]
         assert stylized(tmp_path, "--save-every", 20, "--overwrite").code == 0
         assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
+
+
+@pytest.mark.parametrize("name", ["missing/out.png", "old.png"])
+def test_a_result_that_cannot_be_written_is_an_error_before_the_work(tmp_path, monkeypatch, name):
+    (tmp_path / "old.png").write_text("precious")
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", lambda *_, **__: pytest.fail("stylize was called"))
+    outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / name, "--size", 64)
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
 
 
 class TestInterruption:
