@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
-from jaxstyle.cli.run import is_still_running
+from jaxstyle.cli.interrupts import is_still_running
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import files
 from jaxstyle.jobs import device_name
