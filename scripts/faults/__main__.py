@@ -122,8 +122,8 @@ def run_tests(tests: Sequence[str], copy: Path) -> Outcome:
     failure = FAILURE.search(completed.stdout)
     if completed.returncode == 1 and failure and not (failure[2] or "").startswith(BROKEN):
         return Outcome(noticed_by=failure[1].removeprefix("tests/"))
-    last_line = (completed.stdout + completed.stderr).strip().rpartition("\n")[2]
-    return Outcome(problem=f"(tests did not run: {failure[0] if failure else last_line})")
+    error = re.search(r"^(?:FAILED|ERROR|E  ).*$", completed.stdout + completed.stderr, re.MULTILINE)
+    return Outcome(problem=f"(the tests did not run: {error[0] if error else f'exit code {completed.returncode}'})")
 
 
 if __name__ == "__main__":

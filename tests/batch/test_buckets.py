@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,6 +94,24 @@ def test_pairs_whose_programs_differ_are_not_grouped_and_others_are():
     groups = plan_groups([(90, 120)] * 6, configs, batch_size=8)
     assert sorted(group.pairs for group in groups) == [(0, 1, 5), (2,), (3,), (4,)]
     assert count_programs(groups, configs) == 4  # the number of steps is none of them, but the number of batch_size is
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"content_layers": (("relu3_1", 1.0),)},
+        {"style_layers": (("relu3_1", 1.0),)},
+        {"style_representation": "moments"},
+        {"regions": 2},
+        {"normalization": "gatys"},
+        {"optimizer": "adam"},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_a_setting_that_is_compiled_into_the_program_separates_pairs(setting):
+    configs = [SMALL, replace(SMALL, **setting)]
+    groups = plan_groups([(90, 120)] * 2, configs, batch_size=2)
+    assert [group.pairs for group in groups] == [(0,), (1,)] and count_programs(groups, configs) == 2
 
 
 def test_pairs_are_spread_evenly_over_groups():
