@@ -1,10 +1,14 @@
 """Settings for all tests (strict JAX, no internet), and shared pictures and networks."""
 
+import os
 import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# Most of the time of the tests is compilation, which takes half as long without optimization; also in subprocesses.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import numpy as np
