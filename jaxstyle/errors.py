@@ -8,7 +8,8 @@ message without a traceback and exits with the `exit_code` of the error's class.
     ├── WeightsError     a weights file is missing, damaged, or does not fit its network
     ├── StyleError       a saved style cannot be read, is damaged, or cannot be written
     ├── ConfigError      a setting is unknown, out of range, or contradicts another
-    └── DivergedError    the optimization diverged, and retries did not help
+    ├── DivergedError    the optimization diverged, and retries did not help
+    └── MemoryLimitError a picture of this size needs more memory than there is
 """
 
 
@@ -46,3 +47,7 @@ class DivergedError(JaxStyleError):
     """The optimization diverged, and retries did not help."""
 
     exit_code = 5
+
+
+class MemoryLimitError(JaxStyleError):
+    """A picture of this size needs more memory than there is; the message has the largest size that fits."""

@@ -56,10 +56,15 @@ def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.nda
         PictureError: if the texture would be too small.
         ConfigError: for regions, which need a content.
     """
+    config = texture_config(height, width, config)
+    return np.full((height, width, 3), 0.5, np.float32), config
+
+
+def texture_config(height: int, width: int, config: StyleConfig) -> StyleConfig:
+    """The settings with which `stylize` synthesizes a texture; errors as `as_stylization`."""
     check_no_regions(config)
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
     # Pink noise, because the grain of white noise takes many more steps to disappear.
     init = tuple(("pink" if name == "content" else name, share) for name, share in config.init)
-    content = np.full((height, width, 3), 0.5, np.float32)
-    return content, replace(config, size=max(height, width), content_layers=(), init=init)
+    return replace(config, size=max(height, width), content_layers=(), init=init)

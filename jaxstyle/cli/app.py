@@ -114,9 +114,11 @@ def _run() -> int:
         hint = f"; see: {context.command_path} --help" if context else ""
         return _fail(error.format_message().rstrip(".") + hint, error.exit_code)
     except (MemoryError, RuntimeError) as error:  # JAX's errors are RuntimeErrors
-        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        return _fail("not enough memory for pictures of this size; choose a smaller --size", 1)
+        from jaxstyle.optimization import memory_message
+
+        if message := memory_message(error):
+            return _fail(message, 1)
+        raise
 
 
 def _fail(message: str, code: int) -> int:

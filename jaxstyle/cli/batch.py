@@ -182,6 +182,8 @@ def _format(description: dict[str, Any]) -> str:
     ]
     if description["todo"]:
         lines.append(f"on {device_name(description['device'])}, {description['at_once']} at a time:")
+    if memory := description["memory"]:
+        lines.append(f"about {memory['needed'] / 2**30:.1f} of {memory['available'] / 2**30:.1f} GiB of memory")
     for group in description["groups"]:
         shapes = ", ".join(f"{width} x {height}" for height, width in group["shapes"])
         batches = f" in batches of {group['together']}" if group["together"] > 1 else ""

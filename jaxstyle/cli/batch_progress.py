@@ -51,7 +51,9 @@ class BatchProgress:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
-            case Planned(plan, share):
+            case Planned(plan, share, memory):
+                if memory and sys.stderr.isatty():
+                    self._bar.console.print(f"{len(plan.todo)} pairs to do, {memory}", markup=False, highlight=False)
                 self._plan, self._started = plan, time.monotonic()
                 groups = share.select(plan.groups)
                 self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]

@@ -16,6 +16,7 @@ from jaxstyle.jobs import (
     STATE_FOLDER,
     Job,
     Options,
+    Settings,
     check_output_folder,
     check_output_is_no_input,
     draw_grid,
@@ -23,6 +24,7 @@ from jaxstyle.jobs import (
     parse_axis,
     picture_distances,
     read_records,
+    resolve_size,
 )
 
 EXAMPLES = examples(
@@ -75,6 +77,11 @@ def grid_command(
     """
     row_axis, column_axis = parse_axis("--rows", rows) if rows else None, parse_axis("--columns", columns)
     folder = output.with_suffix("")
+
+    def settings_of(options: Options) -> list[Settings]:
+        return [task.settings for task in grid_tasks(content, tuple(styles), options, row_axis, column_axis)]
+
+    options = resolve_size(options, content, styles, settings_of=settings_of)
     tasks = grid_tasks(content, tuple(styles), options, row_axis, column_axis)
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
@@ -96,7 +103,7 @@ def grid_command(
             "distances": picture_distances(list(pictures.values())),
         }
         typer.echo(json.dumps(record | summary_record(summary), indent=2))
-    else:
+    elif pictures:
         typer.echo(output)
     exit_unless_done(summary)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from jaxstyle.jobs import Options
+from jaxstyle.jobs import Options, parse_size
 
 # Options of every command that writes one picture.
 OutputPath = Annotated[
@@ -43,6 +43,8 @@ def typer_option(name: str, *, grouped: bool = True) -> Any:
         settings["metavar"] = help_.metavar
     if help_.choices:
         settings["autocompletion"] = lambda: list(help_.choices)
+    if name == "size":
+        settings["parser"] = parse_size
     if help_.default:
         settings["show_default"] = help_.default
     return typer.Option(f"--{name.replace('_', '-')}", **settings)
@@ -64,7 +66,7 @@ def with_options(
     """
     signature, base = inspect.signature(command, eval_str=True), defaults or Options()
     names = [field.name for field in dataclasses.fields(Options) if field.name not in without]
-    types = get_type_hints(Options)
+    types = get_type_hints(Options) | {"size": int}
     fields = [
         inspect.Parameter(
             name,

@@ -24,7 +24,7 @@ from jaxstyle.cli.progress import (
 from jaxstyle.errors import DivergedError
 from jaxstyle.jobs import ResultWriter, device_name, first_and_last_losses
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Progress, schedule
+from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
 from jaxstyle.styles import Masks
 from jaxstyle.stylize import Stylized, stylize
 
@@ -38,6 +38,7 @@ class Run:
         network: the recognition network.
         writer: writes the result and the snapshots.
         output: the path of the result.
+        memory: what the stylization needs and what there is.
         masks: of content and styles, if there are regions.
         save_every: steps between snapshots; None for no snapshots.
     """
@@ -46,6 +47,7 @@ class Run:
     network: Network
     writer: ResultWriter
     output: Path
+    memory: MemoryNeed
     masks: Masks | None = None
     save_every: int | None = None
 
@@ -128,7 +130,8 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
     """`execute`, with a title printed first on a terminal, and the path of the output or the record at the end."""
     if sys.stderr.isatty():
         height, width = run.pair.content.shape[:2]
-        typer.echo(f"{title}{width} x {height} pixels, on {device_name(run.writer.record['device'])}", err=True)
+        name = device_name(run.writer.record["device"])
+        typer.echo(f"{title}{width} x {height} pixels, on {name}, {run.memory}", err=True)
     record = execute(run, started)
     typer.echo(json.dumps(record, indent=2) if as_json else run.output)
 
@@ -155,3 +158,7 @@ def _stylize(run: Run, monitor: _Monitor) -> Stylized:
         raise typer.Exit(130) from None
     except DivergedError as error:
         raise DivergedError(f"{error}; stopped {monitor.write_last()}") from error
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise memory_error(run.memory.workload) from error
+        raise

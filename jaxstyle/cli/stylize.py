@@ -1,6 +1,7 @@
 """`jaxstyle stylize`: read and check everything, then run one stylization."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +11,22 @@ from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.images import Picture, read_picture
+from jaxstyle.images import Picture, read_picture, read_shape
 from jaxstyle.jobs import (
     STYLE,
     Options,
     ResultWriter,
     check_output_is_no_input,
     device,
+    picture_shapes,
     read_masks,
     read_network,
     read_on_background,
     read_styles,
+    resolve_size,
     result_record,
 )
+from jaxstyle.optimization import Workload, check_memory, measure_need
 
 EXAMPLES = examples(
     "A photograph in the style of a painting:",
@@ -71,6 +75,9 @@ def stylize_command(
     Prints the path of the result. Ctrl-C stops and writes the current picture.
     """
     started = time.perf_counter()
+    regions = read_masks(content_mask, style_mask or [])
+    count = len(regions.content) if regions else 1
+    options = resolve_size(options, content, styles, regions=count)
     settings = options.settings()
     initial, background = settings.initial_picture, settings.background
     masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
@@ -79,6 +86,9 @@ def stylize_command(
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)
     size = settings.config.size
+    shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
+    predicted = replace(settings.config, regions=max(count, settings.config.regions))
+    memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes)]))
     picture = read_picture(content, size=size)
     picture = picture if background is None else Picture(picture.over(background))
     style_inputs, saved = read_styles(styles, network, settings.config, background)
@@ -91,7 +101,8 @@ def stylize_command(
             picture, record | ({"masks": [mask.name for mask in masks]} if masks else {}), overwrite=overwrite
         ),
         output=output,
-        masks=read_masks(content_mask, style_mask or []),
+        memory=memory,
+        masks=regions,
         save_every=save_every,
     )
     execute_and_print(run, f"{content.name} at ", started, as_json=as_json)

@@ -12,18 +12,25 @@ from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
+from jaxstyle.errors import ConfigError
 from jaxstyle.images import Picture
 from jaxstyle.jobs import (
+    MAX_SIZE,
     Options,
     ResultWriter,
+    Settings,
     check_output_is_no_input,
+    check_size,
     device,
+    picture_shapes,
     read_network,
     read_on_background,
     read_styles,
+    resolve_size,
     result_record,
 )
-from jaxstyle.texture import as_stylization
+from jaxstyle.optimization import Workload, check_memory, measure_need
+from jaxstyle.texture import as_stylization, texture_config
 
 EXAMPLES = examples(
     "A square texture:",
@@ -67,15 +74,23 @@ def texture_command(
     Prints the path of the result. Ctrl-C stops and writes the current picture.
     """
     started = time.perf_counter()
-    settings = options.settings()
+    if options.size == MAX_SIZE and (height or width):
+        raise ConfigError(f"--size is {MAX_SIZE}, and there is --height or --width too; give numbers for both, or none")
+    settings_of = partial(_texture_settings, height=height, width=width)
+    options = resolve_size(options, (1, 1), styles, settings_of=lambda options: [settings_of(options)])
+    settings = settings_of(options)
+    if "content" in options.init.replace("=", ",").split(","):
+        raise ConfigError("--init has 'content', but a texture has none; choose pink, noise, style or a picture")
     initial, background = settings.initial_picture, settings.background
-    height, width = height or options.size, width or options.size
-    canvas, config = as_stylization(height, width, settings.config)
     check_output_is_no_input(output, [*styles, *([initial] if initial else [])])
     device_record = device()
     network = read_network(*settings.network_key)
-    settings = replace(settings, config=config).resolve(network)
-    config = settings.config
+    settings = settings.resolve(network)
+    height, width = _texture_shape(options, height, width)
+    memory = check_memory(
+        measure_need([Workload(network, settings.config, (height, width), picture_shapes(styles, settings.config))])
+    )
+    canvas, config = as_stylization(height, width, settings.config)
     style_inputs, saved = read_styles(styles, network, config, background)
     initial_picture = read_on_background(initial, config.size, background) if initial else None
     record = result_record(None, styles, settings, network, saved_styles=saved, device=device_record)
@@ -84,9 +99,19 @@ def texture_command(
         network=network,
         writer=ResultWriter(Picture(canvas), record, overwrite=overwrite),
         output=output,
+        memory=memory,
         save_every=save_every,
     )
     execute_and_print(run, "", started, as_json=as_json)
+
+
+def _texture_settings(options: Options, height: int | None, width: int | None) -> Settings:
+    settings = options.settings()
+    return replace(settings, config=texture_config(*_texture_shape(options, height, width), settings.config))
+
+
+def _texture_shape(options: Options, height: int | None, width: int | None) -> tuple[int, int]:
+    return height or check_size(options.size), width or check_size(options.size)
 
 
 app = command_app("texture", texture_command, EXAMPLES)

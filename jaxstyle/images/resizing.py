@@ -34,6 +34,11 @@ def scaled_shape(height: int, width: int, longest: float) -> tuple[int, int]:
     return fit_shape(height, width, max(round(longest), min_longest))
 
 
+def largest_side(height: int, width: int) -> int:
+    """The largest longest side with which a picture of these proportions is not too large to be read and resized."""
+    return int(math.sqrt((Image.MAX_IMAGE_PIXELS or 2**31) * max(height, width) / min(height, width)))
+
+
 def resize_longest(picture: np.ndarray, longest: float) -> np.ndarray:
     """Resize a picture `[H, W, 3]` to its `scaled_shape`."""
     return resize(picture, *scaled_shape(picture.shape[0], picture.shape[1], longest))

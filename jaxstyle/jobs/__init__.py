@@ -8,6 +8,7 @@ Modules:
     manifest: the pairs of a job, from folders or a manifest
     names: names for results
     plan: which pairs are done, and groups for the others
+    memory: the largest size that fits, and the check before a run
     run: the threads that read, compute and write
     inputs: files and networks, each read once
     reading: networks, pictures, styles and masks from files
@@ -30,9 +31,10 @@ from jaxstyle.jobs.export import PLATFORMS, export_stylizer
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
 from jaxstyle.jobs.job import Job, Summary, check_output_folder, describe_job, failure_message, run_job
 from jaxstyle.jobs.manifest import Task, check_styles, find_pictures, match_column, pair_up, parse_cell, read_manifest
+from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options, Settings
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
-from jaxstyle.jobs.parsing import parse_layers, parse_numbers
+from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_size
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.processes import join_processes
 from jaxstyle.jobs.reading import (
@@ -48,6 +50,7 @@ from jaxstyle.jobs.records import STATE_FOLDER, Share, read_records
 
 __all__ = [
     "AXIS_EXAMPLE",
+    "MAX_SIZE",
     "PLATFORMS",
     "STATE_FOLDER",
     "STYLE",
@@ -68,6 +71,7 @@ __all__ = [
     "Written",
     "check_output_folder",
     "check_output_is_no_input",
+    "check_size",
     "check_styles",
     "count_operations",
     "describe_job",
@@ -91,13 +95,16 @@ __all__ = [
     "parse_cell",
     "parse_layers",
     "parse_numbers",
+    "parse_size",
     "picture_distances",
+    "picture_shapes",
     "read_manifest",
     "read_masks",
     "read_network",
     "read_on_background",
     "read_records",
     "read_styles",
+    "resolve_size",
     "result_record",
     "run_job",
     "time_steps",

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 
 from jaxstyle.batch import available_cores
-from jaxstyle.errors import JaxStyleError
+from jaxstyle.errors import JaxStyleError, MemoryLimitError
+from jaxstyle.optimization import memory_message
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
@@ -22,11 +23,14 @@ def device() -> dict[str, Any]:
     """The device that JAX computes on: its platform, kind and count, and on CPU the number of cores.
 
     Raises:
+        MemoryLimitError: if other processes hold the memory of the GPU.
         JaxStyleError: if there is none, as when `JAX_PLATFORMS` names one that does not exist.
     """
     try:
         first, *others = jax.devices()
     except (RuntimeError, AssertionError) as error:  # JAX asserts that any of the platforms came up
+        if message := memory_message(error):
+            raise MemoryLimitError(message) from None
         reason = str(error) or "no platform came up"
         raise JaxStyleError(f"JAX has no device to run on ({reason}); check JAX_PLATFORMS and the drivers") from None
     cores = {"cores": available_cores()} if first.platform == "cpu" else {}

@@ -7,15 +7,22 @@ from typing import Any
 from jaxstyle.batch import Group
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import Share
-from jaxstyle.optimization import Progress
+from jaxstyle.optimization import MemoryNeed, Progress
 
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """The job is planned and about to start; `share` is the part of the plan that this process computes."""
+    """The job is planned and about to start.
+
+    Attributes:
+        plan: the plan of the whole job.
+        share: the part of the plan that this process computes.
+        memory: what that needs and what there is; None if there is nothing to compute.
+    """
 
     plan: Plan
     share: Share
+    memory: MemoryNeed | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,13 +58,23 @@ class NetworkCache:
 
     def __init__(self) -> None:
         self._networks: dict[Any, Network] = {}
+        self._prepared: dict[Any, Network] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, settings: Settings) -> Network:
         """The network for these settings."""
         key = settings.network_key
         if key not in self._networks:
-            self._networks[key] = prepare_network(read_network(*key))
+            self._networks[key] = read_network(*key)
         return self._networks[key]
+
+    def prepared(self, settings: Settings) -> Network:
+        """The network for these settings, prepared. The first call compiles a program."""
+        with self._lock:
+            key = settings.network_key
+            if key not in self._prepared:
+                self._prepared[key] = prepare_network(self(settings))
+            return self._prepared[key]
 
 
 @dataclass(frozen=True, eq=False)

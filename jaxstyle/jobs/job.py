@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch import Group, concurrent_groups
+from jaxstyle.batch import Group
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
 from jaxstyle.jobs.inputs import InputReader, NetworkCache
 from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.memory import plan_workers
 from jaxstyle.jobs.plan import Plan, done_and_failed, make_plan, seconds_per_pixel_step
 from jaxstyle.jobs.records import STATE_FOLDER, Records, Share, read_records
 from jaxstyle.jobs.run import Run, Runner
-from jaxstyle.optimization import predict_bytes
+from jaxstyle.optimization import check_memory, predict_bytes
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
 
     Raises:
         ConfigError: if a result would replace a picture to read.
+        MemoryLimitError: if a pair needs more memory than there is; before any is computed.
         JaxStyleError: if another job runs in the folder, or results cannot be written.
     """
     check_inputs_stay(job.tasks, job.folder)
@@ -98,16 +100,19 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
 
     with closing(Records(job.folder, job.share)) as records:
         plan = _plan(job, networks)
-        on_event(Planned(plan, job.share))
+        workers, memory = plan_workers(plan, _groups_to_do(plan, job.share), networks)
+        if memory:
+            check_memory(memory)
+        on_event(Planned(plan, job.share, memory))
         run = Run(
             plan=plan,
             share=job.share,
             networks=networks,
-            reader=InputReader(networks, job.folder, device_record),
+            reader=InputReader(networks.prepared, job.folder, device_record),
             records=records,
             folder=job.folder,
             callback=on_event,
-            workers=_workers(plan, networks),
+            workers=workers,
             checkpoint_every=job.checkpoint_every,
             fail_fast=job.fail_fast,
             record_losses=job.record_losses,
@@ -136,7 +141,8 @@ def describe_job(job: Job) -> dict[str, Any]:
     """What there is to do, as plain values: pairs, groups with their memory, and the time if it can be predicted."""
     device_record, networks = device(), NetworkCache()
     plan = _plan(job, networks)
-    workers, todo = _workers(plan, networks), set(plan.todo)
+    workers, memory = plan_workers(plan, _groups_to_do(plan, job.share), networks)
+    todo = set(plan.todo)
     pace = seconds_per_pixel_step(read_records(job.folder).values(), device_record)
     descriptions: dict[Any, dict[str, Any]] = {}
     for group in plan.groups:
@@ -153,6 +159,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "todo": [str(plan.tasks[pair].output) for pair in plan.todo],
         "groups": list(descriptions.values()),
         "at_once": workers,
+        "memory": {"needed": memory.needed, "available": memory.available.bytes} if memory else None,
         "device": device_record,
         "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / workers,
     }
@@ -212,9 +219,5 @@ def _describe_group(plan: Plan, group: Group, networks: NetworkCache) -> dict[st
     }
 
 
-def _workers(plan: Plan, networks: NetworkCache) -> int:
-    """The number of groups to compute at the same time: as many as the most demanding settings allow."""
-    kinds = {(plan.tasks[pair].settings, group.batch_size) for group in plan.groups for pair in group.pairs}
-    networks_by_config = {(settings.config, size): networks(settings) for settings, size in kinds}
-    counts = [concurrent_groups(network, [config], size) for (config, size), network in networks_by_config.items()]
-    return min(counts, default=1)
+def _groups_to_do(plan: Plan, share: Share) -> list[Group]:
+    return [group for group in share.select(plan.groups) if any(map(plan.is_todo, group.pairs))]

@@ -27,7 +27,7 @@ _PICTURE = re.compile(
     r"|hei[cf]|jxl|psd|tga|svg|exr|dng|cr[23]|nef|arw|orf|rw2|raf)",
     re.IGNORECASE,
 )
-_TYPES = typing.get_type_hints(Options)
+_TYPES = typing.get_type_hints(Options) | {"size": int}
 _COLUMNS = ("content", "style", "output", *_TYPES)
 
 

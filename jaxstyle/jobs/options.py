@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from jaxstyle.config import DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs.parsing import NAMED_INITS, format_weighted, parse_init, parse_layers, parse_numbers
+from jaxstyle.jobs.parsing import NAMED_INITS, check_size, format_weighted, parse_init, parse_layers, parse_numbers
 from jaxstyle.networks import POOLINGS, PRECISIONS, Network, resolve_layers
 from jaxstyle.styles import REPRESENTATIONS, check_representation
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
@@ -86,10 +86,12 @@ class Options:
     A field has the name of its column in a manifest, and with dashes the name of its option of the command.
     """
 
-    size: int = field(
+    size: int | str = field(
         default=DEFAULTS.size,
         metadata=_help(
-            "Longest side of the result in pixels. Larger: finer detail, but more time and memory.", metavar="PIXELS"
+            "Longest side of the result in pixels. Larger: finer detail, but more time and memory; max: the largest "
+            "that fits the memory.",
+            metavar="PIXELS",
         ),
     )
     steps: int = field(
@@ -278,7 +280,7 @@ class Options:
         check_representation(self.style_representation)
         init, initial_picture = parse_init("--init", self.init, folder=folder)
         config = StyleConfig(
-            size=self.size,
+            size=check_size(self.size),
             content_layers=parse_layers("--content-layers", self.content_layers),
             style_layers=parse_layers("--style-layers", self.style_layers),
             content_weight=self.content_weight,

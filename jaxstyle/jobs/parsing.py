@@ -6,7 +6,25 @@ from pathlib import Path
 from jaxstyle.config import INITS, PARTITIONS, Weighted
 from jaxstyle.errors import ConfigError
 
+MAX_SIZE = "max"  # the size that stands for the largest that fits the memory
 NAMED_INITS = tuple(init for init in INITS if init != "picture")
+
+
+def parse_size(text: str | int) -> int | str:
+    """Parse a number of pixels, or `MAX_SIZE`; ValueError for another text."""
+    if text == MAX_SIZE:
+        return MAX_SIZE
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r}; expected a whole number of pixels, or {MAX_SIZE}") from None
+
+
+def check_size(size: int | str) -> int:
+    """The size if it is a number; ConfigError for `MAX_SIZE`, which must have been replaced by a number before."""
+    if isinstance(size, str):
+        raise ConfigError(f"size is {size!r}; expected a number of pixels: {MAX_SIZE} is for stylize, texture and grid")
+    return size
 
 
 def parse_weighted(option: str, text: str) -> Weighted:
@@ -27,7 +45,9 @@ def parse_weighted(option: str, text: str) -> Weighted:
 
 
 def parse_layers(option: str, text: str) -> Weighted | str:
-    """Parse weighted layers, or return one of `PARTITIONS`; errors as `parse_weighted`."""
+    """Parse weighted layers, or return one of `PARTITIONS`; ConfigError as `parse_weighted`, and for an empty text."""
+    if not text.strip():  # as from a shell variable that is not set; a weight of 0 leaves out a term of the loss
+        raise ConfigError(f"{option} is empty; expected layers, or one of {', '.join(PARTITIONS)}")
     return text.strip() if text.strip() in PARTITIONS else parse_weighted(option, text)
 
 

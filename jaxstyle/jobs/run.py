@@ -28,16 +28,16 @@ from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
+from jaxstyle.jobs.memory import pair_workload
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER, Records, Share
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Progress
+from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.stylize import Stylized
 
 _READERS = 4  # threads
-OUT_OF_MEMORY = "not enough memory for pictures of this size; choose a smaller size"
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
@@ -179,10 +179,11 @@ class Runner:
             )
         except JaxStyleError as error:
             return dict.fromkeys(inputs, str(error))
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
                 raise
-            return dict.fromkeys(inputs, OUT_OF_MEMORY)
+            message = memory_error(pair_workload(network, next(iter(inputs.values())).pair))
+            return dict.fromkeys(inputs, str(message))
         return {
             pair: str(result.error) if result.error else result for pair, result in zip(inputs, results, strict=True)
         }

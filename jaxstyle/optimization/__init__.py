@@ -8,13 +8,29 @@ Modules:
     pyramid: the sizes of a run, coarse to fine
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
-    memory: predicted and available memory
+    memory: the memory that a run needs, compared with what there is
+    available: the memory that there is
+    failures: errors of JAX that mean that memory is missing
 """
 
 from jaxstyle.optimization import solver
+from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
+from jaxstyle.optimization.failures import is_out_of_memory, memory_message
 from jaxstyle.optimization.initial import make_initial_picture, match_colors, pink_noise, weighted_mean
 from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
-from jaxstyle.optimization.memory import device_memory, max_batch_size, predict_bytes
+from jaxstyle.optimization.memory import (
+    MemoryNeed,
+    Shape,
+    Workload,
+    check_memory,
+    largest_size,
+    max_batch_size,
+    measure_need,
+    memory_error,
+    network_bytes,
+    predict_bytes,
+    predict_peak_bytes,
+)
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
 from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
@@ -33,13 +49,19 @@ from jaxstyle.optimization.targets import (
 
 __all__ = [
     "STEPS_PER_CALL",
+    "AvailableMemory",
+    "MemoryNeed",
     "Objective",
     "Progress",
+    "Shape",
     "State",
     "Targets",
     "Terms",
+    "Workload",
     "as_style_list",
+    "available_memory",
     "check_content",
+    "check_memory",
     "check_no_regions",
     "check_style",
     "content_loss",
@@ -49,16 +71,23 @@ __all__ = [
     "divergence_error",
     "enlarge",
     "has_diverged",
+    "is_out_of_memory",
+    "largest_size",
     "make_initial_picture",
     "make_masks",
     "make_objective",
     "make_targets",
     "match_colors",
     "max_batch_size",
+    "measure_need",
+    "memory_error",
+    "memory_message",
+    "network_bytes",
     "optimize_level",
     "pad_picture",
     "pink_noise",
     "predict_bytes",
+    "predict_peak_bytes",
     "schedule",
     "solver",
     "start_level",

@@ -1,7 +1,8 @@
-"""The memory that a stylization needs, predicted before it runs, and the memory that there is."""
+"""The memory that a run needs, predicted before anything is compiled, and compared with the memory that there is."""
 
-import os
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -9,51 +10,210 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.config import StyleConfig
+from jaxstyle.errors import MemoryLimitError
+from jaxstyle.images import scaled_shape
 from jaxstyle.networks import ARCHITECTURES, Network, dtype_of
 from jaxstyle.optimization import solver
+from jaxstyle.optimization.available import AvailableMemory, available_memory
+from jaxstyle.optimization.pyramid import schedule
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
 # Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512 pixels, alone and in a batch
-# of 4, with either optimizer; within 15 % there.
+# of 4, with either optimizer; within 15 % there. On a GPU, docs/speed.md has 0.62 to 0.65 for large pictures.
 _PEAK = 0.75
+# The same for measuring a style, from the compiler's account of `measure_statistics` for the same shapes.
+_MEASURING = 0.36
 # Additional memory relative to the activations of the style layers, fitted likewise: for the "shifted" representation,
-# and for each region after the first.
-_SHIFTED, _REGION = 5, 1
-_USABLE = 0.8  # share of a device's memory that may be filled
+# in a step and while the style is measured, and for each region after the first.
+_SHIFTED, _SHIFTED_MEASURING, _REGION = 5, 2, 1
+# Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak; and what remains of each
+# compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached programs, on 2 cores (x86,
+# AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.08 to 1.17 times what was measured there:
+# tests/optimization/test_memory.py has the figures. With cached programs, a run needs up to 0.3 GiB less.
+_PROCESS, _PROGRAM = 900 * 2**20, 170 * 2**20
+_USABLE = 0.8  # share of the available memory that several pairs at once may fill
+_RETRY = 0.75  # share of the predicted memory for the pictures to try next, if a run failed in spite of the prediction
+_MULTIPLE, _LARGEST = 16, 2**15  # the sizes among which the largest that fits is chosen, in pixels
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a run computes, as far as its memory depends on it.
+
+    Attributes:
+        network: the recognition network, prepared or not.
+        config: the settings, from `resolve_layers`.
+        content: height and width of the content in its file, of which only the ratio matters.
+        styles: height and width of each style picture, likewise; measured styles take no memory.
+        batch_size: pictures in one program.
+        workers: programs that run at the same time.
+        programs_per_size: the number of compiled programs at each size, more than 1 for contents of several shapes.
+        other_bytes: memory that the run takes besides, such as that of other networks.
+    """
+
+    network: Network
+    config: StyleConfig
+    content: Shape
+    styles: tuple[Shape, ...] = ()
+    batch_size: int = 1
+    workers: int = 1
+    programs_per_size: float = 1
+    other_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """What a run needs and what there is.
+
+    Attributes:
+        workload: what the run computes.
+        needed: its predicted peak memory in bytes: on a CPU of the process, elsewhere on the device.
+        available: the memory that there is.
+    """
+
+    workload: Workload
+    needed: int
+    available: AvailableMemory
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is enough memory."""
+        return self.needed <= self.available.bytes
+
+    def __str__(self) -> str:
+        return f"about {_gibibytes(self.needed)} of {_gibibytes(self.available.bytes)} GiB of memory"
 
 
 def predict_bytes(network: Network, config: StyleConfig, height: int, width: int, *, batch_size: int = 1) -> int:
     """Predicted peak memory, in bytes, for optimizing a batch of pictures of this shape in one program."""
-    return _tree_bytes(network) + batch_size * _picture_bytes(network, config, height, width)
+    return network_bytes(network, config) + batch_size * _picture_bytes(network, config, height, width)
+
+
+def predict_peak_bytes(workload: Workload) -> int:
+    """Predicted peak memory, in bytes, of a whole run: on a CPU of the process, elsewhere on the device.
+
+    While a picture is optimized at one size, the style is measured at the next one, and its program is compiled and
+    started, so the two largest sizes count together. Measuring a style at a larger size than the content's can take
+    more memory than a step.
+    """
+    network, config = workload.network, workload.config
+    sizes = [size for size, _ in schedule(config, *workload.content)]
+    shapes = [scaled_shape(*workload.content, size) for size in sizes[-2:]]
+    *smaller, largest = [workload.batch_size * _picture_bytes(network, config, *shape) for shape in shapes]
+    longest = config.size * config.style_scale
+    measuring = [_measuring_bytes(network, config, *scaled_shape(*style, longest)) for style in workload.styles]
+    running = workload.workers * (sum(smaller) + max(largest, *measuring, 0))
+    base = workload.other_bytes + network_bytes(network, config) + running
+    if not _is_on_cpu():
+        return base
+    count = workload.programs_per_size * len(sizes) + (config.regions > 1)  # one for the features to cluster
+    return base + _PROCESS + round(count * _PROGRAM)
+
+
+def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
+    """What the most demanding of these runs needs, and what there is."""
+    needs = [(predict_peak_bytes(workload), workload) for workload in workloads]
+    needed, workload = max(needs, key=lambda need: need[0])
+    return MemoryNeed(workload, needed, available_memory())
+
+
+def check_memory(need: MemoryNeed) -> MemoryNeed:
+    """Return what a run needs, if there is enough.
+
+    Raises:
+        MemoryLimitError: if there is less, with the largest size that fits.
+    """
+    if need.fits:
+        return need
+    found = f"size {need.workload.config.size} needs about {_gibibytes(need.needed)} GiB of memory"
+    limit = f"{need.available.source} has {_gibibytes(need.available.bytes)} GiB available"
+    raise MemoryLimitError(f"{found}, but {limit}; {_advice(largest_size(need.workload, need.available.bytes))}")
+
+
+def memory_error(workload: Workload) -> MemoryLimitError:
+    """The error for a run that did not get the memory that it needs, although `check_memory` found enough."""
+    smallest = predict_peak_bytes(replace(workload, config=replace(workload.config, size=_MULTIPLE)))
+    limit = min(available_memory().bytes, smallest + int(_RETRY * (predict_peak_bytes(workload) - smallest)))
+    return MemoryLimitError(
+        f"there is not enough memory for size {workload.config.size}; {_advice(largest_size(workload, limit))}"
+    )
+
+
+def largest_size(workload: Workload, limit: int | None = None) -> int:
+    """The largest longest side in pixels, a multiple of 16, with which the run needs at most `limit` bytes.
+
+    By default the limit is the available memory. The result is 0 if no size fits.
+    """
+    limit = available_memory().bytes if limit is None else limit
+    workload = replace(workload, network=_prepared(workload.network, workload.config))  # once, for all sizes
+
+    def peak(size: int) -> int:
+        return predict_peak_bytes(replace(workload, config=replace(workload.config, size=size)))
+
+    sizes = range(_MULTIPLE, _LARGEST + 1, _MULTIPLE)
+    return _MULTIPLE * bisect_right(sizes, limit, key=peak)
 
 
 def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
     """The number of square pictures at full size that fit the first local device at once, from 1 to `limit`."""
-    free = _USABLE * device_memory() - _tree_bytes(network)
+    process = _PROCESS if _is_on_cpu() else 0
+    free = _USABLE * available_memory().bytes - process - network_bytes(network, config)
     return max(1, min(limit, int(free / _picture_bytes(network, config, config.size, config.size))))
 
 
-def device_memory() -> int:
-    """Memory of the first local device in bytes; of the machine if that device is its CPU."""
-    statistics = jax.local_devices()[0].memory_stats() or {}
-    return statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def network_bytes(network: Network, config: StyleConfig) -> int:
+    """Memory of a network, on CPU with the kernels transformed that these settings need."""
+    return _tree_bytes(_prepared(network, config))
+
+
+def _prepared(network: Network, config: StyleConfig) -> Network:
+    """The shapes of the arrays of the prepared network."""
+    if network.prepared or not _is_on_cpu():
+        return network
+    return jax.eval_shape(partial(Network.prepare, layers=_computed(network, config)[-1:]), network)
 
 
 def _picture_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
-    """Memory for each picture of a batch."""
-    channels, shape = ARCHITECTURES[network.architecture].channels, np.array([height, width])
-    computed = network.up_to((*config.content_names, *config.style_names))
-
-    def activations(layers: Sequence[str]) -> int:
-        values = sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in layers)
-        return dtype_of(network.precision).itemsize * values
-
-    shifted = config.style_representation == "shifted"
-    copies = _SHIFTED * config.regions if shifted else _REGION * (config.regions - 1)
+    """Memory of a step for each picture of a batch."""
+    copies = _SHIFTED * config.regions if config.style_representation == "shifted" else _REGION * (config.regions - 1)
     picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
     state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)
-    return round(_PEAK * activations(computed) + copies * activations(config.style_names) + _tree_bytes(state))
+    peak = _PEAK * _activation_bytes(network, _computed(network, config), height, width)
+    return round(peak + copies * _activation_bytes(network, config.style_names, height, width) + _tree_bytes(state))
+
+
+def _measuring_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
+    """Memory for measuring a style picture of this shape."""
+    shifted = _SHIFTED_MEASURING if config.style_representation == "shifted" else 0
+    copies = (shifted + _REGION) * config.regions - _REGION
+    peak = _MEASURING * _activation_bytes(network, network.up_to(config.style_names), height, width)
+    return round(peak + copies * _activation_bytes(network, config.style_names, height, width))
+
+
+def _computed(network: Network, config: StyleConfig) -> tuple[str, ...]:
+    return network.up_to((*config.content_names, *config.style_names))
+
+
+def _activation_bytes(network: Network, layers: Sequence[str], height: int, width: int) -> int:
+    """Memory of the activations of these layers for a picture of this shape."""
+    channels, shape = ARCHITECTURES[network.architecture].channels, np.array([height, width])
+    values = sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in layers)
+    return dtype_of(network.precision).itemsize * values
 
 
 def _tree_bytes(tree: object) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _is_on_cpu() -> bool:
+    return jax.local_devices()[0].platform == "cpu"
+
+
+def _gibibytes(size: int) -> str:
+    return f"{size / 2**30:.1f}"
+
+
+def _advice(size: int) -> str:
+    return f"the largest size that fits is {size}" if size else "no size fits: free some memory, or raise the limit"

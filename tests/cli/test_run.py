@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import threading
 
@@ -128,9 +129,14 @@ class TestOutOfMemory:
     def test_is_one_line(self, tmp_path, error):
         outcome = stylized(tmp_path, end=raising(error))
         assert outcome.code == 1 and list(tmp_path.iterdir()) == []
-        assert outcome.err == (
-            "jaxstyle: error: not enough memory for pictures of this size; choose a smaller --size\n"
-        )
+        message = "jaxstyle: error: there is not enough memory for size 256; the largest size that fits is "
+        assert re.fullmatch(message + r"(1\d\d|2[0-4]\d)\n", outcome.err)
+
+    def test_is_one_line_if_others_hold_the_memory_of_the_gpu(self, tmp_path):
+        error = jax.errors.JaxRuntimeError("FAILED_PRECONDITION: DNN library initialization failed. Look at the errors")
+        outcome = stylized(tmp_path, end=raising(error))
+        assert outcome.code == 1 and outcome.err.count("\n") == 1
+        assert "another process" in outcome.err and "XLA_PYTHON_CLIENT_MEM_FRACTION" in outcome.err
 
     def test_does_not_hide_bugs(self, tmp_path):
         for error in (jax.errors.JaxRuntimeError("INTERNAL: something else"), ZeroDivisionError()):

@@ -1,4 +1,7 @@
-"""Predicted memory, compared with the memory analysis of the compiler."""
+"""Predicted memory, compared with the memory analysis of the compiler and with measured processes."""
+
+from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +10,24 @@ import pytest
 from support.quick import objective_of, random_picture
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.networks import Network
-from jaxstyle.optimization import device_memory, max_batch_size, predict_bytes, solver
+from jaxstyle.errors import MemoryLimitError
+from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.optimization import (
+    AvailableMemory,
+    Workload,
+    check_memory,
+    largest_size,
+    max_batch_size,
+    measure_need,
+    memory,
+    memory_error,
+    memory_message,
+    network_bytes,
+    predict_bytes,
+    predict_peak_bytes,
+    solver,
+)
+from jaxstyle.styles import measure_statistics
 
 CONFIG = StyleConfig(content_layers=(("relu2_2", 1.0),), style_layers=(("relu1_1", 1.0), ("relu2_2", 1.0)))
 
@@ -35,20 +54,106 @@ def test_memory_is_linear_in_the_batch_size_and_the_pixels_of_a_picture(network:
         for shape, batch_size in (((64, 80), 1), ((64, 80), 2), ((128, 80), 1))
     )
     assert two - one == pytest.approx(large - one, rel=1e-3)
-    weights = sum(np.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(network))
-    assert one - (two - one) == weights
+    prepared = network.prepare(("relu2_2",))
+    weights = sum(np.prod(leaf.shape) * 4 for leaf in jax.tree.leaves(prepared))
+    assert one - (two - one) == weights == network_bytes(prepared, CONFIG)
 
 
 def test_max_batch_size_is_the_largest_that_fits(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     config = StyleConfig(**vars(CONFIG) | {"size": 100})
     for batch_size in (1, 5, 9):
         needed = predict_bytes(network, config, 100, 100, batch_size=batch_size)
-        monkeypatch.setattr("jaxstyle.optimization.memory.device_memory", lambda needed=needed: (needed + 1000) / 0.8)
+        monkeypatch.setattr(
+            memory, "available_memory", lambda size=needed: available((size + memory._PROCESS) / 0.8 + 9)
+        )
         assert max_batch_size(network, config, limit=64) == batch_size
     assert max_batch_size(network, config, limit=4) == 4
-    monkeypatch.setattr("jaxstyle.optimization.memory.device_memory", lambda: 0)
+    monkeypatch.setattr(memory, "available_memory", lambda: available(0))
     assert max_batch_size(network, config, limit=64) == 1
 
 
-def test_device_memory() -> None:
-    assert device_memory() > 2**28
+def available(size: float) -> AvailableMemory:
+    return AvailableMemory(int(size), "this machine")
+
+
+def workload(network: Network, config: StyleConfig = CONFIG, **changes: Any) -> Workload:
+    """The pictures of the examples: harbour.jpg with swirls.jpg."""
+    return Workload(network, replace(config, **changes), (732, 960), ((768, 960),))
+
+
+@pytest.mark.parametrize("representation", ["gram", "shifted", "moments"])
+def test_a_measured_style_is_predicted(network: Network, representation: str) -> None:
+    """By how much the prediction grows with the style, compared with the memory analysis."""
+    config = replace(resolve_layers(StyleConfig(size=160), "vgg19"), style_representation=representation)
+    alone, *scaled = (predict_peak_bytes(workload(network, config, style_scale=scale)) for scale in (1, 20, 40))
+    pixels = [round(0.8 * (160 * scale) ** 2) for scale in (20, 40)]
+    picture = jax.ShapeDtypeStruct((96, 128, 3), jnp.float32)
+    lowered = measure_statistics.jitted.lower(network.direct(), picture, config.style_names, representation)
+    expected = lowered.compile().memory_analysis().temp_size_in_bytes / (96 * 128)
+    predicted = (scaled[1] - scaled[0]) / (pixels[1] - pixels[0])
+    assert alone < scaled[0] and 0.95 * expected < predicted < 1.4 * expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "measured"),
+    [
+        ({"size": 64}, 1376),
+        ({"size": 256}, 1667),
+        ({"size": 512}, 2159),
+        ({"size": 512, "style_scale": 2}, 2390),
+        ({"size": 512, "style_representation": "shifted"}, 2661),
+        ({"size": 512, "regions": 2}, 2514),
+        ({"size": 768}, 2717),
+    ],
+)
+def test_the_peak_of_a_process_is_predicted(network: Network, changes: dict[str, Any], measured: int) -> None:
+    """Peaks in MiB measured by scripts/measuring/peak_memory.py."""
+    config = resolve_layers(StyleConfig(), "vgg19")
+    assert 1.05 * measured < predict_peak_bytes(workload(network, config, **changes)) / 2**20 < 1.3 * measured
+
+
+@pytest.mark.parametrize("changes", [{}, {"style_scale": 3.0}, {"regions": 4}])
+def test_the_largest_size_fits_and_the_next_does_not(network: Network, changes: dict[str, Any]) -> None:
+    def peak(size: int) -> int:
+        return predict_peak_bytes(workload(network, size=size, **changes))
+
+    for size in (16, 128, 912):
+        assert largest_size(workload(network, **changes), peak(size)) == size
+        assert largest_size(workload(network, **changes), peak(size) - 1) == size - 16
+
+
+def test_too_much_is_an_error_with_the_largest_size(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = predict_peak_bytes(workload(network, size=320))
+    monkeypatch.setattr(memory, "available_memory", lambda: available(limit))
+    workloads = [workload(network, size=64), workload(network, size=320)]
+    assert check_memory(measure_need(workloads)).needed == limit
+    with pytest.raises(MemoryLimitError, match=r"size 640 needs about .* GiB.* this machine has .* fits is 320$"):
+        check_memory(measure_need([*workloads, workload(network, size=640)]))
+    monkeypatch.setattr(memory, "available_memory", lambda: available(2**28))
+    with pytest.raises(MemoryLimitError, match="no size fits"):
+        check_memory(measure_need(workloads))
+
+
+def test_after_a_failure_the_advice_is_a_smaller_size(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: available(2**40))
+    advised = int(str(memory_error(workload(network, size=640))).split()[-1])
+    assert 480 < advised < 600  # three quarters of the pixels
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), "a smaller size"),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."), "a smaller size"),
+        (
+            jax.errors.JaxRuntimeError("INTERNAL: Failed to create cuBLAS handle: CUBLAS_STATUS_NOT_INITIALIZED"),
+            "MEM_FRACTION",
+        ),
+        (RuntimeError("Unable to initialize backend 'cuda': CUDA_ERROR_OUT_OF_MEMORY: out of memory"), "PREALLOCATE"),
+        (jax.errors.JaxRuntimeError("INTERNAL: something else"), None),
+        (ValueError("CUDA_ERROR_OUT_OF_MEMORY"), None),
+    ],
+)
+def test_errors_that_mean_missing_memory(error: Exception, expected: str | None) -> None:
+    message = memory_message(error)
+    assert message is None if expected is None else message and expected in message

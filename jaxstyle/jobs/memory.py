@@ -1,0 +1,123 @@
+"""The memory that commands and jobs need: the largest size that fits, and the check before anything is computed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from jaxstyle.batch import Group, Pair, concurrent_groups, count_programs
+from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images import largest_side, read_shape
+from jaxstyle.jobs.environment import device
+from jaxstyle.jobs.options import Options, Settings
+from jaxstyle.jobs.parsing import MAX_SIZE
+from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.reading import is_saved_style, read_network
+from jaxstyle.networks import Network
+from jaxstyle.optimization import MemoryNeed, Shape, Workload, check_memory, largest_size, measure_need, network_bytes
+from jaxstyle.styles import Style
+
+
+def resolve_size(
+    options: Options,
+    content: Path | Shape,
+    styles: Sequence[Path],
+    *,
+    regions: int = 1,
+    settings_of: Callable[[Options], Iterable[Settings]] = lambda options: [options.settings()],
+) -> Options:
+    """The options with a number as `size`: for "max" the largest size that fits the memory and the limits of pictures.
+
+    Args:
+        options: the options of one or more runs with the same content and styles.
+        content: the file or the shape of the content.
+        styles: style pictures and saved styles.
+        regions: the number of regions in masks.
+        settings_of: the settings of all runs, for options whose size is a number.
+
+    Raises:
+        MemoryLimitError: if no size fits.
+        JaxStyleError: if the options are wrong, or a picture or the network cannot be read.
+    """
+    if options.size != MAX_SIZE:
+        return options
+    device()  # raises if there is none
+    shape = content if isinstance(content, tuple) else read_shape(content)
+    shapes = {style: read_shape(style) for style in styles if not is_saved_style(style)}
+    sizes = []
+    for settings in settings_of(replace(options, size=DEFAULTS.size)):
+        network = read_network(*settings.network_key)
+        config = replace(settings.resolve(network).config, regions=max(regions, settings.config.regions))
+        workload = Workload(network, config, shape, tuple(shapes.values()))
+        sizes += [largest_size(workload), largest_side(*shape)]
+        sizes += [int(largest_side(*style) / config.style_scale) for style in shapes.values()]
+        if not min(sizes):
+            check_memory(measure_need([replace(workload, config=replace(config, size=1))]))
+    return replace(options, size=min(sizes))
+
+
+def picture_shapes(files: Sequence[Path], config: StyleConfig) -> tuple[Shape, ...]:
+    """The shapes of style pictures at full size, without those of saved styles; PictureError as `read_shape`."""
+    longest = round(config.size * config.style_scale)
+    return tuple(read_shape(file, size=max(1, longest)) for file in files if not is_saved_style(file))
+
+
+def plan_workers(
+    plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network]
+) -> tuple[int, MemoryNeed | None]:
+    """The number of groups to compute at the same time, at most one for each core, and what they need.
+
+    The number is 1 if not even one group fits the memory, and on a GPU or TPU. There is no need without groups.
+    """
+    workloads = _workloads(plan, groups, networks)
+    if not workloads:
+        return 1, None
+    count = min(concurrent_groups(workload.network, [workload.config], workload.batch_size) for workload in workloads)
+    while not (need := measure_need(replace(workload, workers=count) for workload in workloads)).fits and count > 1:
+        count -= 1
+    return count, need
+
+
+def pair_workload(network: Network, pair: Pair) -> Workload:
+    """What the computation of a pair takes."""
+    styles = tuple(style.shape[:2] for style in pair.styles if not isinstance(style, Style))
+    return Workload(network, pair.config, pair.content.shape[:2], styles)
+
+
+def _workloads(plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network]) -> list[Workload]:
+    """What the groups compute: one workload for each distinct group, with the styles of all its pairs."""
+    shapes = _shapes({style for group in groups for pair in group.pairs for style in plan.tasks[pair].styles})
+    program_count = count_programs(groups, [task.settings.config for task in plan.tasks])
+    all_networks = {
+        settings.network_key: (networks(settings), settings.config)
+        for settings in (plan.tasks[group.pairs[0]].settings for group in groups)
+    }
+    sizes = {key: network_bytes(*network) for key, network in all_networks.items()}
+    workloads = {}
+    for group in groups:
+        for pair in group.pairs:
+            settings, largest = plan.tasks[pair].settings, group.padded_shapes[-1]
+            styles = frozenset(shapes[style] for style in plan.tasks[pair].styles if style in shapes)
+            key = settings.network_key, settings.config, largest, group.batch_size, styles
+            workloads[key] = Workload(
+                networks(settings),
+                settings.config,
+                (largest.height, largest.width),
+                tuple(styles),
+                batch_size=group.batch_size,
+                programs_per_size=program_count / len(group.padded_shapes),
+                other_bytes=sum(sizes.values()) - sizes[settings.network_key],
+            )
+    return list(workloads.values())
+
+
+def _shapes(styles: Iterable[Path]) -> dict[Path, Shape]:
+    """The shapes of style pictures in their files; without those that cannot be read, whose pairs fail later."""
+    shapes = {}
+    for style in styles:
+        if not is_saved_style(style):
+            try:
+                shapes[style] = read_shape(style)
+            except JaxStyleError:
+                continue
+    return shapes
