@@ -4,11 +4,11 @@ Modules:
     app: the subcommands, and errors as one line with an exit code
     stylize, texture: one picture
     batch, grid: many pairs
-    style, gram, maximize, weights, export, bench, info: the other commands
+    style, gram, maximize, weights, export, bench, info, cache: the other commands
     help: the layout of `--help`
     options: typer parameters for the options of a stylization
     interrupts: Ctrl-C and SIGTERM
     run, progress: one stylization, interruptible and with a progress bar
     job, batch_progress: a job of many pairs, interruptible and with progress bars
-    jax_config: JAX's log and the cache of compiled programs
+    jax_config: JAX's log and the cache of traced and compiled programs
 """

@@ -26,6 +26,7 @@ SUMMARIES = {
     "export": "Write a stylization as a function that runs without jaxstyle.",
     "bench": "Measure the time of an optimization step on this machine.",
     "info": "Print the versions, the device, the cache folder and the networks.",
+    "cache": "Print the folder and the size of the cache of traced and compiled programs, or clear it.",
     "style": "Save styles, and describe saved ones.",
     "gram": "Explore Gram matrices: describe them, maximize an entry, sample new ones.",
     "weights": "List, verify, convert and fetch the weights of recognition networks.",
@@ -95,6 +96,8 @@ def jaxstyle_command(
 
 def main() -> None:
     """Run the command in `sys.argv` and exit: with 0, or with one line on stderr and the code of the error."""
+    # The log of JAX's plugins for GPUs and TPUs, which importing JAX sets. Errors also raise exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     code = _run()
     if is_still_running():
         # A normal exit of Python aborts while XLA works in a thread. Files are complete at any moment.

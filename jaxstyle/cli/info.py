@@ -3,7 +3,7 @@
 import typer
 
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.jax_config import cache_folder
+from jaxstyle.cli.jax_config import cache_location
 from jaxstyle.cli.weights import list_weights
 from jaxstyle.jobs import device, device_name, versions
 from jaxstyle.optimization import device_memory
@@ -15,7 +15,7 @@ def info_command() -> None:
     for name, version in versions().items():
         typer.echo(f"{name:<12}{version}")
     typer.echo(f"{'device':<12}{device_name(record)}, {device_memory() / 2**30:.1f} GiB of memory")
-    typer.echo(f"{'cache':<12}{cache_folder()}")
+    typer.echo(f"{'cache':<12}{cache_location()}")
     list_weights()
 
 

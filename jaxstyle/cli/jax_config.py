@@ -1,49 +1,58 @@
-"""The configuration of JAX for a command: quiet, and with a cache of compiled programs."""
+"""The configuration of JAX for a command: quiet, and with a cache of traced and compiled programs."""
 
 import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
 import jax
 import platformdirs
 
-from jaxstyle.compilation import set_cache_folder
+from jaxstyle.compilation import CacheFolder, cpu_digest, set_cache_folder
+
+_MAX_BYTES = 2_000_000_000
 
 
 def configure_jax() -> None:
-    """Turn off JAX's log and warnings, and cache compiled programs in the user's cache folder.
+    """Turn off JAX's log and warnings, and cache traced and compiled programs.
 
-    `JAX_LOGGING_LEVEL` and `JAX_COMPILATION_CACHE_DIR` are respected.
+    The environment variables of JAX for its log and its cache are respected.
     """
     if "JAX_LOGGING_LEVEL" not in os.environ:
-        jax.config.update("jax_logging_level", "ERROR")
-    if _jax_cache_folder() is None and _is_writable(cache_folder()):
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
-    if "://" not in str(jax.config.values["jax_compilation_cache_dir"]):  # JAX's cache can be in an object store
-        set_cache_folder(cache_folder() / "traced")
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        # Errors of XLA's log are none: on some CPUs, it has one for each cached program (openxla/xla#44565).
+        jax.config.update("jax_logging_level", "CRITICAL")
+    _configure_cache()
     if not sys.warnoptions:
         # Warnings are for programmers; JAX also warns of a damaged or full cache, which only costs time.
         warnings.simplefilter("ignore")
 
 
-def cache_folder() -> Path:
-    """The folder of compiled programs."""
-    return _jax_cache_folder() or platformdirs.user_cache_path("jaxstyle", appauthor=False) / "compiled"
+def cache_location() -> str:
+    """The path of the cache folder, or its address in an object store."""
+    shared_folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if shared_folder:
+        return f"{shared_folder.rstrip('/')}/jaxstyle"  # other programs may use the folder, too
+    return str(platformdirs.user_cache_path("jaxstyle", appauthor=False) / "compiled")
 
 
-def _jax_cache_folder() -> Path | None:
-    folder = jax.config.values["jax_compilation_cache_dir"]
-    return Path(folder) if folder else None
+def cache_folder() -> CacheFolder | None:
+    """The cache folder; None for an object store, to which only JAX can write."""
+    max_bytes = int(os.environ.get("JAX_COMPILATION_CACHE_MAX_SIZE", _MAX_BYTES))  # JAX has checked it
+    location = cache_location()
+    return None if "://" in location else CacheFolder(Path(location), None if max_bytes < 0 else max_bytes)
 
 
-def _is_writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        return False
-    return True
+def _configure_cache() -> None:
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES" not in os.environ:
+        # XLA would also cache results of autotuning, and fail to compile if it cannot write them.
+        jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+    folder = cache_folder()
+    if folder is None:
+        jax.config.update("jax_compilation_cache_dir", f"{cache_location()}/{cpu_digest()}")
+    elif jax.config.values["jax_enable_compilation_cache"] and folder.max_bytes != 0:
+        jax.config.update("jax_compilation_cache_dir", str(folder.compiled))
+        # `CacheFolder` limits the size. JAX's limit does not count traced programs, and it needs a lock in the folder.
+        jax.config.update("jax_compilation_cache_max_size", -1)
+        set_cache_folder(folder)

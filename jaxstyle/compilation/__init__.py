@@ -2,14 +2,22 @@
 
 Modules:
     cached: compiled functions that are cached on disk as traced programs
+    outputs: the types that their outputs contain
+    folder: the cache folder, its size, and the CPU that it is for
     background: compilation for later inputs while earlier ones are processed
 """
 
 from jaxstyle.compilation.background import compile_in_background
 from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
+from jaxstyle.compilation.folder import CachedFile, CacheFolder, cpu_digest
+from jaxstyle.compilation.outputs import register_output
 
 __all__ = [
+    "CacheFolder",
+    "CachedFile",
     "CachedFunction",
     "compile_in_background",
+    "cpu_digest",
+    "register_output",
     "set_cache_folder",
 ]

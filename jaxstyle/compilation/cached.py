@@ -7,7 +7,6 @@ were most of the time of a warm start. This cache holds the traced program, as S
 import hashlib
 import inspect
 import logging
-import pickle
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -19,6 +18,8 @@ from typing import Any, Generic, TypeVar
 import jax
 import jax.export
 
+from jaxstyle.compilation.folder import CacheFolder
+from jaxstyle.compilation.outputs import register_with_jax
 from jaxstyle.images import write_atomically
 
 Result = TypeVar("Result")
@@ -26,10 +27,10 @@ Result = TypeVar("Result")
 # The traced programs depend on the versions of these libraries and on the sources of this package.
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
-_cache_folder: Path | None = None
+_cache_folder: CacheFolder | None = None
 
 
-def set_cache_folder(folder: Path | None) -> None:
+def set_cache_folder(folder: CacheFolder | None) -> None:
     """Cache traced programs in this folder from now on; None, the default, turns the cache off."""
     global _cache_folder
     _cache_folder = folder
@@ -38,7 +39,8 @@ def set_cache_folder(folder: Path | None) -> None:
 class CachedFunction(Generic[Result]):
     """A function compiled by `jax.jit`, whose traced programs are cached on disk if `set_cache_folder` set a folder.
 
-    While another function is traced, a call behaves like that of any jitted function.
+    While another function is traced, a call behaves like that of any jitted function. The module that defines a type of
+    the outputs declares it with `register_output`.
 
     Attributes:
         jitted: the function compiled by `jax.jit`, without the cache.
@@ -78,7 +80,7 @@ class CachedFunction(Generic[Result]):
         key = (*static.items(), structure, *map(jax.typeof, leaves), repr(jax.config.values))
         with self._lock:  # otherwise several threads would compile the same program
             if key not in self._loaded:
-                self._loaded[key] = self._load(_cache_folder / self._file_name(key), static, arrays)
+                self._loaded[key] = self._load(_cache_folder, self._file_name(key), static, arrays)
         return self._loaded[key](leaves)
 
     def _file_name(self, key: tuple[Any, ...]) -> str:
@@ -86,21 +88,24 @@ class CachedFunction(Generic[Result]):
         identity = (_versions_and_sources(), jax.default_backend(), *key)
         return f"{self._function.__name__}-{hashlib.sha256(repr(identity).encode()).hexdigest()}"
 
-    def _load(self, path: Path, static: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., Result]:
+    def _load(
+        self, folder: CacheFolder, name: str, static: dict[str, Any], arrays: dict[str, Any]
+    ) -> Callable[..., Result]:
         """The program for these arguments, read from the cache, or traced and written to the cache."""
+        register_with_jax()
         try:
-            program, structure = _read(path)
+            program = _read(folder.traced / name)
         except Exception as error:  # trace again if the file is missing or damaged
             logging.getLogger(__name__).debug("no cached program: %s", error)
-            program, structure = self._trace(static, arrays)
-            _write(path, program, structure)
+            program = self._trace(static, arrays)
+            _write(folder, name, program)
         donated = {name: jax.tree.map(lambda _, name=name: name in self._donated, arrays[name]) for name in arrays}
         call = jax.jit(
             self._named(program.call),
             donate_argnums=[index for index, is_donated in enumerate(jax.tree.leaves(donated)) if is_donated],
             compiler_options=self._options,
         )
-        return lambda leaves: jax.tree.unflatten(structure, call(*leaves))
+        return lambda leaves: call(*leaves)
 
     def _named(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """The call with the function's name, which JAX's compilation cache and profiles use."""
@@ -111,31 +116,26 @@ class CachedFunction(Generic[Result]):
         named.__name__ = self._function.__name__
         return named
 
-    def _trace(self, static: dict[str, Any], arrays: dict[str, Any]) -> tuple[jax.export.Exported, Any]:
-        leaves, input_structure = jax.tree.flatten(arrays)
-        output_structure = None
+    def _trace(self, static: dict[str, Any], arrays: dict[str, Any]) -> jax.export.Exported:
+        leaves, structure = jax.tree.flatten(arrays)
 
-        def flat(*leaves: jax.Array) -> list[jax.Array]:
-            nonlocal output_structure
-            outputs = self._function(**jax.tree.unflatten(input_structure, leaves), **static)
-            output_leaves, output_structure = jax.tree.flatten(outputs)
-            return output_leaves
+        def from_leaves(*leaves: jax.Array) -> Result:
+            return self._function(**jax.tree.unflatten(structure, leaves), **static)
 
-        return jax.export.export(jax.jit(self._named(flat)))(*leaves), output_structure
+        return jax.export.export(jax.jit(self._named(from_leaves)))(*leaves)
 
 
-def _read(path: Path) -> tuple[jax.export.Exported, Any]:
-    # Unpickling, for the structure of the outputs, can run code. That is no new risk: whoever can write to this folder
-    # can also write to JAX's cache of compiled programs.
-    program, structure = pickle.loads(zlib.decompress(path.read_bytes()))
-    return jax.export.deserialize(bytearray(program)), structure
+def _read(path: Path) -> jax.export.Exported:
+    return jax.export.deserialize(bytearray(zlib.decompress(path.read_bytes())))
 
 
-def _write(path: Path, program: jax.export.Exported, structure: Any) -> None:
+def _write(folder: CacheFolder, name: str, program: jax.export.Exported) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, zlib.compress(pickle.dumps((bytes(program.serialize()), structure))))
-    except OSError as error:
+        data = zlib.compress(program.serialize())
+        folder.traced.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder.traced / name, data)
+        folder.evict()
+    except Exception as error:  # a full or unwritable folder, or an undeclared type
         logging.getLogger(__name__).debug("program not cached: %s", error)
 
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
+from jaxstyle.compilation import register_output
 from jaxstyle.networks.winograd import TILE, WINDOW, Transformed, convolve_strip, transform_kernel
 
 # The transforms of a strip hold about STRIP numbers, which fit the cache of a core. A strip has at least MIN_TILES
@@ -34,6 +35,7 @@ COMPILER_OPTIONS: dict[str, bool | str] = (
 )
 
 
+@register_output
 @flax.struct.dataclass
 class Prepared:
     """A transformed kernel for many convolutions: six `[6, I, O]`, and six `[6, O, I]` for the gradient."""

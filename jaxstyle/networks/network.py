@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxstyle.compilation import register_output
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import convolution
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes
@@ -21,6 +22,7 @@ POOLINGS = ("max", "avg")
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
+@register_output
 @flax.struct.dataclass
 class Network:
     """A recognition network with frozen parameters, as a pytree: arrays are leaves, the architecture is static.

@@ -19,12 +19,14 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxstyle.compilation import register_output
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import TINY, content_loss, normalize_weights, style_loss, total_variation
 from jaxstyle.styles import Layers, Regions, StyleStatistics, color_distance, color_moments
 
 
+@register_output
 @flax.struct.dataclass
 class Terms:
     """The loss and its unweighted terms, as scalars or with one entry for each step."""

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxstyle.compilation import CachedFunction
+from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.networks import COMPILER_OPTIONS, Network
 from jaxstyle.optimization.objective import Objective, Terms
 
@@ -58,6 +58,11 @@ def _lbfgs() -> optax.GradientTransformation:
 OPTIMIZERS = {"lbfgs": _lbfgs(), "adam": optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY)}
 
 
+for optimizer_state in (optax.EmptyState, optax.ScaleByLBFGSState, optax.ScaleByAdamState):
+    register_output(optimizer_state)
+
+
+@register_output
 @flax.struct.dataclass
 class State:
     """The state of the solver: a pytree to save, resume or vmap.

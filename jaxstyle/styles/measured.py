@@ -14,7 +14,7 @@ from typing import Any
 import flax.struct
 import jax
 
-from jaxstyle.compilation import CachedFunction
+from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.styles.regions import Regions
@@ -28,6 +28,7 @@ STYLE_LAYERS = ARCHITECTURES["vgg19"].style_layers
 _MAX_RATIO = 1.5
 
 
+@register_output
 @flax.struct.dataclass
 class StyleStatistics:
     """The statistics of a style picture at one size, or of its K regions, with a leading axis `[K, ...]` on all arrays.

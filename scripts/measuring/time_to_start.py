@@ -29,7 +29,8 @@ def clear(cache: Path) -> None:
 
 
 def clear_traced(cache: Path) -> None:
-    clear(cache / "traced")
+    for folder in cache.rglob("traced"):
+        clear(folder)
 
 
 # How the cache is prepared before each process. Their order matters: each process fills the cache for the next one.

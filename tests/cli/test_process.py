@@ -39,17 +39,16 @@ def wait(process: subprocess.Popen) -> tuple[int, str, str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is elsewhere")
 def test_second_run_is_the_same_and_neither_compiles_nor_traces(environment, tmp_path):
     cache = Path(environment["XDG_CACHE_HOME"]) / "jaxstyle" / "compiled"
-    compiled = []
+    written = []
     for name in ("a.png", "b.png"):
         process = start(environment, "stylize", CONTENT, STYLE, "-o", tmp_path / name, *QUICK)
         assert wait(process) == (0, f"{tmp_path / name}\n", "")
-        compiled.append({path.name for path in cache.rglob("*-*") if not path.name.endswith("-atime")})
-        for path in cache.glob("traced/*"):
-            os.utime(path, (0, 0))
+        written.append({path: path.stat().st_mtime_ns for path in cache.rglob("*-*") if path.is_file()})
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert compiled[0] == compiled[1] and any(name.startswith("jit_advance") for name in compiled[0])
-    cached = list(cache.glob("traced/advance-*"))
-    assert cached and all(path.stat().st_mtime == 0 for path in cache.glob("traced/*")), "a file was written again"
+    assert written[0] == written[1]
+    functions = {"prepare", "content_targets", "measure_statistics", "init", "advance"}
+    assert {path.name.split("-")[0] for path in cache.glob("*/traced/*")} == functions
+    assert {f"jit_{name}" for name in functions} <= {path.name.split("-")[0] for path in cache.glob("*/*-cache")}
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -105,6 +104,41 @@ def test_no_warnings_of_an_unwritable_cache_or_a_missing_gpu(environment, tmp_pa
     environment = environment | {name: str(tmp_path / "file" / "cache")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def test_no_errors_of_xla_about_features_of_the_cpu(environment, tmp_path):
+    """It logs them for a cached program if the file has a feature that the CPU lacks, and on some CPUs for any file."""
+    code = """
+        import jax, re, sys
+        from pathlib import Path
+        from jax._src.compilation_cache import compress_executable, decompress_executable
+        from jaxstyle.cli.jax_config import configure_jax
+
+        def change_feature(match):
+            return match[0][:-1] + (b"x" if match[0].endswith(b"z") else b"z")
+
+        configure_jax()
+        function = jax.jit(lambda x: x + 1)
+        function(1)
+        for path in Path(sys.argv[1]).rglob("*-cache"):
+            program = decompress_executable(path.read_bytes())
+            program = re.sub(rb"[+][a-z0-9]+(?=,[+-])", change_feature, program, count=1)
+            path.write_bytes(compress_executable(program))
+        jax.clear_caches()
+        function(1)
+        print("with errors", file=sys.stderr, flush=True)
+        jax.config.update("jax_logging_level", "ERROR")
+        jax.clear_caches()
+        function(1)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    done = subprocess.run(
+        command, env=environment | {"XDG_CACHE_HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    without_errors, _, with_errors = done.stderr.partition("with errors\n")
+    assert without_errors == ""
+    if "feature" not in with_errors:
+        pytest.skip("XLA logs no error")
 
 
 def test_missing_device(environment):

@@ -1,5 +1,10 @@
 """Cached functions: the same results as without the cache, in this process and the next, and damaged files."""
 
+import errno
+import os
+import pickle
+import threading
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxstyle.compilation import CachedFunction, cached, set_cache_folder
+from jaxstyle.compilation import CachedFunction, CacheFolder, cached, register_output, set_cache_folder
 
 
+@register_output
 class Pair(NamedTuple):
     first: jax.Array
     second: dict[str, jax.Array]
@@ -42,8 +48,10 @@ def check(result: Pair, *, factor: float = 2.0, power: int = 1) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    set_cache_folder(tmp_path / "cache")
-    yield tmp_path / "cache"
+    """The folder of traced programs."""
+    cache = CacheFolder(tmp_path / "cache")
+    set_cache_folder(cache)
+    yield cache.traced
     set_cache_folder(None)
 
 
@@ -100,8 +108,28 @@ def test_other_sources_are_cached_separately(folder: Path, tmp_path: Path, monke
     assert traces == [1, 1, 0]
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-9], lambda data: b"\x00" + data[1:]])
-def test_damaged_file_is_replaced(folder: Path, damage: Callable[[bytes], bytes]):
+class Executable:
+    """An object whose pickle runs a command."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("unpickled",)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-9],
+        lambda data: b"\x00" + data[1:],
+        lambda data: zlib.compress(b"unknown"),
+        lambda data: zlib.compress(zlib.decompress(data)[:-2000]),
+        lambda data: zlib.compress(pickle.dumps((Executable(), None))),
+    ],
+)
+def test_damaged_file_is_replaced(
+    folder: Path, damage: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
     CountedFunction().cached(PAIR)
     (file,) = folder.iterdir()
     file.write_bytes(damage(file.read_bytes()))
@@ -109,18 +137,56 @@ def test_damaged_file_is_replaced(folder: Path, damage: Callable[[bytes], bytes]
     check(second.cached(PAIR))
     check(third.cached(PAIR))
     assert (second.traces, third.traces) == (1, 0)
+    assert not Path("unpickled").exists()
 
 
 def test_folder_that_cannot_be_created(tmp_path: Path):
     (tmp_path / "file").touch()
-    set_cache_folder(tmp_path / "file" / "cache")
+    set_cache_folder(CacheFolder(tmp_path / "file" / "cache"))
     try:
-        function = CountedFunction()
-        check(function.cached(PAIR))
-        check(function.cached(PAIR))
+        check_is_traced_once()
     finally:
         set_cache_folder(None)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_folder_that_cannot_be_written(folder: Path, code: int, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(cached, "write_atomically", fail)
+    check_is_traced_once()
+    assert list(folder.iterdir()) == []
+
+
+def test_read_only_folder_is_read(folder: Path):
+    CountedFunction().cached(PAIR)
+    folder.chmod(0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("nothing is read-only for this user")
+    other = CountedFunction()
+    check(other.cached(PAIR))
+    other.cached(PAIR, power=2)
+    folder.chmod(0o700)
+    assert other.traces == 1 and len(list(folder.iterdir())) == 1
+
+
+def check_is_traced_once() -> None:
+    function = CountedFunction()
+    check(function.cached(PAIR))
+    check(function.cached(PAIR))
     assert function.traces == 1
+
+
+def test_the_size_is_limited_after_each_write(folder: Path):
+    CountedFunction().cached(PAIR)
+    (file,) = folder.iterdir()
+    set_cache_folder(CacheFolder(folder.parents[1], 2 * file.stat().st_size))
+    for power in (2, 3):
+        os.utime(file, (power, power))
+        CountedFunction().cached(PAIR, power=power)
+        assert not file.exists()
+        (file,) = folder.iterdir()
 
 
 def test_nothing_is_cached_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -144,6 +210,22 @@ def test_concurrent_threads_trace_once(folder: Path):
         for result in threads.map(function.cached, [PAIR] * 8):
             check(result)
     assert function.traces == 1
+
+
+def test_several_processes_write_the_same_program_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    both_traced, write = threading.Barrier(2, timeout=10), cached.write_atomically
+
+    def wait_and_write(path: Path, data: bytes) -> None:
+        both_traced.wait()
+        write(path, data)
+
+    monkeypatch.setattr(cached, "write_atomically", wait_and_write)
+    with ThreadPoolExecutor(2) as threads:
+        for result in threads.map(lambda function: function.cached(PAIR), [CountedFunction(), CountedFunction()]):
+            check(result)
+    third = CountedFunction()
+    check(third.cached(PAIR))
+    assert third.traces == 0 and len(list(folder.iterdir())) == 1
 
 
 def test_only_donated_arrays_are_deleted(folder: Path):
