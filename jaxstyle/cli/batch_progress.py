@@ -1,4 +1,4 @@
-"""Progress bars for a job and for the groups that are computed, and a line for every pair that fails."""
+"""Progress bars for a job and its groups, or lines in their place, and a line for every pair that fails."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from jaxstyle.batch import Group
-from jaxstyle.cli.progress import Levels, describe, format_duration, work_left
+from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
 from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Started, Step, Written, failure_message
 from jaxstyle.optimization import Progress, schedule
 
@@ -40,8 +40,8 @@ class BatchProgress:
 
     @contextmanager
     def display(self) -> Iterator[None]:
-        """Show the progress bars."""
-        with self._bar:
+        """Show the progress bars on a terminal, and lines elsewhere."""
+        with self._bar, progress_lines(self._state):
             yield
 
     def hide(self) -> None:
@@ -60,7 +60,8 @@ class BatchProgress:
                 for pair, error in plan.failed.items():
                     self._print(pair, f"{error} (failed before; try again with --retry-failed)")
             case Started(group):
-                self._running[group] = self._bar.add_task("", total=1), 0.0
+                description = f"  {self._title(group)}: {describe_compiling(jax.default_backend())}"
+                self._running[group] = self._bar.add_task(description, total=1), 0.0
             case Step(group, progress):
                 self._show_step(group, progress)
             case Finished(group):
@@ -81,9 +82,16 @@ class BatchProgress:
         mean = replace(progress, terms=jax.tree.map(np.mean, progress.terms))
         task, _ = self._running[group]
         self._running[group] = task, share
+        line = describe(mean, None, levels, describe_compiling(jax.default_backend()))
+        self._bar.update(task, completed=share, description=f"  {self._title(group)}: {line}")
+
+    def _state(self) -> str:
+        return "; ".join(task.description.strip() for task in self._bar.tasks)
+
+    def _title(self, group: Group) -> str:
+        assert self._plan is not None
         pairs = group.pairs
-        title = str(self._plan.tasks[pairs[0]].output) if len(pairs) == 1 else f"{len(pairs)} pairs"
-        self._bar.update(task, completed=share, description=f"  {title}: {describe(mean, None, levels)}")
+        return str(self._plan.tasks[pairs[0]].output) if len(pairs) == 1 else f"{len(pairs)} pairs"
 
     def _show_job(self) -> None:
         elapsed = time.monotonic() - self._started

@@ -1,16 +1,21 @@
-"""The progress bar of a stylization, and the time that it takes at each size."""
+"""The progress bar of a stylization or lines in its place, and the time that it takes at each size."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from jaxstyle.optimization import STEPS_PER_CALL, Progress
+
+_INTERVAL = 10.0  # seconds between lines where there is no terminal
+_COMPILING_SECONDS = {"cpu": 15, "gpu": 15}  # usually, for a size, by platform; see "Startup" in docs/speed.md
 
 Levels = Sequence[tuple[int, int]]  # (longest side, steps) from coarse to fine, from `schedule`
 
@@ -67,8 +72,35 @@ def snapshot_steps(levels: Levels, interval: int) -> list[int]:
 
 
 @contextmanager
-def progress_bar(levels: Levels) -> Iterator[Callable[[Progress, float | None], None]]:
-    """Show a progress bar on a terminal, and nothing elsewhere.
+def progress_lines(state: Callable[[], str]) -> Iterator[None]:
+    """Print a line with the state to stderr every 10 seconds, unless stderr is a terminal.
+
+    Logs of clusters and notebooks then show that a long run goes on. A run of less than 10 seconds prints nothing.
+    """
+    ended = threading.Event()
+
+    def print_lines() -> None:
+        while not ended.wait(_INTERVAL):
+            typer.echo(f"jaxstyle: {state()}", err=True)
+
+    thread = threading.Thread(target=print_lines, daemon=True)
+    if not sys.stderr.isatty():
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if thread.is_alive():
+            thread.join()
+
+
+@contextmanager
+def progress_bar(levels: Levels, platform: str) -> Iterator[Callable[[Progress, float | None], None]]:
+    """Show a progress bar on a terminal, and `progress_lines` elsewhere.
+
+    Args:
+        levels: the sizes and steps of the run.
+        platform: that of the device, such as "cpu".
 
     Yields:
         a function that updates the bar with a Progress and the remaining seconds.
@@ -76,25 +108,33 @@ def progress_bar(levels: Levels) -> Iterator[Callable[[Progress, float | None], 
     columns = (SpinnerColumn(), BarColumn(bar_width=14), TextColumn("{task.description}"))
     bar = Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     total = work_left(levels[0][0], 0, levels)
-    task = bar.add_task(f"{_scale(levels, 0)} compiling (cached for the next run)", total=total)
+    waiting = describe_compiling(platform)
+    task = bar.add_task(f"{_scale(levels, 0)} {waiting}", total=total)
 
     def update(progress: Progress, left: float | None) -> None:
         remaining = work_left(progress.size, progress.step, levels)
-        bar.update(task, completed=total - remaining, description=describe(progress, left, levels))
+        bar.update(task, completed=total - remaining, description=describe(progress, left, levels, waiting))
 
-    with bar:
+    with bar, progress_lines(lambda: bar.tasks[0].description):
         yield update
 
 
-def describe(progress: Progress, left: float | None, levels: Levels) -> str:
-    """One line on the state of a run; when a size is finished, on the next size."""
+def describe_compiling(platform: str) -> str:
+    """What a run waits for before the first steps of a size, and how long that usually takes."""
+    seconds = _COMPILING_SECONDS.get(platform)
+    usually = f"about {seconds} s on a {platform.upper()}; " if seconds else ""
+    return f"compiling ({usually}cached for the next run)"
+
+
+def describe(progress: Progress, left: float | None, levels: Levels, waiting: str = "compiling") -> str:
+    """One line on the state of a run; when a size is finished, on the next size, for which the run is waiting."""
     is_finished = progress.step == progress.steps and progress.level + 1 < len(levels)
     scale = _scale(levels, progress.level + is_finished)
     if is_finished or progress.terms is None:
-        return f"{scale} compiling"
+        return f"{scale} {waiting}"
     losses = f"content {progress.terms.content:.3g} style {progress.terms.style:.3g}"
     minutes, seconds = divmod(round(left or 0), 60)
-    time_left = "" if left is None else f" {minutes}:{seconds:02} left"
+    time_left = "" if left is None else f", {minutes}:{seconds:02} left"
     return f"{scale} step {progress.step}/{progress.steps} {losses}{time_left}"
 
 

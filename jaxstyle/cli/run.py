@@ -104,7 +104,7 @@ def execute(run: Run, started: float) -> dict[str, Any]:
         run.writer.check(file)
 
     loaded = time.perf_counter()
-    with progress_bar(levels) as update_bar:
+    with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
         monitor = _Monitor(run, levels, snapshots, update_bar)
         result = _stylize(run, monitor)
     optimized = time.perf_counter()

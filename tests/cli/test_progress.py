@@ -1,13 +1,29 @@
 """The progress line, and the times and steps that it shows."""
 
+import io
+import re
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.batches import TINY
 from support.command import CONTENT, STYLE, Terminal, fake_stylize, run
 
-from jaxstyle.cli.progress import TimedStep, describe, seconds_by_size, seconds_left, snapshot_steps, steps_taken
+from jaxstyle.cli import progress as progress_module
+from jaxstyle.cli.progress import (
+    TimedStep,
+    describe,
+    describe_compiling,
+    seconds_by_size,
+    seconds_left,
+    snapshot_steps,
+    steps_taken,
+)
 from jaxstyle.optimization import Progress, Terms
+from jaxstyle.stylize import Stylized
 
 LEVELS = ((128, 30), (256, 30), (512, 20))
 # Compilation takes 5 s at 128 px and 7 s at 256 px; ten steps take 1 s and 4 s.
@@ -75,10 +91,71 @@ def test_snapshots_are_at_most_ten_steps_late(levels, every):
 def test_line_has_size_step_losses_and_time_left():
     assert describe(progress(0, 0), None, LEVELS) == "128 px (1/3) compiling"
     line = describe(progress(1, 20, Terms(1.0, 0.98765, 0.0123456, 3.0, 4.0)), 83.4, LEVELS)
-    assert line == "256 px (2/3) step 20/30 content 0.988 style 0.0123 1:23 left"
-    assert describe(progress(1, 30, Terms(1.0, 1.0, 1.0, 1.0, 1.0)), 9.0, LEVELS) == "512 px (3/3) compiling"
+    assert line == "256 px (2/3) step 20/30 content 0.988 style 0.0123, 1:23 left"
+    line = describe(progress(1, 30, Terms(1.0, 1.0, 1.0, 1.0, 1.0)), 9.0, LEVELS, describe_compiling("cpu"))
+    assert line == "512 px (3/3) compiling (about 15 s on a CPU; cached for the next run)"
     line = describe(progress(2, 20, Terms(1.0, 1.0, 1.0, 1.0, 1.0)), 0.0, LEVELS)
-    assert line == "512 px (3/3) step 20/20 content 1 style 1 0:00 left"
+    assert line == "512 px (3/3) step 20/20 content 1 style 1, 0:00 left"
+
+
+class TestLines:
+    @pytest.fixture(autouse=True)
+    def interval(self, monkeypatch):
+        monkeypatch.setattr(progress_module, "_INTERVAL", 0.02)
+
+    def test_of_a_stylization_say_what_it_waits_for_and_its_state(self, tmp_path, monkeypatch):
+        work = fake_stylize()
+
+        def stylize(*arguments, callback, **keywords):
+            def on_progress(progress):
+                callback(progress)
+                time.sleep(0.2 if progress.step in (0, 20) else 0)
+
+            time.sleep(0.2)
+            return work(*arguments, callback=on_progress, **keywords)
+
+        monkeypatch.setattr("jaxstyle.cli.run.stylize", stylize)
+        outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64)
+        lines = list(dict.fromkeys(re.sub(r"\d+:\d\d", "TIME", line) for line in outcome.err.splitlines()))
+        assert lines[0] == "jaxstyle: 64 px (1/1) compiling (about 15 s on a CPU; cached for the next run)"
+        assert "jaxstyle: 64 px (1/1) step 20/40 content 21 style 22, TIME left" in lines
+
+    def test_of_a_job_have_all_that_runs(self, folders, tmp_path, monkeypatch):
+        def stylize_group(network, group, pairs, *, callback, **_):
+            time.sleep(0.2)
+            terms = Terms(*np.arange(5.0))
+            state = SimpleNamespace(loss=np.float32(1))
+            history = Terms(*np.zeros((5, 0)))
+            callback(Progress(32, 0, 1, 1, 3, terms, pairs[0].content, history, state))
+            time.sleep(0.2)
+            return [Stylized(pairs[0].content, Terms(*np.ones((5, 3))), np.full(3, 32), pairs[0].config)]
+
+        monkeypatch.setattr("jaxstyle.jobs.run.stylize_group", stylize_group)
+        content, style = (sorted(folder.iterdir())[0] for folder in folders)
+        outcome = run("batch", "--content", content, "--style", style, "-o", tmp_path / "out", *TINY)
+        lines = list(dict.fromkeys(re.sub(r"\d+:\d\d", "TIME", line) for line in outcome.err.splitlines()))
+        assert outcome.code == 0
+        for line in (
+            "jaxstyle: 0/1 pairs; cat--embers.png: compiling (about 15 s on a CPU; cached for the next run)",
+            "jaxstyle: 0/1 pairs, TIME left; cat--embers.png: 32 px (1/1) step 1/3 content 1 style 2",
+        ):
+            assert line in lines, lines
+
+    def test_end_with_the_run(self, capsys):
+        with progress_module.progress_lines(lambda: "state"):
+            time.sleep(0.1)
+        assert set(capsys.readouterr().err.splitlines()) == {"jaxstyle: state"}
+        time.sleep(0.1)
+        assert capsys.readouterr().err == ""
+
+    def test_are_not_printed_on_a_terminal_or_by_short_runs(self, monkeypatch):
+        terminal, file = Terminal(), io.StringIO()
+        for stderr, interval in ((terminal, 0.02), (file, 10)):
+            monkeypatch.setattr(progress_module, "_INTERVAL", interval)
+            monkeypatch.setattr("sys.stderr", stderr)
+            with progress_module.progress_lines(lambda: "state"):
+                time.sleep(0.1)
+        assert terminal.getvalue() == file.getvalue() == ""
 
 
 class TestOnATerminal:
@@ -90,7 +167,7 @@ class TestOnATerminal:
         outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())
         assert outcome.code == 0 and outcome.out == f"{tmp_path / 'out.png'}\n"
         assert outcome.err.startswith("harbour.jpg at 64 x 49 pixels, on ")
-        assert "64 px (1/1) compiling (cached for the next run)" in outcome.err
+        assert "64 px (1/1) compiling (about 15 s on a CPU; cached for the next run)" in outcome.err
         assert "64 px (1/1) step 40/40 content 41 style 42" in outcome.err
 
     def test_is_quiet_elsewhere(self, tmp_path):

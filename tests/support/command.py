@@ -1,6 +1,7 @@
 """Run the command `jaxstyle` within the process of the tests, with a fast stand-in for `stylize` if needed."""
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from support.examples import EXAMPLES
 
-from jaxstyle.cli import jax_config
+from jaxstyle.cli import jax_config, progress
 from jaxstyle.cli.app import main
 from jaxstyle.images import fit_shape
 from jaxstyle.optimization import STEPS_PER_CALL, Progress, Terms, schedule
 from jaxstyle.stylize import Stylized
+
+progress._INTERVAL = 3600.0  # on a busy machine, tests of commands can take more than 10 s
 
 CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"
 # Shallow layers, which compile in a second or two.
@@ -56,6 +59,12 @@ def succeed(*arguments: object) -> str:
     outcome = run(*arguments)
     assert (outcome.code, outcome.err) == (0, "")
     return outcome.out
+
+
+def without_progress(err: str) -> str:
+    """What a process printed to stderr, without the lines of its progress, which a busy machine prints."""
+    lines = err.splitlines(keepends=True)
+    return "".join(line for line in lines if not re.match(r"jaxstyle: (\d+ px \(|\d+/\d+ pairs)", line))
 
 
 def fake_stylize(end: Callable[[], None] = lambda: None):
