@@ -1,5 +1,6 @@
 """Structures of outputs in cached programs: of the types of this package, of other types, and of nested ones."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,8 +40,13 @@ class Undeclared:
     values: Any
 
 
-def read_from_cache(make: Callable[[], Any], folder: Path) -> tuple[Any, bool]:
-    """The outputs of a cached function as the next process returns them, and whether it reads them from the cache."""
+def read_from_cache(
+    make: Callable[[], Any], folder: Path, change: Callable[[bytes], bytes] = lambda program: program
+) -> tuple[Any, bool]:
+    """The outputs of a cached function as the next process returns them, and whether it reads them from the cache.
+
+    With `change`, the cached program is changed before it is read.
+    """
     traces = []
 
     def function() -> Any:
@@ -50,6 +56,8 @@ def read_from_cache(make: Callable[[], Any], folder: Path) -> tuple[Any, bool]:
     set_cache_folder(CacheFolder(folder))
     try:
         CachedFunction(function)()
+        for file in CacheFolder(folder).files():
+            file.path.write_bytes(zlib.compress(change(zlib.decompress(file.path.read_bytes()))))
         return CachedFunction(function)(), len(traces) == 1
     finally:
         set_cache_folder(None)
@@ -87,6 +95,16 @@ def test_outputs_have_the_same_structure_and_values(name: str, tmp_path: Path):
 
 def test_optimizers_are_those_above():
     assert sorted(solver.OPTIMIZERS) == ["adam", "lbfgs"]
+
+
+def test_code_in_place_of_a_static_field_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    code = b"__import__('os').mkdir('run')"
+    name = "x" * (len(code) - 2)
+    found, cached = read_from_cache(
+        lambda: Labeled(jnp.ones(1), name), tmp_path, lambda program: program.replace(repr(name).encode(), code)
+    )
+    assert found.name == name and not cached and not (tmp_path / "run").exists()
 
 
 def test_undeclared_types_are_not_cached(tmp_path: Path):
