@@ -28,7 +28,7 @@ _MEASURING = 0.36
 _SHIFTED, _SHIFTED_MEASURING, _REGION = 5, 2, 1
 # Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak; and what remains of each
 # compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached programs, on 2 cores (x86,
-# AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.08 to 1.17 times what was measured there:
+# AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.1 to 1.2 times what was measured there:
 # tests/optimization/test_memory.py has the figures. With cached programs, a run needs up to 0.3 GiB less.
 _PROCESS, _PROGRAM = 900 * 2**20, 170 * 2**20
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill

@@ -45,7 +45,8 @@ def measured_bytes(options: Options) -> int:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "jaxstyle", "stylize", str(CONTENT), str(STYLE), *flags_of(options)]
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{folder}/cache", "JAX_PLATFORMS": "cpu"}
-        process = subprocess.Popen([*command, "--steps", "2", "-o", f"{folder}/out.png"], env=environment)
+        command += ["--steps", "2", "-o", f"{folder}/out.png"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"{' '.join(command)} ended with status {status}")
