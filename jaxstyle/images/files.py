@@ -26,8 +26,7 @@ def path_in_errors(path: PathLike, participle: str, error_class: type[JaxStyleEr
     except (OSError, error_class) as error:
         message = str(error)
         if isinstance(error, OSError):
-            expected = "expected a file that can: check name, permissions and disk"
-            message = f"cannot be {participle} ({error.strerror}); {expected}"
+            message = f"cannot be {participle} ({error.strerror}); check the name, the permissions and the disk"
         raise error_class(escape_unprintable(" ".join(f"{os.fspath(path)}: {message}".split()))) from error
 
 
@@ -39,7 +38,8 @@ def escape_unprintable(text: str) -> str:
 def check_regular_file(path: Path, error_class: type[JaxStyleError], expected: str) -> None:
     """Raise `error_class` if the path is not a regular file, or OSError if it does not exist."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise error_class(f"is a folder, a device or a pipe; {expected}")
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise error_class(f"is {kind}; {expected}")
 
 
 def resolve_target(path: Path, error_class: type[JaxStyleError], *, overwrite: bool) -> Path:
@@ -51,11 +51,11 @@ def resolve_target(path: Path, error_class: type[JaxStyleError], *, overwrite: b
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise error_class(f"{target.parent} is not a folder; expected one to write to: create it or choose another")
+        raise error_class(f"{target.parent} is not a folder; create it, or choose another one")
     with suppress(FileNotFoundError):
         check_regular_file(target, error_class, "expected the name of a file: choose another name")
         if not overwrite:
-            raise error_class("exists already; expected a new name: choose another or ask for it to be overwritten")
+            raise error_class("exists already; choose another name, or use --overwrite (in Python, overwrite=True)")
     return target
 
 

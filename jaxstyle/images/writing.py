@@ -71,9 +71,10 @@ def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
     """The file to write, with symbolic links resolved; PictureError if the path cannot be written."""
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
-        raise PictureError(f"ends in {suffix!r}; expected one of {' '.join(_WRITERS)}: choose a name that ends so")
+        found = f"has the suffix {suffix!r}" if suffix else "has no suffix"
+        raise PictureError(f"{found}; expected one of {' '.join(_WRITERS)}: choose another name")
     if alpha and suffix in (".jpg", ".jpeg", ".bmp"):
-        raise PictureError(f"{suffix} holds no transparency; expected .png, .webp or .tiff, or a picture without it")
+        raise PictureError(f"{suffix} cannot store transparency; choose .png, .webp or .tiff, or a --background")
     return resolve_target(path, PictureError, overwrite=overwrite)
 
 

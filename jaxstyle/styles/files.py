@@ -127,7 +127,8 @@ def replace_tensors(style: Style, tensors: Mapping[str, Any]) -> Style:
 
 def _resolve_style_path(path: Path, overwrite: bool) -> Path:
     if path.suffix.lower() != SUFFIX:
-        raise StyleError(f"ends in {path.suffix!r}; expected {SUFFIX}: choose another file name")
+        found = f"has the suffix {path.suffix!r}" if path.suffix else "has no suffix"
+        raise StyleError(f"{found}; expected {SUFFIX}: choose another name")
     return resolve_target(path, StyleError, overwrite=overwrite)
 
 

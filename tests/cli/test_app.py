@@ -168,7 +168,7 @@ class TestTransparency:
 
     def test_needs_a_format_with_alpha(self, sticker, tmp_path):
         outcome = run("stylize", sticker, STYLE, "-o", tmp_path / "out.jpg", *QUICK)
-        assert outcome.code == 3 and "holds no transparency" in outcome.err
+        assert outcome.code == 3 and "cannot store transparency" in outcome.err
 
 
 def test_existing_file_is_replaced_only_with_overwrite(record, tmp_path):

@@ -122,7 +122,7 @@ def test_transparency_is_kept_where_the_format_has_it(photos, paintings, tmp_pat
         )
     )
     outcome = batch(tmp_path / "out", tmp_path / "pairs.jsonl")
-    assert outcome.code == 1 and "out.jpg: .jpg holds no transparency" in outcome.err
+    assert outcome.code == 1 and "out.jpg: .jpg cannot store transparency" in outcome.err
     with Image.open(tmp_path / "out" / "out.png") as result:
         assert np.unique(np.asarray(result)[..., 3]).tolist() == [128]
 

@@ -113,7 +113,7 @@ class TestSample:
         ("show no.jpg", PICTURE, "no.jpg: cannot be read"),
         ("show PAINTING --layer relu9_1", USAGE, "vgg19 has no layer 'relu9_1'"),
         ("show SAVED --layer relu2_1", USAGE, "was not measured in relu2_1, only in relu1_1"),
-        ("sample SAVED -o out.png", STYLES, "out.png: ends in '.png'; expected .safetensors"),
+        ("sample SAVED -o out.png", STYLES, "out.png: has the suffix '.png'; expected .safetensors"),
         ("sample SAVED -o a.safetensors --sampler guess", USAGE, "sampler is 'guess'; expected one of permuted"),
         ("sample SAVED -o a.safetensors --strength 2", USAGE, "strength is 2.0; expected a number from 0 to 1"),
         ("sample SAVED -o SAVED --overwrite", USAGE, "is one of the pictures to read"),

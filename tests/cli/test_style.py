@@ -90,7 +90,7 @@ class TestSave:
         Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "glass.png")
         for background, expected in (((), 1.0), (("--background", "black"), 0.0)):
             out = tmp_path / f"{expected}.safetensors"
-            succeed("style", "save", tmp_path / "glass.png", "-o", out, "--size", 64, "--style-layers", "", *background)
+            succeed("style", "save", tmp_path / "glass.png", "-o", out, "--size", 64, "--style-layers", "relu1_1", *background)
             np.testing.assert_array_equal(load_style(out).at(64).mean, [expected] * 3)
 
     def test_replaces_only_with_overwrite(self, tmp_path):
@@ -206,7 +206,7 @@ def test_bad_styles(folder, command, code, found):
     [
         ("", USAGE, "Missing argument 'PICTURE'"),
         ("swirls.jpg", USAGE, "Missing option '-o'"),
-        ("swirls.jpg -o out.png", STYLES, "out.png: ends in '.png'; expected .safetensors"),
+        ("swirls.jpg -o out.png", STYLES, "out.png: has the suffix '.png'; expected .safetensors"),
         ("swirls.jpg -o no/out.safetensors", STYLES, "is not a folder"),
         ("swirls.safetensors -o swirls.safetensors --overwrite", USAGE, "is one of the pictures to read"),
         ("nothing.jpg -o out.safetensors", PICTURE, "nothing.jpg: cannot be read"),

@@ -194,9 +194,9 @@ def test_overwriting_keeps_a_symbolic_link(tmp_path):
     ("name", "options", "expected"),
     [
         ("a.gif", {}, "'.gif'; expected one of .png .jpg .jpeg .webp .tif .tiff .bmp"),
-        ("a", {}, "ends in ''"),
-        ("a.jpg", {"alpha": True}, "no transparency"),
-        ("a.bmp", {"alpha": True}, "no transparency"),
+        ("a", {}, "has no suffix"),
+        ("a.jpg", {"alpha": True}, "cannot store transparency"),
+        ("a.bmp", {"alpha": True}, "cannot store transparency"),
         ("missing/a.png", {}, "missing is not a folder"),
         ("old.png/a.png", {}, "old.png is not a folder"),
         ("old.png", {}, "exists already"),

@@ -123,11 +123,11 @@ class TestWriting:
     @pytest.mark.parametrize(
         ("name", "found"),
         [
-            ("a.png", "ends in '.png'; expected .safetensors"),
-            ("a", "ends in ''; expected .safetensors"),
-            ("exists.safetensors", "exists already; expected a new name"),
+            ("a.png", "has the suffix '.png'; expected .safetensors"),
+            ("a", "has no suffix; expected .safetensors"),
+            ("exists.safetensors", "exists already; choose another name"),
             ("folder.safetensors", "is a folder"),
-            ("nowhere/a.safetensors", "is not a folder; expected one to write to"),
+            ("nowhere/a.safetensors", "is not a folder; create it"),
         ],
     )
     def test_bad_paths_fail_before_and_after_the_work(self, tmp_path, name, found):
@@ -187,7 +187,7 @@ def saved(tmp_path: Path) -> Path:
 class TestReading:
     def test_missing_files(self, tmp_path):
         assert "cannot be read (No such file or directory)" in error_message(tmp_path / "none.safetensors", load_style)
-        assert "is a folder, a device or a pipe; expected a saved style" in error_message(tmp_path, load_style)
+        assert "is a folder; expected a saved style" in error_message(tmp_path, load_style)
 
     @pytest.mark.parametrize(
         "content", [b"", b"\0" * 7, b"words, not numbers", b"\xff" * 99, b"\2" + b"\0" * 7 + b"{}"]
