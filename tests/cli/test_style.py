@@ -90,7 +90,18 @@ class TestSave:
         Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "glass.png")
         for background, expected in (((), 1.0), (("--background", "black"), 0.0)):
             out = tmp_path / f"{expected}.safetensors"
-            succeed("style", "save", tmp_path / "glass.png", "-o", out, "--size", 64, "--style-layers", "relu1_1", *background)
+            succeed(
+                "style",
+                "save",
+                tmp_path / "glass.png",
+                "-o",
+                out,
+                "--size",
+                64,
+                "--style-layers",
+                "relu1_1",
+                *background,
+            )
             np.testing.assert_array_equal(load_style(out).at(64).mean, [expected] * 3)
 
     def test_replaces_only_with_overwrite(self, tmp_path):
