@@ -56,6 +56,17 @@ def quick_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "MIN_CHANNELS", 10_000)
 
 
+@pytest.fixture
+def compiled_with_optimization() -> Iterator[None]:
+    """Compile as users do, for tests that compare two programs more closely than rounding without optimization."""
+    without = jax.config.values["jax_disable_most_optimizations"]
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", without)
+
+
 @pytest.fixture(scope="session")
 def network() -> Network:
     """The embedded VGG-19."""
