@@ -79,8 +79,6 @@ def texture_command(
     settings_of = partial(_texture_settings, height=height, width=width)
     options = resolve_size(options, (1, 1), styles, settings_of=lambda options: [settings_of(options)])
     settings = settings_of(options)
-    if "content" in options.init.replace("=", ",").split(","):
-        raise ConfigError("--init has 'content', but a texture has none; choose pink, noise, style or a picture")
     initial, background = settings.initial_picture, settings.background
     check_output_is_no_input(output, [*styles, *([initial] if initial else [])])
     device_record = device()
@@ -107,6 +105,8 @@ def texture_command(
 
 def _texture_settings(options: Options, height: int | None, width: int | None) -> Settings:
     settings = options.settings()
+    if "content" in dict(settings.config.init):
+        raise ConfigError("--init has 'content', but a texture has none; choose pink, noise, style or a picture")
     return replace(settings, config=texture_config(*_texture_shape(options, height, width), settings.config))
 
 
