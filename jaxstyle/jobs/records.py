@@ -5,7 +5,6 @@ network. The versions of jaxstyle and JAX are not part of it, so that an update 
 says with which versions its result was made.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
 
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import path_in_errors
@@ -84,20 +85,22 @@ def read_records(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 class Records:
-    """The record file of one process, open for appending; it locks the folder against other jobs."""
+    """The record file of one process, open for appending; it locks the folder against other jobs.
+
+    The file is created with its first record, so that a job that is refused leaves nothing behind.
+    """
 
     def __init__(self, folder: Path, share: Share):
         name = f"results-{share.index}.jsonl" if share.count > 1 else "results.jsonl"
         self.path = folder / name
+        self._created = [path for path in (folder / STATE_FOLDER, folder) if not path.exists()]
+        self._lock: FileLock | None = None
         with path_in_errors(folder, "written", JaxStyleError):
             (folder / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / STATE_FOLDER / "lock").open("ab")
-            self._file = self.path.open("a+b", buffering=0)
         try:
-            # The processes of one job share the folder; each has its own file.
-            _lock(self._lock, fcntl.LOCK_SH if share.count > 1 else fcntl.LOCK_EX, folder)
-            _lock(self._file, fcntl.LOCK_EX, folder)
-            self._repair()
+            self._lock = _lock(folder, share)
+            if self.path.exists():
+                self._repair()
         except BaseException:
             self.close()
             raise
@@ -105,37 +108,57 @@ class Records:
     def add(self, record: Mapping[str, Any]) -> None:
         """Append a record with the current time; JaxStyleError, and no incomplete line, if that fails."""
         line = json.dumps({**record, "ended": datetime.now(UTC).isoformat()}) + "\n"
-        with path_in_errors(self.path, "written", JaxStyleError):
-            size = os.fstat(self._file.fileno()).st_size
+        with path_in_errors(self.path, "written", JaxStyleError), self.path.open("ab", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
             try:
                 data = memoryview(line.encode())
                 while data:
-                    data = data[self._file.write(data) :]
-                os.fsync(self._file.fileno())
+                    data = data[file.write(data) :]
+                os.fsync(file.fileno())
             except OSError:
-                self._file.truncate(size)
+                file.truncate(size)
                 raise
 
     def close(self) -> None:
-        """Close the file and unlock the folder."""
-        self._file.close()
-        self._lock.close()
+        """Unlock the folder, and remove it if it is new and nothing was written."""
+        if self._lock:
+            self._lock.release()
+        if not self.path.exists():
+            # filelock deletes the files of locks on some systems only.
+            for file in ("lock", Path(self._lock.lock_file).name if self._lock else "lock"):
+                with suppress(OSError):
+                    (self.path.parent / STATE_FOLDER / file).unlink()
+            for folder in self._created:
+                with suppress(OSError):  # it is not empty
+                    folder.rmdir()
 
     def _repair(self) -> None:
         """Remove an incomplete last line, which a killed process leaves behind."""
-        self._file.seek(0)
-        data = self._file.read()
-        if not data.endswith(b"\n"):
-            self._file.truncate(data.rfind(b"\n") + 1)
+        with path_in_errors(self.path, "written", JaxStyleError), self.path.open("r+b") as file:
+            data = file.read()
+            if not data.endswith(b"\n"):
+                file.truncate(data.rfind(b"\n") + 1)
 
 
-def _lock(file: BinaryIO | Any, kind: int, folder: Path) -> None:
-    """Take a lock, which the system releases when the process ends in any way."""
+def _lock(folder: Path, share: Share) -> FileLock | None:
+    """Lock the folder for a share of a job; the system releases the lock when the process ends in any way.
+
+    Raises:
+        JaxStyleError: if a process of another job runs in the folder, or one with this share.
+    """
+    state = folder / STATE_FOLDER
+    lock = FileLock(state / f"{share.index}-of-{share.count}.lock", timeout=0, thread_local=False)
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with FileLock(state / "lock", timeout=10):  # processes that start look at the others one at a time
+            for other in state.glob("*-of-*.lock"):
+                if not other.name.endswith(f"-of-{share.count}.lock"):
+                    with FileLock(other, timeout=0):
+                        pass
+            lock.acquire()
+    except Timeout:
         raise JaxStyleError(
             f"another job is running in {folder}; wait until it has ended, or choose another folder"
         ) from None
-    except OSError:  # some network file systems have no locks
-        return
+    except (OSError, NotImplementedError):  # some network file systems have no locks
+        return None
+    return lock

@@ -1,15 +1,11 @@
 """The memory that there is: of the machine, of its containers and of the process, or of a GPU or TPU."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import jax
-
-if sys.platform != "win32":
-    import resource
+import psutil
 
 # A control group's folder below /sys/fs/cgroup and its files, in version 1 and in version 2: the limit, the memory in
 # use, and the entries of `memory.stat` that count cached files, which the kernel drops when memory is needed.
@@ -36,7 +32,7 @@ class AvailableMemory:
 def device_memory() -> int:
     """Memory of the first local device in bytes; of the machine if that device is its CPU."""
     statistics = jax.local_devices()[0].memory_stats() or {}
-    return statistics.get("bytes_limit") or _physical_memory()
+    return statistics.get("bytes_limit") or psutil.virtual_memory().total
 
 
 def available_memory() -> AvailableMemory:
@@ -64,12 +60,13 @@ def process_memory(root: Path = Path("/"), limits: Mapping[str, int] | None = No
     """
     status = _read_numbers(root / "proc/self/status", unit=1024)
     machine = _read_numbers(root / "proc/meminfo", unit=1024).get("MemAvailable")
-    left = [(_physical_memory() if machine is None else machine, "this machine")]
+    left = [(psutil.virtual_memory().available if machine is None else machine, "this machine")]
     left += [(size, "this container") for size in _left_in_control_groups(root)]
     for name, limit in (_process_limits() if limits is None else limits).items():
         left.append((int(_USED * (limit - status.get(name, 0))), "this process (ulimit)"))
     size, source = min(left)
-    return AvailableMemory(max(0, size) + status.get("VmRSS", 0), source)
+    resident = status["VmRSS"] if "VmRSS" in status else psutil.Process().memory_info().rss
+    return AvailableMemory(max(0, size) + resident, source)
 
 
 def _left_in_control_groups(root: Path) -> Iterator[int]:
@@ -90,20 +87,11 @@ def _left_in_control_groups(root: Path) -> Iterator[int]:
 
 
 def _process_limits() -> dict[str, int]:
-    if sys.platform == "win32":
+    if not psutil.LINUX:  # other systems have no such limits, or do not enforce them
         return {}
-    limits = {
-        "VmSize": resource.getrlimit(resource.RLIMIT_AS)[0],
-        "VmData": resource.getrlimit(resource.RLIMIT_DATA)[0],
-    }
-    return {name: limit for name, limit in limits.items() if limit != resource.RLIM_INFINITY}
-
-
-def _physical_memory() -> int:
-    """The memory of the machine in bytes, or `sys.maxsize` where the system does not say."""
-    if not hasattr(os, "sysconf"):
-        return sys.maxsize
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    process = psutil.Process()
+    limits = {"VmSize": process.rlimit(psutil.RLIMIT_AS)[0], "VmData": process.rlimit(psutil.RLIMIT_DATA)[0]}
+    return {name: limit for name, limit in limits.items() if limit >= 0}  # -1: unlimited
 
 
 def _read_number(file: Path) -> int | None:

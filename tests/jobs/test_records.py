@@ -89,13 +89,28 @@ class TestTwoJobs:
             process.send_signal(signal.SIGKILL)
         written(tmp_path, LINE)
 
+    def test_of_other_numbers_of_processes_are_kept_apart(self, tmp_path):
+        with closing(Records(tmp_path, Share(0, 2))), pytest.raises(JaxStyleError, match="another job is running"):
+            Records(tmp_path, Share(1, 3))
+        written(tmp_path, LINE, share=Share(1, 3))
+
     def test_are_not_kept_apart_where_there_are_no_locks(self, tmp_path, monkeypatch):
-        def flock(*_):
+        def acquire(*_, **__):
             raise OSError(errno.ENOLCK, "No locks available")
 
-        monkeypatch.setattr(records.fcntl, "flock", flock)
+        monkeypatch.setattr(records.FileLock, "acquire", acquire)
         with closing(Records(tmp_path, Share())):
             written(tmp_path, LINE)
+
+
+def test_a_job_that_records_nothing_leaves_nothing(tmp_path):
+    written(tmp_path / "new")
+    with closing(Records(tmp_path / "new", Share())), pytest.raises(JaxStyleError):
+        Records(tmp_path / "new", Share())
+    assert list(tmp_path.iterdir()) == []
+    written(tmp_path / "old", LINE)
+    written(tmp_path / "old")
+    assert sorted(path.name for path in (tmp_path / "old").iterdir()) == [STATE_FOLDER, "results.jsonl"]
 
 
 def test_a_full_disk_leaves_no_part_of_a_line(tmp_path, monkeypatch):
