@@ -1,11 +1,11 @@
 """The memory that there is: of the machine, of its containers and of the process, or of a GPU or TPU."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import jax
-import psutil
 
 # A control group's folder below /sys/fs/cgroup and its files, in version 1 and in version 2: the limit, the memory in
 # use, and the entries of `memory.stat` that count cached files, which the kernel drops when memory is needed.
@@ -32,7 +32,7 @@ class AvailableMemory:
 def device_memory() -> int:
     """Memory of the first local device in bytes; of the machine if that device is its CPU."""
     statistics = jax.local_devices()[0].memory_stats() or {}
-    return statistics.get("bytes_limit") or psutil.virtual_memory().total
+    return statistics.get("bytes_limit") or _machine_memory(Path("/"), "MemTotal")
 
 
 def available_memory() -> AvailableMemory:
@@ -47,26 +47,22 @@ def available_memory() -> AvailableMemory:
     return process_memory()
 
 
-def process_memory(root: Path = Path("/"), limits: Mapping[str, int] | None = None) -> AvailableMemory:
+def process_memory(root: Path = Path("/")) -> AvailableMemory:
     """The memory that this process can have, with what it has already, without swapping.
 
     It is what the machine has available, what the control groups of the process leave, such as those of a container
     or of a cluster's job, or what limits of the process (`ulimit -v`, `ulimit -d`) leave, whichever is the least.
 
     Args:
-        root: the folder that has `proc` and `sys` in it.
-        limits: limits of the process by the name of what they limit in `/proc/self/status`: the address space,
-            "VmSize", or the data, "VmData"; by default those that the system reports.
+        root: the folder that has `proc` and `sys` in it, on Linux.
     """
     status = _read_numbers(root / "proc/self/status", unit=1024)
-    machine = _read_numbers(root / "proc/meminfo", unit=1024).get("MemAvailable")
-    left = [(psutil.virtual_memory().available if machine is None else machine, "this machine")]
+    left = [(_machine_memory(root, "MemAvailable"), "this machine")]
     left += [(size, "this container") for size in _left_in_control_groups(root)]
-    for name, limit in (_process_limits() if limits is None else limits).items():
+    for name, limit in _process_limits(root).items():
         left.append((int(_USED * (limit - status.get(name, 0))), "this process (ulimit)"))
     size, source = min(left)
-    resident = status["VmRSS"] if "VmRSS" in status else psutil.Process().memory_info().rss
-    return AvailableMemory(max(0, size) + resident, source)
+    return AvailableMemory(max(0, size) + status.get("VmRSS", 0), source)
 
 
 def _left_in_control_groups(root: Path) -> Iterator[int]:
@@ -86,12 +82,23 @@ def _left_in_control_groups(root: Path) -> Iterator[int]:
                 yield limit - usage + sum(statistics.get(name, 0) for name in caches)
 
 
-def _process_limits() -> dict[str, int]:
-    if not psutil.LINUX:  # other systems have no such limits, or do not enforce them
-        return {}
-    process = psutil.Process()
-    limits = {"VmSize": process.rlimit(psutil.RLIMIT_AS)[0], "VmData": process.rlimit(psutil.RLIMIT_DATA)[0]}
-    return {name: limit for name, limit in limits.items() if limit >= 0}  # -1: unlimited
+def _process_limits(root: Path) -> dict[str, int]:
+    """The limits of the process by the name in `/proc/self/status` of what they limit; none on other systems."""
+    lines = "\n".join(_read_lines(root / "proc/self/limits"))
+    names = {"Max address space": "VmSize", "Max data size": "VmData"}
+    found = {name: re.search(rf"^{text} +(\d+)", lines, re.MULTILINE) for text, name in names.items()}
+    return {name: int(limit[1]) for name, limit in found.items() if limit}
+
+
+def _machine_memory(root: Path, name: str) -> int:
+    """The bytes of "MemTotal" or "MemAvailable" of the machine."""
+    memory = _read_numbers(root / "proc/meminfo", unit=1024)
+    if name in memory:
+        return memory[name]
+    import psutil  # on Linux, it imports modules that only POSIX has
+
+    virtual = psutil.virtual_memory()
+    return virtual.total if name == "MemTotal" else virtual.available
 
 
 def _read_number(file: Path) -> int | None:

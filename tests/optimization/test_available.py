@@ -23,9 +23,13 @@ def write(root: Path, file: str, text: object) -> None:
     (root / file).write_text(f"{text}\n")
 
 
-def found(root: Path, **limits: int) -> tuple[float, str]:
-    """The memory in MiB, and its source."""
-    memory = process_memory(root, limits)
+def found(root: Path, space: object = "unlimited", data: object = "unlimited") -> tuple[float, str]:
+    """The memory in MiB, and its source, with these limits of the process."""
+    columns = f"{'Limit':<26}{'Soft Limit':<21}{'Hard Limit':<21}Units"
+    limits = {"Max data size": data, "Max resident set": 7, "Max address space": space}
+    rows = [f"{name:<26}{limit!s:<21}{'unlimited':<21}bytes" for name, limit in limits.items()]
+    write(root, "proc/self/limits", "\n".join([columns, *rows]))
+    memory = process_memory(root)
     return memory.bytes / MIB, memory.source
 
 
@@ -73,14 +77,14 @@ class TestContainers:
 
 def test_limits_of_the_process(root: Path) -> None:
     """A run uses only some of the address space that it reserves."""
-    size, source = found(root, VmSize=800 * MIB)
+    size, source = found(root, space=800 * MIB)
     assert source == "this process (ulimit)" and 100 + 0.5 * 500 < size < 100 + 500
-    data, _ = found(root, VmSize=800 * MIB, VmData=400 * MIB)
-    assert data < size and found(root, VmSize=8000 * MIB) == (1000, "this machine")
+    data, _ = found(root, space=800 * MIB, data=400 * MIB)
+    assert data < size and found(root, space=8000 * MIB) == (1000, "this machine")
 
 
 def test_elsewhere_the_memory_of_the_machine_counts(tmp_path: Path) -> None:
-    memory = process_memory(tmp_path, {})
+    memory = process_memory(tmp_path)
     assert memory.source == "this machine" and 2**28 < memory.bytes <= device_memory()
 
 
