@@ -1,6 +1,18 @@
-"""`python -m jaxstyle`, for where the command `jaxstyle` is not on the path."""
+"""The command `jaxstyle`, also as `python -m jaxstyle`, for where the command is not on the path."""
 
-from jaxstyle.cli.app import main
+from jaxstyle.cli.interrupts import run_command
+
+
+def main() -> None:
+    """Run the command in `sys.argv` and exit: with 0, or with one line on stderr and the code of the error."""
+    run_command(_run)
+
+
+def _run() -> int:
+    from jaxstyle.cli.app import run  # here, so that Ctrl-C during the imports ends the command, too
+
+    return run()
+
 
 if __name__ == "__main__":
     main()

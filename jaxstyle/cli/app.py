@@ -14,7 +14,6 @@ from typer.main import get_command
 
 import jaxstyle
 from jaxstyle.cli.help import HelpGroup, examples
-from jaxstyle.cli.interrupts import is_still_running
 from jaxstyle.errors import JaxStyleError
 
 # The commands, each in the module of its name, and the first sentences of their help.
@@ -94,34 +93,38 @@ def jaxstyle_command(
     configure_jax()
 
 
-def main() -> None:
-    """Run the command in `sys.argv` and exit: with 0, or with one line on stderr and the code of the error."""
+def run() -> int:
+    """Run the command in `sys.argv`; returns 0, or the code of an error after printing one line on stderr."""
     # The log of JAX's plugins for GPUs and TPUs, which importing JAX sets. Errors also raise exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    code = _run()
-    if is_still_running():
-        # A normal exit of Python aborts while XLA works in a thread. Files are complete at any moment.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
-def _run() -> int:
     try:
-        return app(prog_name="jaxstyle", standalone_mode=False) or 0
+        code = app(prog_name="jaxstyle", standalone_mode=False) or 0
+        sys.stdout.flush()
+        return code
     except JaxStyleError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see: {context.command_path} --help" if context else ""
         return _fail(error.format_message().rstrip(".") + hint, error.exit_code)
+    except OSError as error:
+        return _fail_to_print(error)
+    except SystemExit as error:  # of typer, when the output is a closed pipe
+        return error.code if isinstance(error.code, int) else 1
     except (MemoryError, RuntimeError) as error:  # JAX's errors are RuntimeErrors
         from jaxstyle.optimization import memory_message
 
         if message := memory_message(error):
             return _fail(message, 1)
         raise
+
+
+def _fail_to_print(error: OSError) -> int:
+    """The end of a command whose output cannot be printed, such as on a full disk; raises all other errors again."""
+    if error.filename is not None:
+        raise error
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes the old one at the end, and would fail again
+    return _fail(f"the output cannot be printed ({error.strerror}); check where it goes", 1)
 
 
 def _fail(message: str, code: int) -> int:

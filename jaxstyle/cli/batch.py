@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_with_progress, summary_record
+from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
 from jaxstyle.errors import ConfigError
@@ -140,12 +139,10 @@ def batch_command(
         description = describe_job(job)
         typer.echo(json.dumps(description, indent=2) if as_json else _format(description))
         return
-    progress = BatchProgress()
-    with exit_on_interrupt(progress):
-        summary = run_with_progress(job, progress)
-        if sheet:
-            results = [summary.results.get(pair) for pair in range(len(tasks))]
-            write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
+    summary = run_with_progress(job, as_json=as_json)
+    if sheet:
+        results = [summary.results.get(pair) for pair in range(len(tasks))]
+        write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
     typer.echo(json.dumps(summary_record(summary), indent=2) if as_json else output)
     exit_unless_done(summary)
 

@@ -13,8 +13,9 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from jaxstyle.batch import Group
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
-from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Started, Step, Written, failure_message
+from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Share, Started, Step, Written, failure_message
 from jaxstyle.optimization import Progress, schedule
 
 
@@ -28,6 +29,7 @@ class BatchProgress:
     def __init__(self) -> None:
         self.done, self._failed = 0, 0
         self._plan: Plan | None = None
+        self._share = Share()
         self._todo: list[int] = []
         self._started = time.monotonic()
         self._pixel_steps = 0.0  # of finished groups
@@ -41,12 +43,27 @@ class BatchProgress:
     @contextmanager
     def display(self) -> Iterator[None]:
         """Show the progress bars on a terminal, and lines elsewhere."""
-        with self._bar, progress_lines(self._state):
+        with on_interrupt(self._bar.stop), self._bar, progress_lines(self._state):
             yield
 
-    def hide(self) -> None:
-        """Remove the progress bars when the job is interrupted."""
-        self._bar.stop()
+    def counts(self) -> dict[str, int]:
+        """The numbers of pairs of this process: all, done in this run and before it, and failed."""
+        pairs = self._plan.pairs_of(self._share) if self._plan else frozenset()
+        done_before = len(pairs & self._plan.done) if self._plan else 0
+        return {
+            "pairs": len(pairs),
+            "done": self.done + done_before,
+            "done_before": done_before,
+            "failed": self._failed + (len(pairs & self._plan.failed.keys()) if self._plan else 0),
+        }
+
+    def describe(self) -> str:
+        """The counts in words."""
+        if not self._plan:
+            return "no pair was computed"
+        counts = self.counts()
+        failed = f", {counts['failed']} failed" if counts["failed"] else ""
+        return f"{counts['done']} of {counts['pairs']} pairs are done, {self.done} of them in this run{failed}"
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -54,7 +71,7 @@ class BatchProgress:
             case Planned(plan, share, memory):
                 if memory and sys.stderr.isatty():
                     self._bar.console.print(f"{len(plan.todo)} pairs to do, {memory}", markup=False, highlight=False)
-                self._plan, self._started = plan, time.monotonic()
+                self._plan, self._share, self._started = plan, share, time.monotonic()
                 groups = share.select(plan.groups)
                 self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]
                 for pair, error in plan.failed.items():

@@ -1,11 +1,13 @@
 """`jaxstyle bench`: the time of an optimization step on this machine, and its share of the peak rate."""
 
+import itertools
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jaxstyle.cli.help import command_app, examples
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.options import NetworkName, Precision, WeightsFile
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
@@ -54,13 +56,16 @@ def bench_command(
     if not as_json:
         typer.echo(f"{device_name(device_record)}, {peak / 1e9:.0f} GFLOP/s in {loaded.precision} matrix products")
         typer.echo("   pixels  batch  ready (s)  step (ms)  pictures/s  of peak  memory (GB)")
-    rows = []
-    for height, width in shapes:
-        for count in counts:
-            row = time_steps(prepare_network(loaded), config, height, width, batch_size=count, rounds=rounds) | {
-                "peak": peak
-            }
-            row["share"] = row["operations"] / row["step"] / peak
+    rows: list[dict[str, Any]] = []
+
+    def print_record() -> None:
+        about = {"network": network_record(loaded, network, weights), "device": device_record, "versions": versions()}
+        typer.echo(json.dumps(about | {"rows": rows}, indent=2))
+
+    with on_interrupt(print_record if as_json else lambda: None):
+        for (height, width), count in itertools.product(shapes, counts):
+            row = time_steps(prepare_network(loaded), config, height, width, batch_size=count, rounds=rounds)
+            row |= {"peak": peak, "share": row["operations"] / row["step"] / peak}
             rows.append(row)
             if not as_json:
                 rate, gigabytes = count / row["step"], row["bytes"] / 1e9
@@ -69,8 +74,7 @@ def bench_command(
                     f"{row['share']:>9.2f}{gigabytes:>13.2f}"
                 )
     if as_json:
-        about = {"network": network_record(loaded, network, weights), "device": device_record, "versions": versions()}
-        typer.echo(json.dumps(about | {"rows": rows}, indent=2))
+        print_record()
     else:
         typer.echo("of peak: by the operations of direct convolutions; it can exceed 1, because fast ones need fewer")
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.job import exit_on_interrupt, exit_unless_done, run_with_progress, summary_record
+from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.images import check_writable, read_image, write_image
 from jaxstyle.jobs import (
@@ -86,15 +85,13 @@ def grid_command(
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
     check_writable(output, overwrite=overwrite or (folder / STATE_FOLDER).is_dir())
-    progress = BatchProgress()
-    with exit_on_interrupt(progress):
-        summary = run_with_progress(Job(tasks, folder, record_losses=True), progress)
-        records = read_records(folder)
-        pictures = {pair: read_image(path) for pair, path in summary.results.items()}
-        losses = {pair: records[str(tasks[pair].output)]["history"] for pair in pictures}
-        if pictures:
-            final_losses = {pair: history["total"][-1] for pair, history in losses.items()}
-            write_image(output, draw_grid(pictures, final_losses, row_axis, column_axis), overwrite=True)
+    summary = run_with_progress(Job(tasks, folder, record_losses=True), as_json=as_json)
+    records = read_records(folder)
+    pictures = {pair: read_image(path) for pair, path in summary.results.items()}
+    losses = {pair: records[str(tasks[pair].output)]["history"] for pair in pictures}
+    if pictures:
+        final_losses = {pair: history["total"][-1] for pair, history in losses.items()}
+        write_image(output, draw_grid(pictures, final_losses, row_axis, column_axis), overwrite=True)
     if as_json:
         record = {
             "rows": [row_axis.option, row_axis.values] if row_axis else None,

@@ -1,38 +1,30 @@
 """Run a job from a command: interruptible, with progress bars, and with an exit code for pairs that failed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
 from dataclasses import asdict
 from typing import Any
 
 import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
-from jaxstyle.cli.interrupts import run_interruptibly, sigterm_as_interrupt
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.jobs import Job, Summary, run_job
 
 
-@contextmanager
-def exit_on_interrupt(progress: BatchProgress) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command with exit code 130 and one line that says how to resume."""
-    try:
-        with sigterm_as_interrupt():
-            yield
-    except KeyboardInterrupt:
-        progress.hide()
-        message = f"stopped; this run finished {progress.done} pairs; run the same command again to resume"
-        typer.echo(f"jaxstyle: {message}", err=True)
-        raise typer.Exit(130) from None
+def run_with_progress(job: Job, *, as_json: bool) -> Summary:
+    """`run_job`, with its progress shown in the terminal.
 
+    Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record.
+    """
+    progress = BatchProgress()
 
-def run_with_progress(job: Job, progress: BatchProgress) -> Summary:
-    """`run_job`, with its progress shown in the terminal; can be interrupted."""
+    def finish() -> str:
+        if as_json:
+            typer.echo(json.dumps({"interrupted": True, "output": str(job.folder)} | progress.counts(), indent=2))
+        return f"stopped; {progress.describe()}; run the same command again to resume"
 
-    def work() -> Summary:
-        with progress.display():
-            return run_job(job, progress)
-
-    return run_interruptibly(work)
+    with on_interrupt(finish), progress.display():
+        return run_job(job, progress)
 
 
 def exit_unless_done(summary: Summary) -> None:

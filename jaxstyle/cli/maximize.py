@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from jaxstyle.cli.help import examples
-from jaxstyle.cli.interrupts import run_interruptibly, sigterm_as_interrupt
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import check_writable, write_image
@@ -26,14 +26,12 @@ from jaxstyle.jobs import (
     versions,
 )
 from jaxstyle.laboratory import (
-    MaximizedEntries,
     check_entries,
     draw_entries,
     entry_values,
     largest_entries,
     maximize_entries,
 )
-from jaxstyle.networks import Network
 from jaxstyle.stylize import prepare_network
 
 COMPARED_SIZE = 256  # longest side in pixels of the pictures that entries are compared with
@@ -96,10 +94,11 @@ def maximize_command(
     check_entries(loaded, layer, entries)
     natural = [read_on_background(picture, COMPARED_SIZE, None) for picture in compared]
     largest = largest_entries(loaded, natural, layer) if natural else None
-    with Console(stderr=True).status(f"{len(entries)} x {steps} steps, on {device_name(device_record)}") as status:
-        if not sys.stderr.isatty():
-            status.stop()
-        result = _maximize(loaded, layer, entries, size=size, steps=steps, seed=seed)
+    status = Console(stderr=True).status(f"{len(entries)} x {steps} steps, on {device_name(device_record)}")
+    with on_interrupt(status.stop), status if sys.stderr.isatty() else nullcontext():
+        result = jax.block_until_ready(
+            maximize_entries(prepare_network(loaded), layer, entries, size=size, steps=steps, seed=seed)
+        )
     levels = np.rint(np.asarray(result.pictures) * 255) / np.float32(255)
     values = np.asarray(entry_values(loaded.direct(), levels, np.array(entries), layer=layer), np.float64)
     rows = [_entry_record(entry, float(value), largest) for entry, value in zip(entries, values, strict=True)]
@@ -130,18 +129,6 @@ def _parse_entry(text: str) -> tuple[int, int]:
     if len(channels) != 2 or not all(channel.strip().isdecimal() for channel in channels):
         raise ConfigError(f"--entry is {text!r}; expected two channels from 0 up, such as 12,40")
     return int(channels[0]), int(channels[1])
-
-
-def _maximize(network: Network, layer: str, entries: Sequence[tuple[int, int]], **options: int) -> MaximizedEntries:
-    """`maximize_entries`, which Ctrl-C and SIGTERM stop."""
-    try:
-        with sigterm_as_interrupt():
-            return run_interruptibly(
-                lambda: jax.block_until_ready(maximize_entries(prepare_network(network), layer, entries, **options))
-            )
-    except KeyboardInterrupt:
-        typer.echo("jaxstyle: stopped before the end; nothing was written", err=True)
-        raise typer.Exit(130) from None
 
 
 def _entry_record(entry: tuple[int, int], value: float, largest: np.ndarray | None) -> dict[str, Any]:

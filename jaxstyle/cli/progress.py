@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.optimization import STEPS_PER_CALL, Progress
 
 _INTERVAL = 10.0  # seconds between lines where there is no terminal
@@ -34,6 +35,8 @@ def seconds_by_size(timeline: Sequence[TimedStep], started: float) -> list[dict[
     seconds = []
     for size, entries in groupby(timeline, key=lambda entry: entry.size):
         times = [entry.time for entry in entries if entry.step > 0]
+        if not times:  # the run was interrupted before the first step
+            continue
         seconds.append({"size": size, "first_steps": times[0] - started, "other_steps": times[-1] - times[0]})
         started = times[-1]
     return seconds
@@ -115,7 +118,7 @@ def progress_bar(levels: Levels, platform: str) -> Iterator[Callable[[Progress, 
         remaining = work_left(progress.size, progress.step, levels)
         bar.update(task, completed=total - remaining, description=describe(progress, left, levels, waiting))
 
-    with bar, progress_lines(lambda: bar.tasks[0].description):
+    with on_interrupt(bar.stop), bar, progress_lines(lambda: bar.tasks[0].description):
         yield update
 
 

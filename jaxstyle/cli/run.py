@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from jaxstyle.batch import Pair
-from jaxstyle.cli.interrupts import run_interruptibly, sigterm_as_interrupt
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import (
     Levels,
     TimedStep,
@@ -59,6 +59,8 @@ class _Monitor:
     run: Run
     levels: Levels
     snapshots: dict[int, Path]
+    started: float
+    loaded: float
     update_bar: Callable[[Progress, float | None], None]
     timeline: list[TimedStep] = field(default_factory=list)
     last: Progress | None = None
@@ -71,29 +73,58 @@ class _Monitor:
         if progress.step > 0 and steps in self.snapshots:
             self.run.writer.write(self.snapshots[steps], progress.picture, steps)
 
+    @property
+    def steps(self) -> int:
+        """The number of steps taken at all sizes together."""
+        return steps_taken(self.last, self.levels) if self.last else 0
+
     def write_last(self) -> str:
         """Write the last picture, if any step was taken; returns a message that says so."""
-        steps = steps_taken(self.last, self.levels) if self.last else 0
-        if self.last is None or steps == 0:
+        if self.last is None or self.steps == 0:
             return "before the first step; nothing was written"
-        self.run.writer.write(self.run.output, self.last.picture, steps)
+        self.run.writer.write(self.run.output, self.last.picture, self.steps)
         total = sum(steps for _, steps in self.levels)
-        return f"after {steps} of {total} steps; the current picture is in {self.run.output}"
+        return f"after {self.steps} of {total} steps; the current picture is in {self.run.output}"
+
+    def record(self) -> dict[str, Any]:
+        """The record of the run up to now, whose output was written if any step was taken."""
+        is_written, now = self.last is not None and self.steps > 0, time.perf_counter()
+        height, width = self.run.pair.content.shape[:2]
+        return {
+            **self.run.writer.record,
+            "steps": self.steps,
+            "interrupted": self.steps < sum(steps for _, steps in self.levels),
+            "output": str(self.run.output) if is_written else None,
+            "width": width,
+            "height": height,
+            "losses": first_and_last_losses(self.last.history) if self.last and is_written else None,
+            "seconds": {
+                "load": self.loaded - self.started,
+                "sizes": seconds_by_size(self.timeline, self.loaded),
+                "write": now - self.timeline[-1].time if self.timeline else 0,
+                "total": now - self.started,
+            },
+        }
 
 
-def execute(run: Run, started: float) -> dict[str, Any]:
-    """Stylize and write the result; returns the record of the run.
+def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) -> None:
+    """Stylize, write the result, and print its path or the record of the run; on a terminal, print a title first.
 
     On Ctrl-C or SIGTERM, and if the optimization diverges, the last good picture is written.
 
     Args:
         run: the stylization.
+        title: a text on the content.
         started: when the command started, by `time.perf_counter`.
+        as_json: whether to print the record.
 
     Raises:
-        typer.Exit: with 130, after Ctrl-C or SIGTERM.
         JaxStyleError: before any work if a file cannot be written, and as `stylize`.
     """
+    if sys.stderr.isatty():
+        height, width = run.pair.content.shape[:2]
+        name = device_name(run.writer.record["device"])
+        typer.echo(f"{title}{width} x {height} pixels, on {name}, {run.memory}", err=True)
     levels = schedule(run.pair.config, *run.pair.content.shape[:2])
     run.writer.check(run.output)
     snapshots = {
@@ -102,42 +133,23 @@ def execute(run: Run, started: float) -> dict[str, Any]:
     }
     for file in snapshots.values():
         run.writer.check(file)
-
-    loaded = time.perf_counter()
     with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
-        monitor = _Monitor(run, levels, snapshots, update_bar)
-        result = _stylize(run, monitor)
-    optimized = time.perf_counter()
+        monitor = _Monitor(run, levels, snapshots, started, time.perf_counter(), update_bar)
+
+        def finish() -> str:
+            message = monitor.write_last()
+            if as_json:
+                typer.echo(json.dumps(monitor.record(), indent=2))
+            return f"stopped {message}"
+
+        with on_interrupt(finish):
+            result = _stylize(run, monitor)
     run.writer.write(run.output, result.image, len(result.sizes))
-    ended = time.perf_counter()
-    return {
-        **run.writer.record,
-        "steps": len(result.sizes),
-        "output": str(run.output),
-        "width": result.image.shape[1],
-        "height": result.image.shape[0],
-        "losses": first_and_last_losses(result.history),
-        "seconds": {
-            "load": loaded - started,
-            "sizes": seconds_by_size(monitor.timeline, loaded),
-            "write": ended - optimized,
-            "total": ended - started,
-        },
-    }
-
-
-def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) -> None:
-    """`execute`, with a title printed first on a terminal, and the path of the output or the record at the end."""
-    if sys.stderr.isatty():
-        height, width = run.pair.content.shape[:2]
-        name = device_name(run.writer.record["device"])
-        typer.echo(f"{title}{width} x {height} pixels, on {name}, {run.memory}", err=True)
-    record = execute(run, started)
-    typer.echo(json.dumps(record, indent=2) if as_json else run.output)
+    typer.echo(json.dumps(monitor.record(), indent=2) if as_json else run.output)
 
 
 def _stylize(run: Run, monitor: _Monitor) -> Stylized:
-    def work() -> Stylized:
+    try:
         return stylize(
             run.pair.content,
             run.pair.styles,
@@ -149,13 +161,6 @@ def _stylize(run: Run, monitor: _Monitor) -> Stylized:
             style_mask=run.masks.styles if run.masks else None,
             callback=monitor,
         )
-
-    try:
-        with sigterm_as_interrupt():
-            return run_interruptibly(work)
-    except KeyboardInterrupt:
-        typer.echo(f"jaxstyle: stopped {monitor.write_last()}", err=True)
-        raise typer.Exit(130) from None
     except DivergedError as error:
         raise DivergedError(f"{error}; stopped {monitor.write_last()}") from error
     except (MemoryError, RuntimeError) as error:

@@ -5,7 +5,9 @@ import json
 import os
 import re
 import signal
+import sys
 import threading
+from contextlib import suppress
 
 import jax
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
-from jaxstyle.cli.interrupts import is_still_running
+from jaxstyle.cli.interrupts import Interrupted
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import files
 from jaxstyle.jobs import device_name
@@ -69,21 +71,25 @@ def test_a_result_that_cannot_be_written_is_an_error_before_the_work(tmp_path, m
 
 
 class TestInterruption:
-    def interrupted(self, tmp_path, monkeypatch, number):
+    def interrupted(self, tmp_path, monkeypatch, number, *options):
         """A run that gets a signal after its last step, while the work continues in its thread."""
         still_running, released = [], threading.Event()
 
         def end() -> None:
             signal.raise_signal(number)
-            released.wait(30)
+            while not released.is_set():  # as a library that ignores all exceptions
+                with suppress(BaseException):
+                    released.wait(0.2)
+            raise Interrupted  # the end of the process
 
         def leave(code: int) -> None:
-            still_running.append(is_still_running())
+            still_running.append(any(thread.name == "jaxstyle" for thread in threading.enumerate()))
             released.set()
             raise SystemExit(code)
 
         monkeypatch.setattr(os, "_exit", leave)
-        outcome = stylized(tmp_path, end=end)
+        monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        outcome = stylized(tmp_path, *options, end=end)
         assert still_running == [True]
         return outcome
 
@@ -96,6 +102,12 @@ class TestInterruption:
         assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
         assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 50
         assert handlers == [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
+
+    def test_prints_the_record(self, tmp_path, monkeypatch):
+        outcome = self.interrupted(tmp_path, monkeypatch, signal.SIGINT, "--json")
+        record = json.loads(outcome.out)
+        assert (record["steps"], record["output"], outcome.code) == (50, str(tmp_path / "out.png"), 130)
+        assert record["losses"]["total"] == {"first": 1.0, "last": 0.5}
 
     def test_with_a_full_disk(self, tmp_path, monkeypatch):
         full = OSError(errno.ENOSPC, "No space left on device")

@@ -8,12 +8,13 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from unittest.mock import patch
 
+import jax
 import numpy as np
 import pytest
 from support.examples import EXAMPLES
 
+from jaxstyle.__main__ import main
 from jaxstyle.cli import jax_config, progress
-from jaxstyle.cli.app import main
 from jaxstyle.images import fit_shape
 from jaxstyle.optimization import STEPS_PER_CALL, Progress, Terms, schedule
 from jaxstyle.stylize import Stylized
@@ -76,15 +77,18 @@ def fake_stylize(end: Callable[[], None] = lambda: None):
 
     def stylize(content, styles, *, config, callback, **_):
         levels = schedule(config, *content.shape[:2])
+        total = sum(steps for _, steps in levels)
+        history = Terms(*(np.linspace(index + 1, 0.5, total) for index in range(5)))
+        taken = 0
         for level, (size, steps) in enumerate(levels):
             shape = *fit_shape(*content.shape[:2], size), 3
             for step in [*range(0, steps, STEPS_PER_CALL), steps]:
                 terms = Terms(*np.arange(5.0) + step) if step else None
                 picture = np.full(shape, step / steps, np.float32)
-                callback(Progress(size, level, len(levels), step, steps, terms, picture, None, None))
+                losses = Terms(*(values[: taken + step] for values in jax.tree.leaves(history)))
+                callback(Progress(size, level, len(levels), step, steps, terms, picture, losses, None))
+            taken += steps
         end()
-        total = sum(steps for _, steps in levels)
-        history = Terms(*(np.linspace(index + 1, 0.5, total) for index in range(5)))
         return Stylized(content, history, np.repeat(*np.transpose(levels)), config)
 
     return stylize
