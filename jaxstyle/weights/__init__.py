@@ -5,7 +5,12 @@ Modules:
     files: the weights file, read and written
     foreign: conversion of other frameworks' files
     readers: the convolutions in other frameworks' files
+    convolutions: kernels with their biases among named arrays
     torchfile: the tensors in PyTorch files, without PyTorch
+    pickles: unpickling without running code
+    content: the arrays in nested dictionaries and lists
+    matfile: networks of MatConvNet in MATLAB's files
+    kinds: names for files that are not read, and how to convert them
     originals: pretrained networks from their publishers
     download: download of one file, with resumption
 """

@@ -3,14 +3,16 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 
 import numpy as np
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
+from jaxstyle.weights.convolutions import Convolution, Layers
 from jaxstyle.weights.files import (
     CAFFE,
     CAFFE_GOOGLENET,
@@ -24,7 +26,7 @@ from jaxstyle.weights.files import (
     check_finite,
     write_weights,
 )
-from jaxstyle.weights.readers import Convolution, read_convolutions
+from jaxstyle.weights.readers import batch_norm_error, read_convolutions
 from jaxstyle.weights.store import ORIGINAL_VGGS, load_weights
 
 # Transpositions of kernels to HWIO: from Keras and NumPy, which are HWIO, and from PyTorch and ONNX, which are OIHW.
@@ -38,14 +40,16 @@ _NAME_CONVENTIONS = {
 }
 # The mean cosine similarity between the first filters of VGG-16 and VGG-19 is 0.99, and 0.68 with reversed channels.
 _MIN_COSINE = 0.9
-# With at least this similarity of the lists of kernel shapes, an error lists the differences from the architecture.
+# With at least this similarity of the lists of kernel shapes, or with the same first kernel, an error lists the
+# differences from the architecture.
 _MIN_SIMILARITY = 0.5
+_MAX_LISTED = 60
 
 
 def convert(
     path: str | os.PathLike[str], out: str | os.PathLike[str], *, convention: Convention | None = None
 ) -> Weights:
-    """Convert a weights file of PyTorch, Keras, NumPy, ONNX or timm into a jaxstyle weights file.
+    """Convert a weights file of PyTorch, Keras, NumPy, MatConvNet, ONNX or timm into a jaxstyle weights file.
 
     Args:
         path: the file. Its format is recognized by its content. No code in it is run.
@@ -67,38 +71,103 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
     """Read another framework's weights file; see `convert`.
 
     Raises:
-        WeightsError: if the file cannot be read, fits no architecture, has NaN or infinity, or its input convention is
-            not recognized.
+        WeightsError: if the file cannot be read, fits no architecture, has several different networks, has NaN or
+            infinity, or its input convention is not recognized.
     """
     path = Path(path)
-    convolutions = read_convolutions(path)
-    architecture, parameters = recognize_architecture(path, convolutions)
+    found = _choose(path, read_convolutions(path))
+    parameters = found.parameters()
     check_finite(parameters, path)
     if convention is None:
-        convention = recognize_convention(path, architecture, parameters, convolutions)
-    return Weights(architecture, convention, f"converted from {path.name}", "that of the source", parameters)
+        convention = recognize_convention(path, found.architecture, parameters, found.convolutions)
+    return Weights(found.architecture, convention, f"converted from {path.name}", "that of the source", parameters)
 
 
-def recognize_architecture(path: Path, convolutions: Sequence[Convolution]) -> tuple[str, dict[str, np.ndarray]]:
-    """The architecture whose kernel shapes are those of consecutive convolutions in the file, and its parameters.
+@dataclass(frozen=True)
+class _Found:
+    """Consecutive convolutions with the kernel shapes of an architecture; `layout` transposes kernels to HWIO."""
+
+    architecture: str
+    layout: tuple[int, ...]
+    convolutions: Sequence[Convolution]
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all convolutions begin with, such as `model.features.`, or an empty string."""
+        names = [re.split(r"(?<=[./])", convolution.name) for convolution in self.convolutions]
+        words = takewhile(lambda words: len(set(words)) == 1, zip(*names, strict=False))
+        return "".join(word for word, *_ in words)
+
+    def contains(self, name: str) -> bool:
+        """Whether an array belongs to the network, or to what contains it: `model.bn.1.mean` to `model.conv.`."""
+        return name.startswith(re.sub(r"[^./]*[./]$", "", self.prefix))
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The parameters of the architecture in float32 by name."""
+        parameters = {}
+        with np.errstate(over="ignore"):  # infinity is an error later
+            for layer, convolution in zip(_kernel_shapes(self.architecture), self.convolutions, strict=True):
+                parameters[f"{layer}.kernel"] = convolution.kernel.transpose(self.layout).astype(np.float32)
+                parameters[f"{layer}.bias"] = convolution.bias.astype(np.float32)
+        return parameters
+
+
+def _choose(path: Path, layers: Layers) -> _Found:
+    """The network in a file. Equal copies of it count once.
 
     Raises:
-        WeightsError: if there is none, with the differences from the most similar one.
+        WeightsError: if there is none, with the differences from the most similar architecture; if there are different
+            ones, with their names; or if it has batch normalization.
     """
-    similarity, description = _MIN_SIMILARITY, f"the first with a kernel {list(convolutions[0].kernel.shape)}"
+    found = [
+        _Found(architecture, layout, layers.convolutions[start : start + len(shapes)])
+        for architecture, layout in product(ARCHITECTURES, _LAYOUTS)
+        for shapes in [list(_kernel_shapes(architecture).values())]
+        for start in _starts(_shapes_in(layers.convolutions, layout), shapes)
+    ]
+    if not found:
+        raise batch_norm_error(path) if layers.normalizations else _no_network_error(path, layers.convolutions)
+    if not all(_is_equal(found[0], other) for other in found[1:]):
+        names = ", ".join(f"{other.prefix or other.convolutions[0].name} ({other.architecture})" for other in found)
+        raise WeightsError(
+            f"{path} has several networks that differ: {names}; save the one to use in a file without the others"
+        )
+    if any(found[0].contains(name) for name in layers.normalizations):
+        raise batch_norm_error(path)
+    return found[0]
+
+
+def _shapes_in(convolutions: Sequence[Convolution], layout: Sequence[int]) -> list[tuple[int, ...]]:
+    return [tuple(convolution.kernel.shape[axis] for axis in layout) for convolution in convolutions]
+
+
+def _starts(shapes: Sequence[tuple[int, ...]], expected: Sequence[tuple[int, ...]]) -> list[int]:
+    """Where `expected` begins in `shapes`."""
+    last = len(shapes) - len(expected)
+    return [start for start in range(last + 1) if shapes[start : start + len(expected)] == expected]
+
+
+def _is_equal(one: _Found, other: _Found) -> bool:
+    return one.architecture == other.architecture and all(
+        np.array_equal(a.kernel, b.kernel) and np.array_equal(a.bias, b.bias)
+        for a, b in zip(one.convolutions, other.convolutions, strict=True)
+    )
+
+
+def _no_network_error(path: Path, convolutions: Sequence[Convolution]) -> WeightsError:
+    """The error for a file that fits no architecture, with what is missing from the most similar one."""
+    similarity, description = 0.0, f"the first with a kernel {list(convolutions[0].kernel.shape)}"
     for architecture, layout in product(ARCHITECTURES, _LAYOUTS):
         kernels = _kernel_shapes(architecture)
-        shapes = [tuple(convolution.kernel.shape[axis] for axis in layout) for convolution in convolutions]
-        matcher = SequenceMatcher(None, list(kernels.values()), shapes, autojunk=False)
+        matcher = SequenceMatcher(None, list(kernels.values()), _shapes_in(convolutions, layout), autojunk=False)
         match = matcher.find_longest_match()
-        if match.size == len(kernels):
-            return architecture, _parameters(tuple(kernels), convolutions[match.b :], layout)
-        if matcher.ratio() > similarity:
+        has_beginning = match.size > 0 and match.a == 0
+        if matcher.ratio() > similarity and (has_beginning or matcher.ratio() > _MIN_SIMILARITY):
             similarity = matcher.ratio()
             description = f"most similar to {architecture}, but {_differences(kernels, convolutions, matcher)}"
-    raise WeightsError(
-        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): "
-        f"it has {len(convolutions)} convolutions, {description}"
+    count = f"{len(convolutions)} convolution{'s' if len(convolutions) > 1 else ''}"
+    return WeightsError(
+        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): it has {count}, {description}"
     )
 
 
@@ -122,17 +191,12 @@ def _differences(
         for convolution in convolutions[begin:end]
     ]
     lists = {"missing": missing, "unexpected": unexpected}
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in lists.items() if names)
+    return "; ".join(f"{kind}: {_listed(names)}" for kind, names in lists.items() if names)
 
 
-def _parameters(
-    layers: Sequence[str], convolutions: Sequence[Convolution], layout: Sequence[int]
-) -> dict[str, np.ndarray]:
-    parameters = {}
-    for layer, convolution in zip(layers, convolutions, strict=False):
-        parameters[f"{layer}.kernel"] = convolution.kernel.transpose(layout).astype(np.float32)
-        parameters[f"{layer}.bias"] = convolution.bias.astype(np.float32)
-    return parameters
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(names[:_MAX_LISTED]) + more
 
 
 def recognize_convention(

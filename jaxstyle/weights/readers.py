@@ -1,103 +1,118 @@
 """Reading the convolutions in other frameworks' weights files.
 
-The formats are PyTorch (.pth), Keras (.h5), NumPy (.npz), ONNX (.onnx) and safetensors (timm and others). They are
-recognized by their content.
+The formats are PyTorch (.pth) and other pickles, Keras (.keras, .h5), NumPy (.npz, .npy), MatConvNet (.mat), ONNX
+(.onnx) and safetensors (timm and others). They are recognized by their content.
 """
 
 import importlib
-import re
+import io
+import json
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import ml_dtypes
 import numpy as np
 import safetensors
-import safetensors.numpy
 
 from jaxstyle.errors import WeightsError
+from jaxstyle.weights import kinds, matfile
+from jaxstyle.weights.content import arrays_in
+from jaxstyle.weights.convolutions import Convolution, Layers, layers_among, widen
+from jaxstyle.weights.pickles import Unpickler
 from jaxstyle.weights.torchfile import read_torch
 
-# Patterns of kernel names with the names of their biases: PyTorch; Keras; early Keras and NumPy archives; Keras 3.
-_BIAS_NAMES = (
-    (r"\bweight$", "bias"),
-    (r"\bkernel(:0)?$", r"bias\1"),
-    (r"(\b|_)W(_1:0)?$", r"\1b\2"),
-    (r"\bvars/0$", "vars/1"),
-)
-# Convolutions and the batch normalizations after them in torchvision's GoogLeNet, and in EfficientNet-Lite for PyTorch.
-_NORMALIZATION_NAMES = (
-    (r"\bconv\.weight$", "bn."),
-    (r"\b(_conv_stem|_expand_conv)\.weight$", "_bn0."),
-    (r"\b(_conv_head|_depthwise_conv)\.weight$", "_bn1."),
-    (r"\b_project_conv\.weight$", "_bn2."),
-)
-_STATISTICS = ("weight", "bias", "running_mean", "running_var")
-_EPSILON = 1e-3  # of both; the files do not contain it
-# Parts of names whose alphabetical order is not the order of computation, and their replacements for sorting.
-_ORDER = {
-    "_conv_stem": "_1",
-    "_blocks": "_2",
-    "_conv_head": "_3",
-    "_expand_conv": "_1",
-    "_depthwise_conv": "_2",
-    "_project_conv": "_3",
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_KERAS_WEIGHTS = "model.weights.h5"
+# The beginnings of pickles: protocols 2 to 5, and dictionaries and lists in protocols 0 and 1.
+_PICKLES = (*(bytes([0x80, protocol]) for protocol in range(2, 6)), b"(dp", b"(lp", b"}q", b"]q")
+# The fields that can follow the version in an ONNX file: producer, domain, graph, sets of operators and others.
+_ONNX_FIELDS = b"\x12\x1a\x22\x2a\x32\x3a\x42"
+_SAFETENSORS_TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": ml_dtypes.bfloat16,
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
 }
 
 
-@dataclass(frozen=True)
-class Convolution:
-    """A kernel of rank 4, in the layout of the file, and its bias `[O]`."""
-
-    name: str
-    kernel: np.ndarray
-    bias: np.ndarray
-
-
-def read_convolutions(path: Path) -> list[Convolution]:
+def read_convolutions(path: Path) -> Layers:
     """The convolutions in a weights file, in the order of computation according to their names or the graph.
 
     Raises:
         WeightsError: if the file has an unknown format, is damaged, needs a library that is not installed, has no
-            convolutions with biases, or has batch normalization of an unknown network.
+            convolutions with biases, or has batch normalization but no convolutions.
     """
     file_format = _detect_format(path)
     try:
-        convolutions = list(_READERS[file_format](path))
+        layers = _READERS[file_format](path)
     except WeightsError:
         raise
     except Exception as error:  # each library raises other errors for damaged files
         raise WeightsError(f"{path} is damaged: it cannot be read as {file_format} ({type(error).__name__})") from None
-    if not convolutions:
+    if not layers.convolutions:
+        if layers.normalizations:
+            raise batch_norm_error(path)
         raise WeightsError(f"{path} has no convolutions with biases, so it is not a recognition network")
-    return convolutions
+    return layers
+
+
+def batch_norm_error(path: Path) -> WeightsError:
+    """The error for a network with batch normalization that is not folded."""
+    return WeightsError(
+        f"{path} has batch normalization, which jaxstyle only supports in torchvision's GoogLeNet "
+        "and in EfficientNet-Lite; use a variant without it"
+    )
 
 
 def _detect_format(path: Path) -> str:
     try:
+        if path.is_dir():
+            raise WeightsError(f"cannot read weights {path}: it {kinds.describe(path)}")
         with path.open("rb") as file:
-            head = file.read(16)
-            members = zipfile.ZipFile(file).namelist() if zipfile.is_zipfile(file) else []
+            head = file.read(520)
+            size = file.seek(0, 2)
+            members = zipfile.ZipFile(file).namelist() if zipfile.is_zipfile(file) else None
     except OSError as error:
         raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
     except zipfile.BadZipFile:
-        members = []
-    if any(name.endswith("data.pkl") for name in members) or head.startswith(b"\x80\x02\x8a\x0a"):
+        members = None
+    file_format = _format_of_archive(path, members) if members is not None else _format_of(head, size)
+    if not file_format:
+        raise WeightsError(f"{path} {kinds.describe(path)}")
+    return file_format
+
+
+def _format_of_archive(path: Path, members: list[str]) -> str:
+    names = [name.rsplit("/", 1)[-1] for name in members]
+    if "data.pkl" in names and ("constants.pkl" in names or any("/code/" in name for name in members)):
+        raise WeightsError(f"{path} {kinds.describe_script()}")
+    if "data.pkl" in names:
         return "PyTorch"
+    if _KERAS_WEIGHTS in members:
+        return "Keras"
     if members and all(name.endswith(".npy") for name in members):
         return "NumPy"
-    if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "Keras"
-    if head[8:9] == b"{":
+    raise WeightsError(f"{path} {kinds.describe_archive(members)}")
+
+
+def _format_of(head: bytes, size: int) -> str:
+    """The format of a file that is no zip archive, or an empty string."""
+    if head.startswith(_PICKLES):
+        return "PyTorch"
+    if head.startswith(b"MATLAB 5.0"):
+        return "MatConvNet"
+    if head.startswith(_HDF5) or head[512:].startswith(_HDF5):
+        return "HDF5"
+    if head.startswith(b"\x93NUMPY"):
+        return "NumPy"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
         return "safetensors"
-    if path.suffix == ".onnx":
+    if head[:1] == b"\x08" and 3 <= head[1] < 32 and head[2:3] in [bytes([field]) for field in _ONNX_FIELDS]:
         return "ONNX"
-    raise WeightsError(
-        f"{path} is not a weights file that jaxstyle reads, or is damaged; "
-        "expected PyTorch (.pth), Keras (.h5), NumPy (.npz), ONNX (.onnx) or safetensors"
-    )
+    return ""
 
 
 def import_library(name: str) -> Any:
@@ -112,102 +127,108 @@ def import_library(name: str) -> Any:
         raise WeightsError(f"this needs {name}, which is not installed; run: pip install 'jaxstyle[convert]'") from None
 
 
-def _read_torch(path: Path) -> Iterator[Convolution]:
-    return _pair_tensors(path, read_torch(path))
+def _read_torch(path: Path) -> Layers:
+    return layers_among(path, read_torch(path))
 
 
-def _read_keras(path: Path) -> Iterator[Convolution]:
+def _read_keras(path: Path) -> Layers:
+    with zipfile.ZipFile(path) as archive:
+        return _hdf5_layers(path, io.BytesIO(archive.read(_KERAS_WEIGHTS)))
+
+
+def _read_hdf5(path: Path) -> Layers:
+    return _hdf5_layers(path, path)
+
+
+def _hdf5_layers(path: Path, source: Path | BinaryIO) -> Layers:
     h5py = import_library("h5py")
-    tensors = {}
+    arrays: dict[str, np.ndarray] = {}
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer"):
-            tensors[name] = item[()]
+        if isinstance(item, h5py.Dataset):
+            array = item[()]
+            if isinstance(array, np.ndarray):
+                # Keras names the type if it is not one of HDF5.
+                named = item.attrs.get("dtype") == "bfloat16" and array.dtype.itemsize == 2
+                arrays[name] = array.view(ml_dtypes.bfloat16) if named else array
 
-    with h5py.File(path) as file:
+    with h5py.File(source) as file:
+        if "#refs#" in file:
+            return _matconvnet_layers(path, matfile.read_version_7(file))
         file.visititems(visit)
-    return _pair_tensors(path, tensors)
+    return layers_among(path, arrays)
 
 
-def _read_numpy(path: Path) -> Iterator[Convolution]:
-    with np.load(path, allow_pickle=False) as archive:
-        return _pair_tensors(path, dict(archive))
+def _read_matconvnet(path: Path) -> Layers:
+    return _matconvnet_layers(path, matfile.read_version_5(path))
 
 
-def _read_safetensors(path: Path) -> Iterator[Convolution]:
-    with safetensors.safe_open(path, framework="numpy") as file:
-        if "jaxstyle" in (file.metadata() or {}):
-            raise WeightsError(f"{path} is already a jaxstyle weights file; use it without conversion")
-    return _pair_tensors(path, safetensors.numpy.load_file(path))
+def _matconvnet_layers(path: Path, variables: dict[str, Any]) -> Layers:
+    layers = layers_among(path, matfile.named_arrays(variables))
+    return Layers(layers.convolutions, [*layers.normalizations, *matfile.normalizations(variables)])
 
 
-def _read_onnx(path: Path) -> Iterator[Convolution]:
+def _read_numpy(path: Path) -> Layers:
+    if not zipfile.is_zipfile(path):
+        return layers_among(path, _npy_arrays("", path.read_bytes()))
+    with zipfile.ZipFile(path) as archive:
+        arrays: dict[str, np.ndarray] = {}
+        for member in archive.namelist():
+            arrays |= _npy_arrays(member.removesuffix(".npy"), archive.read(member))
+    return layers_among(path, arrays)
+
+
+def _npy_arrays(name: str, content: bytes) -> dict[str, np.ndarray]:
+    """The array in a .npy file, or the arrays in the dictionary in it, which is a pickle after the header."""
+    begin = 12 if content[6] > 1 else 10
+    end = begin + int.from_bytes(content[8:begin], "little")
+    if b"'|O'" not in content[begin:end]:
+        return {name: np.load(io.BytesIO(content), allow_pickle=False)}
+    pickled = Unpickler(io.BytesIO(content[end:])).load()
+    found = arrays_in({name: pickled} if name else pickled)
+    return {key: array for key, array in found.items() if isinstance(array, np.ndarray)}
+
+
+def _read_safetensors(path: Path) -> Layers:
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    if "jaxstyle" in header.get("__metadata__", {}):
+        raise WeightsError(f"{path} is already a jaxstyle weights file; use it without conversion")
+    arrays: dict[str, np.ndarray] = {}
+    for name, tensor in safetensors.deserialize(content):
+        if dtype := _SAFETENSORS_TYPES.get(tensor["dtype"]):
+            arrays[name] = np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
+    return layers_among(path, arrays)
+
+
+def _read_onnx(path: Path) -> Layers:
     onnx = import_library("onnx")
     graph = onnx.load(path).graph
-    initializers = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    convolutions = []
     for node in graph.node:
         if node.op_type == "BatchNormalization":
-            raise _batch_norm_error(path)
-        if node.op_type == "Conv" and len(node.input) == 3:
-            _, kernel, bias = node.input
-            yield Convolution(kernel, initializers[kernel], initializers[bias])
+            raise batch_norm_error(path)
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            arrays[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
+        elif node.op_type == "Identity" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays[node.input[0]]
+        elif node.op_type == "Conv" and len(node.input) == 3:
+            if missing := [name for name in node.input[1:] if name not in arrays]:
+                raise WeightsError(
+                    f"{path} computes the kernel or bias {missing[0]}; expected stored numbers: export it in float32"
+                )
+            kernel, bias = (widen(name, arrays[name]) for name in node.input[1:])
+            convolutions.append(Convolution(node.input[1], kernel, bias))
+    return Layers(convolutions)
 
 
 _READERS = {
     "PyTorch": _read_torch,
     "Keras": _read_keras,
+    "HDF5": _read_hdf5,
+    "MatConvNet": _read_matconvnet,
     "NumPy": _read_numpy,
     "safetensors": _read_safetensors,
     "ONNX": _read_onnx,
 }
-
-
-def _pair_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
-    """Kernels with their biases, in the order of their names."""
-    tensors = _fold_batch_norms(path, tensors)
-    if any(re.search("(running|moving)_mean", name) for name in tensors):
-        raise _batch_norm_error(path)
-    for name in sorted(tensors, key=_sort_key):
-        for pattern, replacement in _BIAS_NAMES:
-            bias = re.sub(pattern, replacement, name)
-            if bias != name and bias in tensors and _is_convolution(tensors[name], tensors[bias]):
-                yield Convolution(name, tensors[name], tensors[bias])
-
-
-def _is_convolution(kernel: np.ndarray, bias: np.ndarray) -> bool:
-    return kernel.ndim == 4 and kernel.dtype.kind == "f" and bias.shape in (kernel.shape[:1], kernel.shape[-1:])
-
-
-def _sort_key(name: str) -> tuple[list[tuple[int, str]], bool]:
-    """A key that sorts `features.2` before `features.10`, and `3x3_reduce` before `3x3`, which follows it."""
-    for text, replacement in _ORDER.items():
-        name = name.replace(text, replacement)
-    numbers = re.split(r"(\d+)", name.replace("_reduce", ""))
-    return [(int(text), "") if text.isdigit() else (-1, text) for text in numbers], "_reduce" not in name
-
-
-def _fold_batch_norms(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The tensors, with known batch normalizations folded into the kernels and biases of their convolutions.
-
-    (x - mean) / sqrt(variance + epsilon) * weight + bias of a convolution's result x is another convolution
-    (Ioffe and Szegedy, arXiv 1502.03167, section 3.1).
-    """
-    folded = dict(tensors)
-    for name, (pattern, prefix) in product(tensors, _NORMALIZATION_NAMES):
-        statistics = [re.sub(pattern, prefix, name) + kind for kind in _STATISTICS]
-        if not re.search(pattern, name) or not any(statistic in tensors for statistic in statistics):
-            continue
-        if missing := [statistic for statistic in statistics if statistic not in tensors]:
-            raise WeightsError(f"{path} lacks {', '.join(missing)}, which {name} needs; save the whole state_dict")
-        gain, bias, mean, variance = (folded.pop(statistic).astype(np.float64) for statistic in statistics)
-        scale = gain / np.sqrt(variance + _EPSILON)
-        folded[name] = (tensors[name] * scale[:, None, None, None]).astype(np.float32)
-        folded[f"{name.removesuffix('weight')}bias"] = (bias - mean * scale).astype(np.float32)
-    return folded
-
-
-def _batch_norm_error(path: Path) -> WeightsError:
-    return WeightsError(
-        f"{path} has batch normalization, which jaxstyle only supports in torchvision's GoogLeNet "
-        "and in EfficientNet-Lite; use a variant without it"
-    )

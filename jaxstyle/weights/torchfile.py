@@ -1,101 +1,33 @@
 """Reading tensors in PyTorch files, without PyTorch and without running code in a file.
 
 A file has a pickle that describes tensors, and storages of raw numbers. Since PyTorch 1.6 these are members of a zip
-archive; the legacy format has them one after another. A pickle that refers to anything but tensors is rejected.
+archive; the legacy format has them one after another. Other pickles, with NumPy arrays, are read as well.
 """
 
 import io
-import pickle
 import zipfile
-from collections import OrderedDict
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from jaxstyle.errors import WeightsError
+from jaxstyle.weights.content import Leaf, arrays_in, check_has_arrays
+from jaxstyle.weights.pickles import Numbers, Unpickler
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_LEGACY_PROTOCOL = 1001
-_DTYPES = {
-    "DoubleStorage": "<f8",
-    "FloatStorage": "<f4",
-    "HalfStorage": "<f2",
-    "LongStorage": "<i8",
-    "IntStorage": "<i4",
-    "ByteStorage": "|u1",
-}
-
-
-@dataclass(frozen=True)
-class _Storage:
-    key: str
-    dtype: np.dtype
-
-
-@dataclass(frozen=True)
-class _Tensor:
-    """A strided view of a storage; offset, shape and strides count elements."""
-
-    storage: _Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    def array(self, numbers: bytes | memoryview) -> np.ndarray:
-        size = self.storage.dtype.itemsize
-        # ndarray raises an error for a view beyond the buffer.
-        return np.ndarray(
-            self.shape, self.storage.dtype, numbers, self.offset * size, tuple(stride * size for stride in self.strides)
-        )
-
-
-class _Unpickler(pickle._Unpickler):
-    """An unpickler that only accepts descriptions of tensors.
-
-    It derives from the implementation in Python. The one in C allocates a table as long as the largest memo index in
-    the file, so a damaged file could exhaust the memory.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        self.storages: dict[str, _Storage] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        # Bound methods and strings have no attributes that a pickle could set.
-        match module, name:
-            case "torch._utils", "_rebuild_tensor_v2":
-                return self._rebuild_tensor
-            case "torch._utils", "_rebuild_parameter":
-                return self._rebuild_parameter
-            case "torch", _ if name in _DTYPES:
-                return name
-            case "collections", "OrderedDict":
-                return OrderedDict
-        found = f"{module}.{name}"
-        raise WeightsError(f"refers to {found!r}; expected only tensors: save only the state_dict")
-
-    def _rebuild_tensor(self, storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _Tensor:
-        return _Tensor(storage, offset, shape, strides)
-
-    def _rebuild_parameter(self, tensor: _Tensor, *_: Any) -> _Tensor:
-        return tensor
-
-    def persistent_load(self, identifier: tuple) -> _Storage:
-        _, kind, key, *_ = identifier
-        return self.storages.setdefault(key, _Storage(key, np.dtype(_DTYPES[kind])))
 
 
 def read_torch(path: Path) -> dict[str, np.ndarray]:
-    """The tensors in a state_dict, or in the state_dict of a checkpoint, by name. Other entries are ignored.
+    """The tensors and arrays in a file, at any depth, by name. Optimizers and other entries are ignored.
 
     Raises:
-        WeightsError: if the file cannot be read, is damaged, is not a dictionary, or refers to anything but tensors.
+        WeightsError: if the file cannot be read, is damaged, or has no tensors.
     """
     try:
         with path.open("rb") as file:
-            return _read_zip(file) if zipfile.is_zipfile(file) else _read_legacy(file)
+            return _read_zip(file) if zipfile.is_zipfile(file) else _read_pickles(file)
     except WeightsError as error:
         raise WeightsError(f"{path} {error}") from None
     except OSError as error:
@@ -109,30 +41,53 @@ def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise WeightsError("is a compressed archive; expected one that PyTorch saved, which is not compressed")
         (pickled,) = (name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
-        tensors = _named_tensors(_Unpickler(io.BytesIO(archive.read(pickled))).load())
         folder = pickled.removesuffix("data.pkl")
-        keys = {tensor.storage.key for tensor in tensors.values()}
-        numbers = {key: archive.read(f"{folder}data/{key}") for key in keys}
-    return {name: tensor.array(numbers[tensor.storage.key]) for name, tensor in tensors.items()}
+        unpickler = Unpickler(io.BytesIO(archive.read(pickled)))
+        found = _load(unpickler)
+        order = f"{folder}byteorder"
+        is_big_endian = order in archive.namelist() and archive.read(order).strip() == b"big"
+
+        @cache
+        def numbers(key: str) -> bytes:
+            content = archive.read(f"{folder}data/{key}")
+            return _swap_bytes(content, unpickler.storages[key].dtype) if is_big_endian else content
+
+        return _arrays(found, numbers)
 
 
-def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
+def _swap_bytes(content: bytes, dtype: np.dtype) -> bytes:
+    if dtype == np.uint8:  # untyped numbers, of 8 bits
+        return content
+    size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
+    return np.frombuffer(content, f"u{size}").byteswap().tobytes()
+
+
+def _read_pickles(file: BinaryIO) -> dict[str, np.ndarray]:
     file.seek(0)
-    if (_Unpickler(file).load(), _Unpickler(file).load()) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
-        raise WeightsError("is not a PyTorch file")
-    _Unpickler(file).load()  # the writer's byte order and sizes
-    unpickler = _Unpickler(file)
-    tensors = _named_tensors(unpickler.load())
-    numbers = {}
-    for key in _Unpickler(file).load():
+    unpickler = Unpickler(file)
+    content = unpickler.load()
+    if content != _LEGACY_MAGIC:
+        found = arrays_in(content)
+        check_has_arrays(found, content, unpickler)
+        return _arrays(found, lambda key: b"")
+    for _ in range(2):  # the version, and the sizes of types; the numbers are always little-endian
+        unpickler = Unpickler(file)
+        check_has_arrays({}, {"header": unpickler.load()}, unpickler)
+    unpickler = Unpickler(file)
+    found = _load(unpickler)
+    storages = {}
+    for key in Unpickler(file).load():
         length = int.from_bytes(file.read(8), "little")
-        numbers[key] = file.read(length * unpickler.storages[key].dtype.itemsize)
-    return {name: tensor.array(numbers[tensor.storage.key]) for name, tensor in tensors.items()}
+        storages[key] = file.read(length * unpickler.storages[key].dtype.itemsize)
+    return _arrays(found, storages.__getitem__)
 
 
-def _named_tensors(content: Any) -> dict[str, _Tensor]:
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict):
-        raise WeightsError(f"has a {type(content).__name__}; expected a dictionary of tensors (a state_dict)")
-    return {name: tensor for name, tensor in content.items() if isinstance(tensor, _Tensor)}
+def _load(unpickler: Unpickler) -> dict[str, Leaf]:
+    content = unpickler.load()
+    found = arrays_in(content)
+    check_has_arrays(found, content, unpickler)
+    return found
+
+
+def _arrays(found: dict[str, Leaf], numbers: Numbers) -> dict[str, np.ndarray]:
+    return {name: value if isinstance(value, np.ndarray) else value.array(numbers) for name, value in found.items()}

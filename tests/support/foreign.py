@@ -133,21 +133,31 @@ def tensor(key: str, offset: int, shape: tuple, strides: tuple, *, kind: str = "
     return Call(Global("torch._utils", "_rebuild_tensor_v2"), Storage(kind, key), offset, shape, strides, False, {})
 
 
-def write_torch_zip(path: Path, content: object, storages: Mapping[str, bytes] = {}) -> None:
+def write_torch_zip(
+    path: Path, content: object, storages: Mapping[str, bytes] = {}, *, byteorder: str = "little"
+) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled(content))
+        archive.writestr("archive/byteorder", byteorder)
         for key, storage in storages.items():
             archive.writestr(f"archive/data/{key}", storage)
 
 
-def write_torch_legacy(path: Path, content: object) -> None:
-    path.write_bytes(b"".join(map(pickled, (0x1950A86A20F9469CFC6C, 1001, {}, content, []))))
+def write_torch_legacy(path: Path, content: object, storages: Mapping[str, bytes] = {}, *, itemsize: int = 4) -> None:
+    pickles = b"".join(map(pickled, (0x1950A86A20F9469CFC6C, 1001, {}, content, list(storages))))
+    numbers = ((len(storage) // itemsize).to_bytes(8, "little") + storage for storage in storages.values())
+    path.write_bytes(pickles + b"".join(numbers))
+
+
+def torch_state(tensors: Mapping[str, np.ndarray], keys: str = "") -> tuple[dict[str, Call], dict[str, bytes]]:
+    """The descriptions of float32 tensors, and their storages, whose keys begin with `keys`."""
+    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    state = {
+        name: tensor(keys + name, 0, array.shape, tuple(stride // 4 for stride in array.strides))
+        for name, array in arrays.items()
+    }
+    return state, {keys + name: array.tobytes() for name, array in arrays.items()}
 
 
 def write_torch_state(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
-    state = {
-        name: tensor(name, 0, array.shape, tuple(stride // 4 for stride in array.strides))
-        for name, array in arrays.items()
-    }
-    write_torch_zip(path, state, {name: array.tobytes() for name, array in arrays.items()})
+    write_torch_zip(path, *torch_state(tensors))

@@ -1,0 +1,73 @@
+"""The arrays in nested dictionaries and lists, which is what many files contain, flattened to names: `model.vgg[0]`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxstyle.errors import WeightsError
+from jaxstyle.weights.pickles import Array, QuantizedTensor, StandIn, Tensor, Unpickler
+
+Leaf = np.ndarray | Tensor | QuantizedTensor
+# The state of optimizers has arrays of the shapes of the weights.
+_OPTIMIZER = re.compile(r"(^|[./])(\w*optimizer\w*|optim|opt_state)($|[./\[])", re.IGNORECASE)
+
+
+def arrays_in(content: Any) -> dict[str, Leaf]:
+    """The arrays and tensors in nested dictionaries and lists by name, without those of optimizers.
+
+    A container that occurs several times is only visited the first time.
+    """
+    found: dict[str, Leaf] = {}
+    visited: set[int] = set()
+    remaining: list[tuple[str, Any]] = [("", content)]
+    while remaining:
+        name, value = remaining.pop()
+        if isinstance(value, Array):
+            value = value.content
+        if isinstance(value, Leaf):
+            found[name] = value
+        elif isinstance(value, dict | list | tuple) and id(value) not in visited:
+            visited.add(id(value))
+            remaining += reversed([pair for pair in _items(name, value) if not is_of_optimizer(pair[0])])
+    return found
+
+
+def is_of_optimizer(name: str) -> bool:
+    """Whether an array with this name belongs to the state of an optimizer."""
+    return _OPTIMIZER.search(name) is not None
+
+
+def _items(name: str, container: dict | list | tuple) -> list[tuple[str, Any]]:
+    if isinstance(container, dict):  # a pickle can set `items` of an object
+        return [(f"{name}.{key}" if name else str(key), value) for key, value in dict.items(container)]
+    return [(f"{name}[{index}]", value) for index, value in enumerate(container)]
+
+
+def check_has_arrays(found: Mapping[str, Leaf], content: Any, unpickler: Unpickler) -> None:
+    """Check what a pickle has, so that an error can name what it has instead of arrays.
+
+    Raises:
+        WeightsError: for a pickled module, and for content without arrays that is no dictionary or is not imported.
+    """
+    if any(len(value.shape) == 4 for value in found.values()):
+        return
+    if module := _module_in(content):
+        raise WeightsError(
+            f"has a pickled module ({module}), which needs its Python code; convert it in PyTorch: "
+            "torch.save(model.state_dict(), 'state.pth')"
+        )
+    if found:
+        return
+    if unpickler.unknown:
+        unknown = next(iter(unpickler.unknown))
+        raise WeightsError(f"refers to {unknown!r}; expected only tensors: save only the state_dict")
+    if not isinstance(content, dict):
+        raise WeightsError(f"has a {type(content).__name__}; expected a dictionary of tensors (a state_dict)")
+
+
+def _module_in(content: Any) -> str:
+    """The class of a pickled module that is the content, or one of the values in it, or an empty string."""
+    values = [content, *(content.values() if isinstance(content, dict) else [])]
+    return next((value.reference for value in values if isinstance(value, StandIn) and value.is_module), "")

@@ -1,0 +1,192 @@
+"""The convolutions among named arrays: kernels with their biases, in order, with batch normalization folded."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+from jaxstyle.errors import WeightsError
+from jaxstyle.weights.content import is_of_optimizer
+
+# The last word of kernels' names and those of their biases: PyTorch; TF-Slim; Keras; early Keras, NumPy archives;
+# MatConvNet's SimpleNN and its two ways of naming in a DagNN.
+_BIAS_NAMES = {
+    "weight": ("bias",),
+    "weights": ("biases", "bias"),
+    "kernel": ("bias",),
+    "W": ("b",),
+    "filters": ("biases",),
+    "filter": ("bias",),
+    "f": ("b",),
+}
+_KERNEL_NAME = re.compile(rf"(?<![A-Za-z])({'|'.join(_BIAS_NAMES)})((?:_\d+)?(?::0)?)$")
+# Arrays with a number instead: items of a list, Keras 3 and numpy.savez. The bias follows its kernel.
+_NUMBERED = re.compile(r"(?:\[|\bvars/|\barr_)(\d+)\]?$")
+# Convolutions and the batch normalizations after them in torchvision's GoogLeNet, and in EfficientNet-Lite for PyTorch.
+_NORMALIZATION_NAMES = (
+    (r"\bconv\.weight$", "bn."),
+    (r"\b(_conv_stem|_expand_conv)\.weight$", "_bn0."),
+    (r"\b(_conv_head|_depthwise_conv)\.weight$", "_bn1."),
+    (r"\b_project_conv\.weight$", "_bn2."),
+)
+_STATISTICS = ("weight", "bias", "running_mean", "running_var")
+_EPSILON = 1e-3  # of both; the files do not contain it
+# What only batch normalizations have in their names: the statistics, and the default names of Keras's layers.
+_NORMALIZATION = re.compile(r"(running|moving)_(mean|var)|batch_?norm", re.IGNORECASE)
+# Parts of names whose alphabetical order is not the order of computation, and their replacements for sorting.
+_ORDER = {
+    "_conv_stem": "_1",
+    "_blocks": "_2",
+    "_conv_head": "_3",
+    "_expand_conv": "_1",
+    "_depthwise_conv": "_2",
+    "_project_conv": "_3",
+}
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A kernel of rank 4, in the layout of the file, and its bias `[O]`, both in float32 or float64."""
+
+    name: str
+    kernel: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers in a file.
+
+    Attributes:
+        convolutions: the convolutions with biases, in the order of computation.
+        normalizations: names in batch normalizations that are not folded into convolutions.
+    """
+
+    convolutions: Sequence[Convolution]
+    normalizations: Sequence[str] = ()
+
+
+def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
+    """The layers among the arrays of a file, in the order of their names.
+
+    Raises:
+        WeightsError: for a batch normalization of which something is missing, and for kernels of an unknown type or
+            with a scale.
+    """
+    try:
+        arrays = {name: widen(name, array) for name, array in arrays.items() if not is_of_optimizer(name)}
+        arrays = _fold_batch_norms(arrays)
+        normalizations = [name for name in arrays if _NORMALIZATION.search(name)] + _unnamed_normalizations(arrays)
+        return Layers(list(_pair(arrays)), normalizations)
+    except WeightsError as error:
+        raise WeightsError(f"{path} {error}") from None
+
+
+def widen(name: str, array: np.ndarray) -> np.ndarray:
+    """The array, as float32 if it has floats of less than 32 bits."""
+    dtype = array.dtype
+    if dtype.kind == "V" and dtype.names is None and "float" not in dtype.name:
+        # NumPy's files and h5py do not know bfloat16, and write it as two bytes without a type.
+        if dtype.itemsize == 2:
+            return array.view(ml_dtypes.bfloat16).astype(np.float32)
+        if array.ndim == 4:
+            raise WeightsError(f"has numbers of an unknown type in {name}; save them as float32")
+    return array.astype(np.float32) if "float" in dtype.name and dtype.itemsize < 4 else array
+
+
+def _pair(arrays: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
+    """Kernels with their biases, in the order of their names."""
+    for name in sorted(arrays, key=_sort_key):
+        kernel = arrays[name]
+        if kernel.ndim != 4 or kernel.dtype.kind != "f":
+            continue
+        for bias_name in _bias_names(name):
+            bias = arrays.get(bias_name)
+            if bias is not None and _is_bias(bias, kernel):
+                _check_unscaled(name, arrays)
+                yield Convolution(name, kernel, bias.reshape(-1))
+                break
+
+
+def _bias_names(name: str) -> list[str]:
+    if match := _KERNEL_NAME.search(name):
+        word, end = match.groups()
+        return [f"{name[: match.start()]}{bias}{end}" for bias in _BIAS_NAMES[word]]
+    if match := _NUMBERED.search(name):
+        return [_following(match, 1)]
+    return []
+
+
+def _following(match: re.Match, steps: int) -> str:
+    """The name with a number that is larger by `steps`."""
+    begin, end = match.span(1)
+    return f"{match.string[:begin]}{int(match[1]) + steps}{match.string[end:]}"
+
+
+def _is_bias(bias: np.ndarray, kernel: np.ndarray) -> bool:
+    """Whether an array has one number for each output; MATLAB's vectors have axes of length 1 as well."""
+    is_vector = bias.ndim > 0 and bias.size == max(bias.shape)
+    return is_vector and bias.dtype.kind == "f" and bias.size in (kernel.shape[0], kernel.shape[-1])
+
+
+def _check_unscaled(name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise WeightsError for kernels of 8 bits with a scale, which is stored beside them in several ways."""
+    for scale in (f"{name}_scale", f"{name}_scale_inv", re.sub(r"weight$", "scale_weight", name)):
+        if scale != name and scale in arrays:
+            raise WeightsError(
+                f"has a scaled kernel ({name}, {scale}); multiply it by its scale, and save it as float32"
+            )
+
+
+def _unnamed_normalizations(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Batch normalizations with numbers for names.
+
+    In a list of a network's arrays, vectors that follow the bias of a convolution belong to a normalization. In Keras 3
+    a normalization has four vectors.
+    """
+    found = []
+    for name, array in arrays.items():
+        if not (match := _NUMBERED.search(name)):
+            continue
+        if "vars/" in name:
+            vectors = [arrays.get(_following(match, step)) for step in range(4)]
+            is_normalization = all(vector is not None and vector.shape == array.shape for vector in vectors)
+            if array.ndim == 1 and name.endswith("vars/0") and is_normalization:
+                found.append(name)
+        elif array.ndim == 4:
+            after = arrays.get(_following(match, 2))
+            if after is not None and after.ndim == 1:
+                found.append(_following(match, 2))
+    return found
+
+
+def _sort_key(name: str) -> tuple[list[tuple[int, str]], bool]:
+    """A key that sorts `features.2` before `features.10`, and `3x3_reduce` before `3x3`, which follows it."""
+    for text, replacement in _ORDER.items():
+        name = name.replace(text, replacement)
+    numbers = re.split(r"(\d+)", name.replace("_reduce", ""))
+    return [(int(text), "") if text.isdigit() else (-1, text) for text in numbers], "_reduce" not in name
+
+
+def _fold_batch_norms(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays, with known batch normalizations folded into the kernels and biases of their convolutions.
+
+    (x - mean) / sqrt(variance + epsilon) * weight + bias of a convolution's result x is another convolution
+    (Ioffe and Szegedy, arXiv 1502.03167, section 3.1).
+    """
+    folded = dict(arrays)
+    for name, (pattern, prefix) in product(arrays, _NORMALIZATION_NAMES):
+        statistics = [re.sub(pattern, prefix, name) + kind for kind in _STATISTICS]
+        if not re.search(pattern, name) or not any(statistic in arrays for statistic in statistics):
+            continue
+        if missing := [statistic for statistic in statistics if statistic not in arrays]:
+            raise WeightsError(f"lacks {', '.join(missing)}, which {name} needs; save the whole state_dict")
+        gain, bias, mean, variance = (folded.pop(statistic).astype(np.float64) for statistic in statistics)
+        scale = gain / np.sqrt(variance + _EPSILON)
+        folded[name] = (arrays[name] * scale[:, None, None, None]).astype(np.float32)
+        folded[f"{name.removesuffix('weight')}bias"] = (bias - mean * scale).astype(np.float32)
+    return folded
