@@ -15,13 +15,8 @@ from contextlib import contextmanager, suppress
 
 EXIT_CODE = 130
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one is Ctrl-Break on Windows
-_GRACE = 0.5  # seconds for the thread of the command to end by itself, which removes temporary files
 
 _on_interrupt: list[Callable[[], str | None]] = []
-
-
-class Interrupted(BaseException):
-    """Raised in the thread of a command to end it."""
 
 
 @contextmanager
@@ -56,28 +51,26 @@ def run_command(command: Callable[[], int]) -> None:
         thread.start()
         while thread.is_alive() and not signaled:
             thread.join(0.1)
-        if thread.is_alive():
-            _end(thread, future)
+        if signaled and not future.done():
+            _end()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     sys.exit(future.result())
 
 
-def _end(thread: threading.Thread, future: Future[int]) -> None:
-    """End the process, unless the command ends by itself."""
-    finishers = _on_interrupt[::-1]
-    sys.unraisablehook = lambda _: None  # where the exception arrives, it may be ignored with a traceback
-    _raise_in(thread, Interrupted)
-    thread.join(_GRACE)
-    if future.done() and not isinstance(future.exception(), Interrupted):
-        return
+def _end() -> None:
+    """End the process with a line, while the command may still be at work."""
     code, line = EXIT_CODE, "stopped"
     try:
-        for finish in finishers:
+        for finish in _on_interrupt[::-1]:
             line = finish() or line
     except Exception as error:
         code, line = getattr(error, "exit_code", 1), f"error: {' '.join(str(error).split())}"
+    if files := sys.modules.get("jaxstyle.images.files"):
+        for path in list(files.unfinished):
+            with suppress(OSError):
+                path.unlink()
     with suppress(OSError, ValueError):  # a closed stream
         sys.stdout.flush()
     with suppress(OSError, ValueError):
@@ -86,10 +79,3 @@ def _end(thread: threading.Thread, future: Future[int]) -> None:
     # A normal exit of Python would wait for all threads, and abort while XLA works in one. Files are complete at any
     # moment.
     os._exit(code)
-
-
-def _raise_in(thread: threading.Thread, exception: type[BaseException]) -> None:
-    """Raise an exception in a thread, as soon as it runs Python code."""
-    import ctypes
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(exception))

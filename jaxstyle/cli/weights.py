@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from jaxstyle import weights
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
+from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.errors import ConfigError, WeightsError
 
 app = typer.Typer(
@@ -134,7 +135,8 @@ def fetch(
     """Fetch the published weights of a network, and compare an embedded copy with them."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+    progress = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+    with on_interrupt(progress.stop), progress:
         task = progress.add_task(name, total=None)
         fetched = weights.fetch(
             name, base_url=url, progress=lambda done, total: progress.update(task, completed=done, total=total)

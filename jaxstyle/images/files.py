@@ -10,6 +10,8 @@ from jaxstyle.errors import JaxStyleError
 
 PathLike = str | os.PathLike[str]
 
+unfinished: set[Path] = set()  # temporary files that are being written, for a command that is interrupted
+
 
 @contextmanager
 def path_in_errors(path: PathLike, participle: str, error_class: type[JaxStyleError]) -> Iterator[Path]:
@@ -62,6 +64,7 @@ def resolve_target(path: Path, error_class: type[JaxStyleError], *, overwrite: b
 def write_atomically(target: Path, data: bytes) -> None:
     """Write to a temporary file in the same folder, then rename it; OSError, and no new file, if that fails."""
     temporary = target.with_name(f".jaxstyle-{os.urandom(8).hex()}.part")
+    unfinished.add(temporary)
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -70,3 +73,4 @@ def write_atomically(target: Path, data: bytes) -> None:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+        unfinished.discard(temporary)

@@ -5,9 +5,7 @@ import json
 import os
 import re
 import signal
-import sys
 import threading
-from contextlib import suppress
 
 import jax
 import numpy as np
@@ -15,7 +13,6 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
-from jaxstyle.cli.interrupts import Interrupted
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import files
 from jaxstyle.jobs import device_name
@@ -77,10 +74,8 @@ class TestInterruption:
 
         def end() -> None:
             signal.raise_signal(number)
-            while not released.is_set():  # as a library that ignores all exceptions
-                with suppress(BaseException):
-                    released.wait(0.2)
-            raise Interrupted  # the end of the process
+            released.wait(30)
+            raise SystemExit  # the end of the process
 
         def leave(code: int) -> None:
             still_running.append(any(thread.name == "jaxstyle" for thread in threading.enumerate()))
@@ -88,7 +83,6 @@ class TestInterruption:
             raise SystemExit(code)
 
         monkeypatch.setattr(os, "_exit", leave)
-        monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
         outcome = stylized(tmp_path, *options, end=end)
         assert still_running == [True]
         return outcome
@@ -108,6 +102,13 @@ class TestInterruption:
         record = json.loads(outcome.out)
         assert (record["steps"], record["output"], outcome.code) == (50, str(tmp_path / "out.png"), 130)
         assert record["losses"]["total"] == {"first": 1.0, "last": 0.5}
+
+    def test_leaves_no_unfinished_file(self, tmp_path, monkeypatch):
+        part = tmp_path / ".jaxstyle-0123456789abcdef.part"
+        part.touch()
+        monkeypatch.setattr(files, "unfinished", {part})
+        self.interrupted(tmp_path, monkeypatch, signal.SIGINT)
+        assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
     def test_with_a_full_disk(self, tmp_path, monkeypatch):
         full = OSError(errno.ENOSPC, "No space left on device")
