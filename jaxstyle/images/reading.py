@@ -1,43 +1,27 @@
 """Reading picture files into float arrays.
 
-A picture is float32 sRGB in [0, 1], `[H, W, 3]`; alpha is `[H, W]` in [0, 1]. Pictures are rotated upright (EXIF) and
-converted to sRGB (ICC profile). Of several frames or pages, the first is read.
+A picture is float32 sRGB in [0, 1], `[H, W, 3]`; alpha is `[H, W]` in [0, 1]. Pictures are rotated upright (Exif) and
+converted to sRGB (color profiles and the like). Of several frames or pages, the first is read.
 """
 
-import io
-import threading
-import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from PIL import (
-    ExifTags,
-    Image,
-    ImageCms,
-    ImageColor,
-    ImageOps,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-)
+from PIL import Image, ImageColor
 
 from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.images.color import to_srgb
+from jaxstyle.images.exif import turn_upright
 from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
+from jaxstyle.images.formats import EXPECTED, open_source
 from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
+from jaxstyle.images.samples import Source, shrink
 
-T = TypeVar("T")
-
-# Some of Pillow's other readers run external programs (EPS) or accept almost any data (TGA).
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
-_EXPECTED = "expected a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 or PPM picture"
-
-_WITHOUT_ALPHA = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}
-_PROFILE_MODES = {"GRAY": ("L", "I;16", "I;16B"), "RGB ": ("RGB",), "CMYK": ("CMYK",)}
+_MAX_PIXELS = 2**28  # in a file: more than phones and cameras have; a small file can claim to have billions
+_OVERSAMPLING = 2  # pictures are read at no less than this many times the size to which they are then resized
 _HIDDEN = 1 / 510  # a lower alpha is rounded to 0 at 8 bits
-_warning_filters = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,27 +62,39 @@ def read_image(path: PathLike, *, size: int | None = None, background: str = "wh
 def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
     """The picture in a file with its transparency.
 
-    Gray pictures of 16 bits or floats keep their precision unless they have an ICC profile; color is read at 8 bits per
-    channel. An ICC profile that is damaged or for another color space is ignored, as in browsers.
+    All bits of the file's samples are used, and color is converted in float32. A color profile that is damaged or for
+    another color space is ignored, as in browsers. A picture much larger than `size` is decoded at a fraction of its
+    size or averaged in blocks, such that it still has at least twice this size, and then resized.
 
     Args:
         path: the file.
         size: the length in pixels to which the longest side is resized, up or down; None for the size in the file.
 
     Raises:
-        PictureError: if the file does not exist, cannot be read, is not a picture, is damaged, is larger than Pillow's
-            safety limit, or has a side below `MIN_SIDE` pixels, before or after resizing.
+        PictureError: if the file does not exist, cannot be read, is not a picture, is damaged, has more than 2^28
+            pixels or high dynamic range, or has a side below `MIN_SIDE` pixels, before or after resizing.
     """
-    with path_in_errors(path, "read", PictureError) as file:
-        rgb, alpha = _open(file, _decode)
-        height, width = _target_size(rgb.shape[0], rgb.shape[1], size)
-        if alpha is None:
-            return Picture(resize(rgb, height, width))
+    with _opened(path) as source:
+        height, width = _target_size(*source.shape, size)
+        if source.orientation >= 5:
+            height, width = width, height
+        factor = 1 if size is None else max(1, max(source.shape) // (_OVERSAMPLING * size))
+        samples = source.decode(factor)
+        factor = max(1, factor // samples.reduction)
+        color, alpha = shrink(samples, factor)
+        extent = source.height / (factor * samples.reduction), source.width / (factor * samples.reduction)
         # Resized premultiplied by alpha: otherwise colors of transparent pixels would bleed into the edges.
-        premultiplied = resize(rgb * alpha[..., None], height, width)
-        alpha = resize(alpha, height, width)
-        divisor = np.maximum(alpha, _HIDDEN)[..., None]
-        return Picture(np.where(alpha[..., None] < _HIDDEN, 1, premultiplied / divisor).clip(0, 1), alpha)
+        color = resize(color, height, width, extent)
+        if alpha is None:
+            return Picture(turn_upright(to_srgb(color, samples.space, samples.encoding), source.orientation))
+        alpha = resize(alpha, height, width, extent)
+        visible = alpha[..., None] >= _HIDDEN
+        color = np.divide(color, alpha[..., None], where=visible, out=np.ones_like(color)).clip(0, 1)
+        rgb = np.where(visible, to_srgb(color, samples.space, samples.encoding), np.float32(1))
+        opaque = alpha.min() == 1
+        return Picture(
+            turn_upright(rgb, source.orientation), None if opaque else turn_upright(alpha, source.orientation)
+        )
 
 
 def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
@@ -107,98 +103,33 @@ def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
     Raises:
         PictureError: as `read_picture`, except for damage after the header.
     """
-    with path_in_errors(path, "read", PictureError) as file:
-        height, width = _open(file, _upright_shape)
-        return _target_size(height, width, size)
+    with _opened(path) as source:
+        return _target_size(*source.shape, size)
 
 
-def _open(path: Path, read: Callable[[Image.Image], T]) -> T:
-    """The result of `read` for the opened picture; PictureError or OSError if it cannot be opened."""
-    check_regular_file(path, PictureError, f"{_EXPECTED}: name a file")
-    with path.open("rb") as file:
-        if not (head := file.read(64)):
-            raise PictureError(f"is empty (0 bytes); {_EXPECTED}: fetch or export it again")
-        try:
-            # One thread at a time: warning filters are global to the process.
-            with _warning_filters, warnings.catch_warnings():
-                warnings.filterwarnings("ignore", module=r"PIL\.")
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(file, formats=_READABLE) as image:
-                    return read(image)
-        except PictureError:
-            raise
-        except UnidentifiedImageError:
-            raise PictureError(f"{_describe(head)}; {_EXPECTED}: convert it or name another file") from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise PictureError(f"is too large to be safe ({str(error).split(',')[0]}): use a smaller copy") from error
-        except Exception as error:  # decoders may raise anything for damaged files
-            found = f"is damaged or cut short ({type(error).__name__}: {error})"
-            raise PictureError(f"{found}; expected a whole picture: fetch or export it again") from error
+@contextmanager
+def _opened(path: PathLike) -> Iterator[Source]:
+    """The picture in a file, with errors of any kind as one line: decoders may raise anything for damaged files."""
+    with path_in_errors(path, "read", PictureError) as file_path:
+        check_regular_file(file_path, PictureError, f"{EXPECTED}: name a file")
+        with file_path.open("rb") as file:
+            try:
+                source = open_source(file)
+                if source.height * source.width > _MAX_PIXELS:
+                    raise PictureError(_too_large(source))
+                yield source
+            except PictureError:
+                raise
+            except MemoryError:
+                raise PictureError("needs more memory than there is; use a smaller copy") from None
+            except Exception as error:
+                found = f"is damaged, cut short or of a rare kind ({type(error).__name__}: {error})"
+                raise PictureError(f"{found}; expected a whole picture: fetch or export it again") from error
 
 
-def _describe(head: bytes) -> str:
-    """A guess from its first bytes what a file is that Pillow cannot identify."""
-    if head[4:8] == b"ftyp" and head[8:12] != b"avif":
-        return "seems to be HEIC or a video, which cannot be read here"
-    text = " ".join(head.decode("utf-8", "ignore").split())
-    return f"holds text: {text[:30]!r}" if text.isprintable() else "is not a picture of a known format, or is damaged"
-
-
-def _upright_shape(image: Image.Image) -> tuple[int, int]:
-    width, height = image.size
-    if isinstance(image, TiffImagePlugin.TiffImageFile):  # Pillow has already applied the orientation to the size
-        return height, width
-    with suppress(Exception):
-        if 5 <= image.getexif().get(ExifTags.Base.Orientation, 1) <= 8:  # rotated by 90 degrees
-            width, height = height, width
-    return height, width
-
-
-def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Color `[H, W, 3]`, and alpha `[H, W]` or None, at the size in the file."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(254, 0) & 1:  # NewSubfileType: reduced
-        raise PictureError("begins with a thumbnail, as cameras' raw files do; expected the full picture: export it")
-    image.load()
-    with suppress(Exception):  # a damaged EXIF block is ignored
-        image = ImageOps.exif_transpose(image)
-    return _read_color(image), _read_alpha(image)
-
-
-def _read_alpha(image: Image.Image) -> np.ndarray | None:
-    if not image.has_transparency_data:
-        return None
-    alpha = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / 255
-    if image.mode.startswith("I;16"):  # Pillow's conversion loses the transparent gray level
-        alpha = (np.asarray(image) != image.info["transparency"]).astype(np.float32)
-    return None if alpha.min() == 1 else alpha
-
-
-def _read_color(image: Image.Image) -> np.ndarray:
-    profile = image.info.get("icc_profile")
-    image = image.convert(_WITHOUT_ALPHA.get(image.mode, image.mode))
-    if profile:
-        with suppress(OSError, ImageCms.PyCMSError):  # with a damaged profile, colors are assumed to be sRGB
-            image = _to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-    if image.mode[0] not in "IF":
-        return np.asarray(image.convert("RGB"), np.float32) / 255
-    values, white = np.asarray(image, np.float32), 1 if image.mode == "F" else 65535
-    if not 0 <= values.min() <= values.max() <= white:
-        found = f"has gray values from {values.min():g} to {values.max():g}"
-        raise PictureError(f"{found}; expected 0 to {white}: rescale the values")
-    return np.repeat(values[..., None] / np.float32(white), 3, axis=-1)
-
-
-def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    """The image in sRGB, or unchanged if the profile is for a color space with other channels."""
-    space = profile.profile.xcolor_space
-    if space == "RGB " and image.mode == "L":
-        image = image.convert("RGB")
-    if image.mode not in _PROFILE_MODES.get(space, ()):
-        return image
-    # Little CMS approximates gray curves by default, with errors of up to ten levels in the shadows.
-    flags = ImageCms.Flags.NOOPTIMIZE if space == "GRAY" else ImageCms.Flags.NONE
-    srgb = ImageCms.createProfile("sRGB")
-    return ImageCms.buildTransform(profile, srgb, image.mode, "RGB", flags=flags).apply(image)
+def _too_large(source: Source) -> str:
+    found = f"has {source.width}x{source.height} pixels, too many to be safe"
+    return f"{found}; expected at most {_MAX_PIXELS} in all: use a smaller copy"
 
 
 def _target_size(height: int, width: int, size: int | None) -> tuple[int, int]:

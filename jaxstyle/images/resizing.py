@@ -10,15 +10,17 @@ from jaxstyle.errors import PictureError
 MIN_SIDE = 16  # pixels; the four poolings of VGG before relu5_1 reduce these to one position
 
 
-def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(picture: np.ndarray, height: int, width: int, extent: tuple[float, float] | None = None) -> np.ndarray:
     """Resize `[H, W]` or `[H, W, C]` in [0, 1] with a Lanczos filter of three lobes, in float32.
 
-    When shrinking, the filter is widened against aliasing. Values that overshoot are clipped to [0, 1].
+    When shrinking, the filter is widened against aliasing. Values that overshoot are clipped to [0, 1]. With an extent,
+    only that many rows and columns from the top left are resized.
     """
     picture = np.asarray(picture, np.float32)
     planes = np.moveaxis(np.atleast_3d(picture), -1, 0)
     images = (Image.fromarray(np.ascontiguousarray(plane)) for plane in planes)
-    resized = [np.asarray(image.resize((width, height), Image.Resampling.LANCZOS)) for image in images]
+    box = None if extent is None else (0, 0, extent[1], extent[0])
+    resized = [np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box)) for image in images]
     return np.stack(resized, axis=-1).clip(0, 1).reshape(height, width, *picture.shape[2:])
 
 

@@ -8,7 +8,7 @@ IMAGES = (
         "exif-orientation",
         "pictures are not rotated upright",
         "images/exif.py",
-        "return orientation if orientation in range(1, 9) else 1",
+        "return orientation if orientation is not None and 1 <= orientation <= 8 else 1",
         "return 1",
         (f"{READING}::test_orientation",),
     ),

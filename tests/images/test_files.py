@@ -38,21 +38,19 @@ COLOR_JPEG = encoded(Image.fromarray(COLORS), "JPEG")
         (b"", "empty (0 bytes)"),
         (b"These are words,\nnot a picture", "holds text: 'These are words, not a picture'"),
         (b"<!DOCTYPE html><html><head>", "holds text: '<!DOCTYPE html>"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", "holds text: '%!PS"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", "a PDF or PostScript file"),
         (bytes(range(256)), "not a picture of a known format"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "HEIC"),
         (COLOR_PNG[:20], "damaged"),
         (COLOR_PNG[: len(COLOR_PNG) // 2], "cut short"),
         (COLOR_JPEG[: len(COLOR_JPEG) // 2], "cut short"),
-        (encoded(Image.new("1", (9500, 9500)), "PNG"), "too large to be safe (Image size (90250000 pixels)"),
-        (encoded(Image.new("1", (20000, 20000)), "PNG"), "too large to be safe (Image size (400000000 pixels)"),
+        (encoded(Image.new("1", (17000, 16000)), "PNG"), "has 17000x16000 pixels, too many to be safe"),
     ],
 )
 def test_files_that_are_not_pictures(tmp_path, content, expected):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     message = error_message(path, read_image, path)
-    assert expected in message and re.search(r"; expected .+: |exceeds limit of .+: ", message)
+    assert expected in message and re.search(r"; expected .+: ", message)
 
 
 def test_missing_file_and_folders(tmp_path):

@@ -1,0 +1,77 @@
+"""Reading with Pillow: the formats of 8 bits per sample, and JPEG at reduced size."""
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, Jpeg2KImagePlugin, WebPImagePlugin
+
+from jaxstyle.images.color import Encoding, Space
+from jaxstyle.images.exif import stored_orientation
+from jaxstyle.images.samples import Alpha, Samples, Source
+
+_warning_filters = threading.Lock()
+_WITHOUT_ALPHA = {"1": "L", "P": "RGB", "PA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}
+_SPACES = {"L": Space.GRAY, "LA": Space.GRAY, "RGB": Space.RGB, "RGBA": Space.RGB, "CMYK": Space.CMYK}
+
+
+def open_silently(plugin: Callable[[BinaryIO], Image.Image], file: BinaryIO) -> Any:
+    """Open a picture with a plugin of Pillow's, without its warnings.
+
+    `Image.open` also works, but has a limit of pixels that is global to the process.
+    """
+    with _warning_filters, warnings.catch_warnings():  # one thread at a time: filters are global to the process
+        warnings.simplefilter("ignore")
+        return plugin(file)
+
+
+def open_webp(file: BinaryIO) -> Source:
+    """Read the header of a WebP."""
+    return _source(open_silently(WebPImagePlugin.WebPImageFile, file))
+
+
+def open_gif(file: BinaryIO) -> Source:
+    """Read the header of a GIF."""
+    return _source(open_silently(GifImagePlugin.GifImageFile, file))
+
+
+def open_bmp(file: BinaryIO) -> Source:
+    """Read the header of a BMP."""
+    return _source(open_silently(BmpImagePlugin.BmpImageFile, file))
+
+
+def open_avif_image(file: BinaryIO) -> Any:
+    """Open an AVIF."""
+    return open_silently(AvifImagePlugin.AvifImageFile, file)
+
+
+def open_jpeg2000_image(file: BinaryIO) -> Any:
+    """Open a JPEG 2000."""
+    return open_silently(Jpeg2KImagePlugin.Jpeg2KImageFile, file)
+
+
+def _source(image: Any) -> Source:
+    return Source(image.height, image.width, lambda factor: pillow_samples(image), pillow_orientation(image))
+
+
+def pillow_orientation(image: Image.Image) -> int:
+    """The orientation in the metadata of an opened picture."""
+    exif, xmp = image.info.get("exif", b""), image.info.get("xmp", b"")
+    return stored_orientation(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
+
+
+def pillow_samples(image: Image.Image, encoding: Encoding | None = None) -> Samples:
+    """Decode an opened picture of 8 bits per sample; its encoding is by default that of its profile."""
+    image.load()
+    if encoding is None:
+        encoding = Encoding(profile=image.info.get("icc_profile"))
+    if image.has_transparency_data and image.mode != "LA":
+        image = image.convert("RGBA")
+    image = image.convert(_WITHOUT_ALPHA.get(image.mode, image.mode))
+    if image.mode not in _SPACES:
+        raise NotImplementedError(f"mode {image.mode}")
+    values = np.asarray(image)
+    alpha = Alpha.STRAIGHT if image.mode in ("LA", "RGBA") else Alpha.NONE
+    return Samples(values.reshape(*values.shape[:2], -1), _SPACES[image.mode], encoding, alpha)

@@ -1,0 +1,112 @@
+"""Reading PNG at all its depths, with its color information (PNG Specification, Third Edition).
+
+Only what matters for the pixels is handed to the decoder: text, and whatever else may be long or damaged, is not.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+
+from jaxstyle.images.color import Chromaticities, Encoding, Space, encoding_of_code_points
+from jaxstyle.images.exif import stored_orientation
+from jaxstyle.images.samples import Samples, Source, array_samples
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
+_HEADER_CHUNKS = (b"IHDR", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iTXt")
+_MAX_HEADER_CHUNK = 2**24  # bytes
+_MAX_PROFILE = 2**26  # bytes
+_SRGB_GAMMA, _GAMMA_TOLERANCE = 0.45455, 0.05  # a file's gamma this near to sRGB's means sRGB, as in libpng
+
+
+def open_png(file: BinaryIO) -> Source:
+    """Read the header of a PNG.
+
+    Raises:
+        PictureError: if it has high dynamic range.
+    """
+    named: dict[bytes, bytes] = {}
+    has_pixels = False
+    for kind, position, length in _chunks(file):
+        has_pixels |= kind == b"IDAT"
+        if kind in _HEADER_CHUNKS and length <= _MAX_HEADER_CHUNK:
+            file.seek(position)
+            named.setdefault(kind, file.read(length))
+    if not has_pixels:
+        raise ValueError("there are no pixels")
+    width, height = struct.unpack_from(">II", named[b"IHDR"])
+    encoding = _encoding(named)
+    orientation = stored_orientation(named.get(b"eXIf", b""), named.get(b"iTXt", b""))
+    return Source(height, width, lambda factor: _decode(file, encoding), orientation)
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The kind, position and length of the content of each chunk before the end."""
+    position = len(SIGNATURE)
+    while True:
+        file.seek(position)
+        header = file.read(8)
+        if len(header) < 8 or header[4:] == b"IEND":
+            return
+        length, kind = struct.unpack(">I4s", header)
+        yield kind, position + 8, length
+        position += 12 + length
+
+
+def _decode(file: BinaryIO, encoding: Encoding) -> Samples:
+    content = [SIGNATURE]
+    for kind, position, length in _chunks(file):
+        if kind in _PIXEL_CHUNKS:
+            file.seek(position - 8)
+            content.append(file.read(length + 12))
+    content.append(_END)
+    values = imagecodecs.png_decode(b"".join(content))
+    return array_samples(values, encoding, int(np.iinfo(values.dtype).max))
+
+
+def _encoding(named: dict[bytes, bytes]) -> Encoding:
+    """The color encoding, by precedence: cICP, iCCP, sRGB, then gAMA and cHRM (section 4.3)."""
+    if len(code_points := named.get(b"cICP", b"")) >= 4:
+        return encoding_of_code_points(code_points[0], code_points[1])
+    if (profile := _profile(named.get(b"iCCP"))) is not None:
+        return Encoding(profile=profile)
+    encoding = Encoding()
+    if b"sRGB" in named:
+        return encoding
+    gamma = int.from_bytes(named.get(b"gAMA", b"")[:4], "big") / 100_000
+    if gamma and abs(gamma / _SRGB_GAMMA - 1) > _GAMMA_TOLERANCE:
+        encoding = replace(encoding, exponent=1 / gamma)
+    if (primaries := _primaries(named.get(b"cHRM", b""))) is not None:
+        encoding = replace(encoding, primaries=primaries)
+    return encoding
+
+
+def _profile(content: bytes | None) -> bytes | None:
+    """The color profile of an iCCP chunk; None without one, or if it is damaged."""
+    if content is None:
+        return None
+    _, _, compressed = content.partition(b"\0")
+    try:
+        profile = zlib.decompressobj().decompress(compressed[1:], _MAX_PROFILE)
+    except zlib.error:
+        return None
+    return profile if profile[36:40] == b"acsp" and profile[16:20] in (Space.GRAY.value, Space.RGB.value) else None
+
+
+def _primaries(content: bytes) -> Chromaticities | None:
+    """The chromaticities of a cHRM chunk; None if they are missing or no colors."""
+    if len(content) < 32:
+        return None
+    numbers = np.array(struct.unpack_from(">8I", content)) / 100_000
+    pairs = numbers.reshape(4, 2)
+    edges = pairs[2:] - pairs[1]
+    if (pairs[:, 1] < 0.001).any() or (pairs.sum(axis=1) > 1.001).any() or abs(np.linalg.det(edges)) < 0.001:
+        return None
+    white, red, green, blue = ((x, y) for x, y in pairs.tolist())
+    return white, red, green, blue
