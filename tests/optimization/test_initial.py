@@ -1,6 +1,10 @@
 """Initial pictures: color matching, pink noise, and mixtures."""
 
+from itertools import product
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -84,6 +88,42 @@ class TestMatchColors:
         found = match_colors(gray, reference)
         assert np.isfinite(found).all()
         np.testing.assert_allclose(mean_and_covariance(found)[0], mean_and_covariance(reference)[0], atol=1e-2)
+
+    def test_no_color_is_stretched_more_than_5_times(self) -> None:
+        """With uncorrelated channels, the map multiplies each by the ratio of standard deviations, up to 5."""
+        signs = np.array(list(product((-1, 1), repeat=3)), np.float32).reshape(2, 4, 3)
+        picture, reference = 0.5 + signs * [0.1, 0.02, 0.002], 0.4 + signs * [0.05, 0.06, 0.1]
+        found = match_colors(picture, reference)
+        expected = 0.4 + signs * 0.1 * [0.5, 0.6, 0.1]
+        np.testing.assert_allclose(found, expected, atol=1e-3)  # 1e-5 is added to variances
+        np.testing.assert_allclose(found[..., 2], expected[..., 2], atol=1e-6)
+
+    def test_noise_of_a_level_in_a_gray_picture_is_no_confetti(self, photo: np.ndarray, painting: np.ndarray) -> None:
+        levels = np.repeat(np.rint(255 * photo.mean(-1, keepdims=True)), 3, axis=-1)
+        noise = np.random.default_rng(0).integers(-1, 2, levels.shape)
+        gray, noisy = (np.float32(values.clip(0, 255) / 255) for values in (levels, levels + noise))
+        as_content = match_colors(gray, painting), match_colors(noisy, painting)
+        as_style = match_colors(painting, gray), match_colors(painting, noisy)
+        for one, other in (as_content, as_style):
+            assert np.abs(one - other).mean() < 0.02
+        # A gray photograph still becomes colored: its colors change with its brightness, as those of the painting.
+        assert np.ptp(as_content[0] - gray, axis=(0, 1)).min() > 0.05
+
+    def test_in_jax_gives_the_same_and_has_the_derivative_of_finite_differences(self) -> None:
+        """Where the stretching is limited in one direction, and for a gray picture, whose eigenvalues are equal."""
+        reference, direction = colors(7, 5, 1, spread=0.3), np.random.default_rng(3).normal(size=(9, 8, 3))
+        gray = np.repeat(0.5 + 0.1 * np.random.default_rng(0).random((9, 8, 1)), 3, axis=-1)
+        for picture in (gray, colors(9, 8, 0, spread=0.2) * [1, 1, 0.02]):
+            style = jax.tree.map(np.float32, measured(reference))
+            found = jax.jit(initial.match_colors)(picture.astype(np.float32), style)
+            np.testing.assert_allclose(found, match_colors(picture, reference), atol=2e-4)
+
+            def moved(t: Any, picture: np.ndarray = picture, style: StyleStatistics = style) -> Any:
+                return (direction * initial.match_colors(picture + t * direction, style)).sum()
+
+            derivative = jax.grad(jax.jit(lambda t, moved=moved: moved(jnp.asarray(t))))(0.0)
+            expected = (moved(1e-5) - moved(-1e-5)) / 2e-5
+            assert derivative == pytest.approx(expected, rel=0.01)
 
     @settings(max_examples=30, deadline=None)
     @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 999), st.floats(0, 4))
