@@ -83,8 +83,8 @@ def convert(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="File of a VGG, AlexNet, GoogLeNet or EfficientNet-Lite0: .pth, .h5, .npz, .onnx or .safetensors. No "
-            "code in it is run.",
+            help="File of a VGG, AlexNet, GoogLeNet or EfficientNet-Lite0: .pth, .safetensors, .keras, .h5, .npz, "
+            ".npy, .mat (MatConvNet) or .onnx. The weights may be at any depth of a checkpoint. No code in it is run.",
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Weights file of jaxstyle to write.")],

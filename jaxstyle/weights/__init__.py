@@ -8,6 +8,7 @@ Modules:
     convolutions: kernels with their biases among named arrays
     torchfile: the tensors in PyTorch files, without PyTorch
     pickles: unpickling without running code
+    tensors: descriptions of tensors in pickles
     content: the arrays in nested dictionaries and lists
     matfile: networks of MatConvNet in MATLAB's files
     kinds: names for files that are not read, and how to convert them

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.weights.pickles import Array, QuantizedTensor, StandIn, Tensor, Unpickler
+from jaxstyle.weights.pickles import StandIn, Unpickler
+from jaxstyle.weights.tensors import Array, QuantizedTensor, Tensor
 
 Leaf = np.ndarray | Tensor | QuantizedTensor
 # The state of optimizers has arrays of the shapes of the weights.

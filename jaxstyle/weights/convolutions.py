@@ -23,7 +23,7 @@ _BIAS_NAMES = {
     "filter": ("bias",),
     "f": ("b",),
 }
-_KERNEL_NAME = re.compile(rf"(?<![A-Za-z])({'|'.join(_BIAS_NAMES)})((?:_\d+)?(?::0)?)$")
+_KERNEL_NAME = re.compile(rf"(?<![A-Za-z])({'|'.join(_BIAS_NAMES)})((?:_\d+)?(?::0|/\.ATTRIBUTES/VARIABLE_VALUE)?)$")
 # Arrays with a number instead: items of a list, Keras 3 and numpy.savez. The bias follows its kernel.
 _NUMBERED = re.compile(r"(?:\[|\bvars/|\barr_)(\d+)\]?$")
 # Convolutions and the batch normalizations after them in torchvision's GoogLeNet, and in EfficientNet-Lite for PyTorch.
@@ -78,7 +78,11 @@ def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
             with a scale.
     """
     try:
-        arrays = {name: widen(name, array) for name, array in arrays.items() if not is_of_optimizer(name)}
+        arrays = {
+            name: widen(name, array)
+            for name, array in arrays.items()
+            if (array.ndim == 4 or _is_vector(array)) and not is_of_optimizer(name)
+        }
         arrays = _fold_batch_norms(arrays)
         normalizations = [name for name in arrays if _NORMALIZATION.search(name)] + _unnamed_normalizations(arrays)
         return Layers(list(_pair(arrays)), normalizations)
@@ -128,9 +132,13 @@ def _following(match: re.Match, steps: int) -> str:
 
 
 def _is_bias(bias: np.ndarray, kernel: np.ndarray) -> bool:
-    """Whether an array has one number for each output; MATLAB's vectors have axes of length 1 as well."""
-    is_vector = bias.ndim > 0 and bias.size == max(bias.shape)
-    return is_vector and bias.dtype.kind == "f" and bias.size in (kernel.shape[0], kernel.shape[-1])
+    """Whether an array has one number for each output."""
+    return _is_vector(bias) and bias.dtype.kind == "f" and bias.size in (kernel.shape[0], kernel.shape[-1])
+
+
+def _is_vector(array: np.ndarray) -> bool:
+    """Whether an array has one axis, or one that is longer than 1: MATLAB's vectors have two."""
+    return array.ndim in (1, 2) and array.size == max(array.shape)
 
 
 def _check_unscaled(name: str, arrays: Mapping[str, np.ndarray]) -> None:

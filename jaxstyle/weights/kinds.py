@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-# What a file begins with, what it is, and what to do.
+# What to do.
 _UNPACK = "unpack it, and convert the weights file in it"
 _RENEW = "download it again"
 _SAVE = "save its state_dict again"
 _STATE = "convert it in PyTorch: torch.save(model.state_dict(), 'state.pth')"
 _ONNX = "convert it to ONNX, for example with"
+_CAFFE = "load it in Caffe, and save the blobs of each layer with numpy.savez, as conv1_1_W and conv1_1_b"
+_TENSORFLOW = "load it in TensorFlow, and save the arrays with numpy.savez, or the Keras model as .keras"
+_CHECKPOINT = "read its arrays with tf.train.load_checkpoint, and save them with numpy.savez"
+_FLAX = "load it in Flax, and save the arrays with numpy.savez, as conv1_1/kernel and conv1_1/bias"
+_TORCH7 = "load it with the Python package torchfile, and save the arrays with numpy.savez"
+_MXNET = "load it with mxnet.nd.load, and save the arrays with numpy.savez"
+# What a file begins with, and where; what it is; what to do.
 _BEGINNINGS: Sequence[tuple[int, bytes, str, str]] = (
     (0, b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "fetch it: git lfs pull"),
     (0, b"GGUF", "is a GGUF file, which holds language models", "use a file of PyTorch, Keras or ONNX"),
@@ -21,37 +28,22 @@ _BEGINNINGS: Sequence[tuple[int, bytes, str, str]] = (
     (0, b"Rar!\x1a\x07", "is a RAR archive", _UNPACK),
     (4, b"TFL3", "is a TensorFlow Lite model", f"{_ONNX} tf2onnx"),
     (4, b"ET12", "is an ExecuTorch program", _STATE),
-    (
-        0,
-        b"\x04\0\0\0\1\0\0\0\3\0\0\0V 1",
-        "is a Torch7 file",
-        "load it with the Python package torchfile, and save the arrays with numpy.savez",
-    ),
-    (
-        0,
-        b"\x12\1\0\0\0\0\0\0",
-        "is a parameters file of MXNet",
-        "load it with mxnet.nd.load, and save the arrays with numpy.savez",
-    ),
+    (0, b"\x04\0\0\0\1\0\0\0\3\0\0\0V 1", "is a Torch7 file", _TORCH7),
+    (0, b"\x12\1\0\0\0\0\0\0", "is a parameters file of MXNet", _MXNET),
     (0, b"%PDF", "is a PDF file", "use a weights file"),
     (0, b"\x89PNG", "is a picture", "use a weights file"),
     (0, b"\xff\xd8\xff", "is a picture", "use a weights file"),
     (257, b"ustar", "is a tar archive", _UNPACK),
+    (0, b"\x08\x01\x12", "is a TensorFlow SavedModel", _TENSORFLOW),
 )
 # The same by the end of the file's name, for formats without a mark.
-_CAFFE = "load it in Caffe, and save the blobs of each layer with numpy.savez, as conv1_1_W and conv1_1_b"
-_TENSORFLOW = "load it in TensorFlow, and save the arrays with numpy.savez, or the Keras model as .keras"
-_CHECKPOINT = "read its arrays with tf.train.load_checkpoint, and save them with numpy.savez"
-_FLAX = "load it in Flax, and save the arrays with numpy.savez, as conv1_1/kernel and conv1_1/bias"
 _ENDINGS: Sequence[tuple[tuple[str, ...], str, str]] = (
     ((".caffemodel",), "is a Caffe model", _CAFFE),
     ((".msgpack",), "is a MessagePack file of Flax", _FLAX),
     ((".pb",), "is a TensorFlow graph", _TENSORFLOW),
     ((".ckpt", ".index", ".meta"), "is a TensorFlow checkpoint", _CHECKPOINT),
-    ((".t7",), "is a Torch7 file", "load it with the Python package torchfile, and save the arrays with numpy.savez"),
-    ((".weights",), "is a Darknet file", f"{_ONNX} a Darknet converter"),
+    ((".t7",), "is a Torch7 file", _TORCH7),
     ((".mlmodel",), "is a Core ML model", f"{_ONNX} coremltools and onnxmltools"),
-    ((".prototxt",), "describes a network of Caffe, without weights", f"take its .caffemodel: {_CAFFE}"),
 )
 _TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of TensorFlow's checkpoints
 _EXPECTED = (
@@ -82,7 +74,7 @@ def describe(path: Path) -> str:
     for position, mark, what, remedy in _BEGINNINGS:
         if head[position:].startswith(mark):
             return f"{what}; {remedy}"
-    if text := _describe_text(head):
+    if text := _describe_text(path.name, head):
         return text
     if head.startswith(b"PK"):
         return f"is a zip archive that is cut short or damaged; {_RENEW}"
@@ -129,7 +121,7 @@ def _describe_folder(names: set[str]) -> str:
     return f"is a folder; convert a file in it{': ' + ', '.join(weights[:5]) if weights else ''}"
 
 
-def _describe_text(head: bytes) -> str:
+def _describe_text(name: str, head: bytes) -> str:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<script", b"<!--")):
         return "is a web page (HTML), not weights, so the download failed; download the file itself"
@@ -139,8 +131,11 @@ def _describe_text(head: bytes) -> str:
         return (
             "is JSON, not weights: an index, a description, or a server's error message; take the weights file itself"
         )
-    is_text = not any(byte < 32 and byte not in b"\t\n\r\f" for byte in head) and _is_utf8(head)
-    return f"is a text file, not weights; {_EXPECTED}" if is_text else ""
+    if any(byte < 32 and byte not in b"\t\n\r\f" for byte in head) or not _is_utf8(head):
+        return ""
+    if name.endswith(".prototxt"):
+        return f"describes a network of Caffe, without weights; take its .caffemodel, and {_CAFFE}"
+    return f"is a text file, not weights; {_EXPECTED}"
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -153,14 +148,14 @@ def _is_utf8(head: bytes) -> bool:
 
 def _describe_messages(head: bytes) -> str:
     """What a file of Protocol Buffers is, by its first fields, or an empty string."""
-    if head[:1] == b"\x0a" and len(head) > 2 + head[1]:
-        name, following = head[2 : 2 + head[1]], head[2 + head[1] : 4 + head[1]]
-        if name and name.isascii() and name.decode().isprintable() and following[:1] in (b"\x12", b"\xa2", b"\x1a"):
-            return f"is a Caffe model; {_CAFFE}"
-        if name[:1] == b"\x0a":
+    if head[:1] == b"\x0a":
+        begin = next(position for position in range(1, len(head) + 1) if head[position : position + 1] < b"\x80") + 1
+        end = begin + sum((byte & 127) << 7 * index for index, byte in enumerate(head[1:begin]))
+        text, following = head[begin:end], head[end : end + 1]
+        if text[:1] == b"\x0a":
             return f"is a TensorFlow graph; {_TENSORFLOW}"
-    if head[:3] == b"\x08\x01\x12":
-        return f"is a TensorFlow SavedModel; {_TENSORFLOW}"
-    if 0x81 <= head[0] <= 0x8F and (0xA1 <= head[1] <= 0xBF or head[1] == 0xD9):
+        if text.isascii() and text.decode().isprintable() and following in (b"\x12", b"\x1a", b"\x22", b"\xa2"):
+            return f"is a Caffe model; {_CAFFE}"
+    if b"\x81" <= head[:1] <= b"\x8f" and (b"\xa1" <= head[1:2] <= b"\xbf" or head[1:2] == b"\xd9"):
         return f"is a MessagePack file of Flax; {_FLAX}"
     return ""

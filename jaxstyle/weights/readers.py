@@ -51,7 +51,9 @@ def read_convolutions(path: Path) -> Layers:
     except WeightsError:
         raise
     except Exception as error:  # each library raises other errors for damaged files
-        raise WeightsError(f"{path} is damaged: it cannot be read as {file_format} ({type(error).__name__})") from None
+        raise WeightsError(
+            f"{path} is damaged: it cannot be read as {file_format} ({type(error).__name__}); download it again"
+        ) from None
     if not layers.convolutions:
         if layers.normalizations:
             raise batch_norm_error(path)
@@ -110,7 +112,7 @@ def _format_of(head: bytes, size: int) -> str:
         return "NumPy"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
         return "safetensors"
-    if head[:1] == b"\x08" and 3 <= head[1] < 32 and head[2:3] in [bytes([field]) for field in _ONNX_FIELDS]:
+    if head[:1] == b"\x08" and b"\x03" <= head[1:2] < b"\x20" and head[2:3] and head[2] in _ONNX_FIELDS:
         return "ONNX"
     return ""
 
@@ -146,11 +148,7 @@ def _hdf5_layers(path: Path, source: Path | BinaryIO) -> Layers:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            array = item[()]
-            if isinstance(array, np.ndarray):
-                # Keras names the type if it is not one of HDF5.
-                named = item.attrs.get("dtype") == "bfloat16" and array.dtype.itemsize == 2
-                arrays[name] = array.view(ml_dtypes.bfloat16) if named else array
+            arrays[name] = np.asarray(item[()])
 
     with h5py.File(source) as file:
         if "#refs#" in file:
@@ -203,6 +201,14 @@ def _read_safetensors(path: Path) -> Layers:
 
 def _read_onnx(path: Path) -> Layers:
     onnx = import_library("onnx")
+    places = [
+        path.parent / entry.value
+        for tensor in onnx.load(path, load_external_data=False).graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    ]
+    if missing := [place.name for place in places if not place.exists()]:
+        raise WeightsError(f"{path} needs {missing[0]}, which has its numbers; put it into the same folder")
     graph = onnx.load(path).graph
     arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     convolutions = []
@@ -214,9 +220,9 @@ def _read_onnx(path: Path) -> Layers:
         elif node.op_type == "Identity" and node.input[0] in arrays:
             arrays[node.output[0]] = arrays[node.input[0]]
         elif node.op_type == "Conv" and len(node.input) == 3:
-            if missing := [name for name in node.input[1:] if name not in arrays]:
+            if computed := [name for name in node.input[1:] if name not in arrays]:
                 raise WeightsError(
-                    f"{path} computes the kernel or bias {missing[0]}; expected stored numbers: export it in float32"
+                    f"{path} computes the kernel or bias {computed[0]}; expected stored numbers: export it in float32"
                 )
             kernel, bias = (widen(name, arrays[name]) for name in node.input[1:])
             convolutions.append(Convolution(node.input[1], kernel, bias))

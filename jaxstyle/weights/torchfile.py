@@ -14,7 +14,8 @@ import numpy as np
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.weights.content import Leaf, arrays_in, check_has_arrays
-from jaxstyle.weights.pickles import Numbers, Unpickler
+from jaxstyle.weights.pickles import Unpickler
+from jaxstyle.weights.tensors import Numbers
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -33,7 +34,9 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
     except Exception as error:  # a damaged pickle can fail in any way
-        raise WeightsError(f"{path} is damaged: it cannot be read as PyTorch ({type(error).__name__})") from None
+        raise WeightsError(
+            f"{path} is damaged: it cannot be read as PyTorch ({type(error).__name__}); download it again"
+        ) from None
 
 
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
@@ -69,7 +72,7 @@ def _read_pickles(file: BinaryIO) -> dict[str, np.ndarray]:
     if content != _LEGACY_MAGIC:
         found = arrays_in(content)
         check_has_arrays(found, content, unpickler)
-        return _arrays(found, lambda key: b"")
+        return _arrays(found, unpickler.embedded.__getitem__)
     for _ in range(2):  # the version, and the sizes of types; the numbers are always little-endian
         unpickler = Unpickler(file)
         check_has_arrays({}, {"header": unpickler.load()}, unpickler)

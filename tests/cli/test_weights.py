@@ -79,6 +79,18 @@ def test_convert_prints_what_it_recognized_and_the_result_loads(foreign_file: Pa
     assert weights.load_network(tmp_path / "other").reverse_channels
 
 
+def test_convert_of_an_incomplete_checkpoint_writes_nothing(tmp_path: Path) -> None:
+    tensors = foreign.torch_names(random_parameters({name: TINY[name] for name in ("conv1_1.kernel", "conv1_1.bias")}))
+    foreign.write_torch_state(tmp_path / "w.pth", tensors)
+    (tmp_path / "out").write_text("precious")
+    for arguments in ((tmp_path / "new",), (tmp_path / "out", "--overwrite")):
+        error = fail("convert", tmp_path / "w.pth", *arguments)
+        assert isinstance(error, WeightsError)
+        assert str(error).endswith("it has 1 convolution, most similar to tiny, but missing: conv1_2 [3, 3, 4, 5]")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "w.pth"]
+    assert (tmp_path / "out").read_text() == "precious"
+
+
 def test_convert_replaces_a_file_only_with_overwrite(foreign_file: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("precious")
     assert str(fail("convert", foreign_file, tmp_path / "out")).endswith(

@@ -321,6 +321,26 @@ class TestPyTorch:
         foreign.write_torch_zip(tmp_path / "w.pth", {"w": sparse})
         assert "does not read (torch._utils._rebuild_sparse_tensor)" in error_message(tmp_path / "w.pth")
 
+    def test_unknown_types_are_named(self, tmp_path: Path) -> None:
+        state, storages = torch_state(STATE)
+        state["features.0.weight"] = tensor("features.0.weight", 0, (4, 3, 3, 3), (27, 9, 3, 1), kind="QUInt4x2Storage")
+        foreign.write_torch_zip(tmp_path / "w.pth", state, storages)
+        assert "numbers of a type that jaxstyle does not read (torch.QUInt4x2Storage)" in error_message(
+            tmp_path / "w.pth"
+        )
+
+    def test_tensors_that_python_pickled(self, tmp_path: Path) -> None:
+        """`pickle.dump(model.state_dict(), file)` embeds a file in the legacy format for each storage."""
+        state = {}
+        for name, array in STATE.items():
+            numbers = np.ascontiguousarray(array, np.float32)
+            foreign.write_torch_legacy(tmp_path / "storage", Storage("FloatStorage", "7"), {"7": numbers.tobytes()})
+            storage = unknown("torch.storage._load_from_bytes", (tmp_path / "storage").read_bytes())
+            strides = tuple(stride // 4 for stride in numbers.strides)
+            state[name] = unknown("torch._utils._rebuild_tensor_v2", storage, 0, array.shape, strides, False, {})
+        (tmp_path / "w.pkl").write_bytes(foreign.pickled(state))
+        assert_read(tmp_path / "w.pkl")
+
     @pytest.mark.parametrize("place", ["alone", "model"])
     def test_pickled_modules_are_named(self, place: str, tmp_path: Path) -> None:
         module = _Built("torchvision.models.vgg.VGG", {"training": False, "_modules": OrderedDict(), "_parameters": {}})
