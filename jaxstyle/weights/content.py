@@ -1,7 +1,7 @@
 """The arrays in nested dictionaries and lists, which is what many files contain, flattened to names: `model.vgg[0]`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,23 +16,21 @@ _OPTIMIZER = re.compile(r"(^|[./])(\w*optimizer\w*|optim|opt_state)($|[./\[])", 
 
 
 def arrays_in(content: Any) -> dict[str, Leaf]:
-    """The arrays and tensors in nested dictionaries and lists by name, without those of optimizers.
+    """The arrays and tensors in nested dictionaries and lists by name, without those of optimizers."""
+    return {name: value for name, value in _values_in(content) if isinstance(value, Leaf)}
 
-    A container that occurs several times is only visited the first time.
-    """
-    found: dict[str, Leaf] = {}
+
+def _values_in(content: Any) -> Iterator[tuple[str, Any]]:
+    """All values in nested dictionaries and lists by name. A container that occurs again is not entered again."""
     visited: set[int] = set()
     remaining: list[tuple[str, Any]] = [("", content)]
     while remaining:
         name, value = remaining.pop()
-        if isinstance(value, Array):
-            value = value.content
-        if isinstance(value, Leaf):
-            found[name] = value
-        elif isinstance(value, dict | list | tuple) and id(value) not in visited:
+        value = value.content if isinstance(value, Array) else value
+        yield name, value
+        if isinstance(value, dict | list | tuple) and id(value) not in visited:
             visited.add(id(value))
             remaining += reversed([pair for pair in _items(name, value) if not is_of_optimizer(pair[0])])
-    return found
 
 
 def is_of_optimizer(name: str) -> bool:
@@ -41,9 +39,15 @@ def is_of_optimizer(name: str) -> bool:
 
 
 def _items(name: str, container: dict | list | tuple) -> list[tuple[str, Any]]:
-    if isinstance(container, dict):  # a pickle can set `items` of an object
-        return [(f"{name}.{key}" if name else str(key), value) for key, value in dict.items(container)]
-    return [(f"{name}[{index}]", value) for index, value in enumerate(container)]
+    # A pickle can set `items` of an object.
+    pairs = dict.items(container) if isinstance(container, dict) else enumerate(container)
+    return [(_extended(name, key), value) for key, value in pairs]
+
+
+def _extended(name: str, key: Any) -> str:
+    if isinstance(key, int):
+        return f"{name}[{key}]"
+    return f"{name}.{key}" if name else str(key)
 
 
 def check_has_arrays(found: Mapping[str, Leaf], content: Any, unpickler: Unpickler) -> None:
@@ -69,6 +73,6 @@ def check_has_arrays(found: Mapping[str, Leaf], content: Any, unpickler: Unpickl
 
 
 def _module_in(content: Any) -> str:
-    """The class of a pickled module that is the content, or one of the values in it, or an empty string."""
-    values = [content, *(content.values() if isinstance(content, dict) else [])]
-    return next((value.reference for value in values if isinstance(value, StandIn) and value.is_module), "")
+    """The class of a pickled module in the content, or an empty string."""
+    modules = (value for _, value in _values_in(content) if isinstance(value, StandIn) and value.is_module)
+    return next((module.reference for module in modules), "")

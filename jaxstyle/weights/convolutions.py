@@ -24,8 +24,9 @@ _BIAS_NAMES = {
     "f": ("b",),
 }
 _KERNEL_NAME = re.compile(rf"(?<![A-Za-z])({'|'.join(_BIAS_NAMES)})((?:_\d+)?(?::0|/\.ATTRIBUTES/VARIABLE_VALUE)?)$")
-# Arrays with a number instead: items of a list, Keras 3 and numpy.savez. The bias follows its kernel.
-_NUMBERED = re.compile(r"(?:\[|\bvars/|\barr_)(\d+)\]?$")
+# Arrays with a number instead: items of a list, Keras 3 and Caffe (`conv1_1/0`), numpy.savez, copies of Keras of 2015.
+# The bias follows its kernel.
+_NUMBERED = re.compile(r"(?:\[|/|\barr_|\bparam_)(\d+)\]?$")
 # Convolutions and the batch normalizations after them in torchvision's GoogLeNet, and in EfficientNet-Lite for PyTorch.
 _NORMALIZATION_NAMES = (
     (r"\bconv\.weight$", "bn."),
@@ -35,8 +36,8 @@ _NORMALIZATION_NAMES = (
 )
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
 _EPSILON = 1e-3  # of both; the files do not contain it
-# What only batch normalizations have in their names: the statistics, and the default names of Keras's layers.
-_NORMALIZATION = re.compile(r"(running|moving)_(mean|var)|batch_?norm", re.IGNORECASE)
+# What only batch normalizations have in their names: the statistics, or the usual names of layers.
+_NORMALIZATION = re.compile(r"(running|moving)_(mean|var)|batch_?norm|(?<![a-z])bn(?![a-z])", re.IGNORECASE)
 # Parts of names whose alphabetical order is not the order of computation, and their replacements for sorting.
 _ORDER = {
     "_conv_stem": "_1",

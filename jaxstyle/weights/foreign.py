@@ -40,6 +40,7 @@ _NAME_CONVENTIONS = {
 }
 # The mean cosine similarity between the first filters of VGG-16 and VGG-19 is 0.99, and 0.68 with reversed channels.
 _MIN_COSINE = 0.9
+_FIRST = "conv1_1.kernel"  # of a VGG
 # With at least this similarity of the lists of kernel shapes, or with the same first kernel, an error lists the
 # differences from the architecture.
 _MIN_SIMILARITY = 0.5
@@ -76,7 +77,7 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
     """
     path = Path(path)
     found = _choose(path, read_convolutions(path))
-    parameters = found.parameters()
+    parameters = _turn_kernels(found.architecture, found.parameters())
     check_finite(parameters, path)
     if convention is None:
         convention = recognize_convention(path, found.architecture, parameters, found.convolutions)
@@ -199,6 +200,19 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_LISTED]) + more
 
 
+def _turn_kernels(architecture: str, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The parameters, with kernels turned by 180 degrees if they are those of an original VGG for Theano.
+
+    Theano's convolution turns its kernel, so Keras stored kernels for Theano that way.
+    """
+    if architecture not in ORIGINAL_VGGS:
+        return parameters
+    turned, original = parameters[_FIRST][::-1, ::-1], load_weights(architecture).parameters()[_FIRST]
+    if max(_cosine(turned, original), _cosine(turned[:, :, ::-1], original)) < _MIN_COSINE:
+        return parameters
+    return {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in parameters.items()}
+
+
 def recognize_convention(
     path: Path, architecture: str, parameters: Mapping[str, np.ndarray], convolutions: Sequence[Convolution]
 ) -> Convention:
@@ -216,8 +230,7 @@ def recognize_convention(
         f"choose it with --convention, one of {', '.join(CONVENTIONS)}"
     )
     if architecture in ORIGINAL_VGGS:
-        first = next(key for key in parameter_shapes(architecture) if key.endswith(".kernel"))
-        kernel, original = parameters[first], load_weights(architecture).parameters()[first]
+        kernel, original = parameters[_FIRST], load_weights(architecture).parameters()[_FIRST]
         for convention, bgr_kernel in ((CAFFE, kernel), (CAFFE_RGB, kernel[:, :, ::-1])):
             if _cosine(bgr_kernel, original) > _MIN_COSINE:
                 # A kernel with another norm has been rescaled for inputs other than 0..255.

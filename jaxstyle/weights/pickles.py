@@ -106,9 +106,14 @@ class Unpickler(pickle._Unpickler):
             )
         return self.unknown.setdefault(found, type("StandIn", (StandIn,), {"reference": found}))
 
-    def persistent_load(self, identifier: tuple) -> Storage:
-        """The storage of an identifier: ("storage", type, key, device, length), and in old files a part of another."""
+    def persistent_load(self, identifier: tuple) -> Any:
+        """What an identifier stands for, which is ("storage", type, key, device, length) and in old files a part of it.
+
+        In the legacy format, the class of a module is ("module", class, path, code).
+        """
         _, kind, key, *rest = identifier
+        if identifier[0] == "module":
+            return kind
         if any(rest[2:]):
             raise WeightsError(
                 "has storages that are parts of others; load it in PyTorch, and save the state_dict again"

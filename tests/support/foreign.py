@@ -106,6 +106,13 @@ class Call:
         self.function, self.arguments = function, arguments
 
 
+class Built:
+    """An object of a class, a Global or Storage, with the state that unpickling gives it."""
+
+    def __init__(self, cls: object, state: object) -> None:
+        self.cls, self.state = cls, state
+
+
 class _Pickler(pickle._Pickler):
     """The pickler in Python, extended to write names of modules that do not exist."""
 
@@ -120,7 +127,13 @@ class _Pickler(pickle._Pickler):
         self.save(value.arguments)
         self.write(pickle.REDUCE)
 
-    dispatch = pickle._Pickler.dispatch | {Global: save_global_name, Call: save_call}
+    def save_built(self, value: Built) -> None:
+        self.save(value.cls)
+        self.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
+        self.save(value.state)
+        self.write(pickle.BUILD)
+
+    dispatch = pickle._Pickler.dispatch | {Global: save_global_name, Call: save_call, Built: save_built}
 
 
 def pickled(value: object) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from support import foreign
-from support.foreign import TINY, Call, Global, Storage, random_parameters, tensor, torch_state
+from support.foreign import TINY, Built, Call, Global, Storage, random_parameters, tensor, torch_state
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.networks import parameter_shapes
@@ -67,6 +67,8 @@ CHECKPOINTS: dict[str, Callable[[dict], object]] = {
     "deeper": lambda state: {"checkpoint": {"model": {"weights": state}}, "optimizer_states": [ADAM]},
     "list": lambda state: [3, state, "text"],
     "tuple": lambda state: (state, ADAM),
+    "in order": lambda state: list(state.values()),
+    "by number": lambda state: dict(enumerate(list(state.values()))),
     "twice": lambda state: {"model": state, "ema": state},
     "copied": lambda state: {"model": state, "ema": dict(state)},
     "parameters": lambda state: {
@@ -122,6 +124,7 @@ def test_names_may_begin_with_anything(prefix: str, tmp_path: Path) -> None:
 )
 def test_names_of_layers(name: str, tmp_path: Path) -> None:
     bias = name.replace("weight", "bias").replace("kernel", "bias").replace("_W", "_b")
+    bias = bias.replace("_0", "_1").replace("/0", "/1")
     tensors = {}
     for index, layer in enumerate(foreign.layers_of(PARAMETERS)):
         tensors |= {
@@ -341,16 +344,22 @@ class TestPyTorch:
         (tmp_path / "w.pkl").write_bytes(foreign.pickled(state))
         assert_read(tmp_path / "w.pkl")
 
-    @pytest.mark.parametrize("place", ["alone", "model"])
-    def test_pickled_modules_are_named(self, place: str, tmp_path: Path) -> None:
-        module = _Built("torchvision.models.vgg.VGG", {"training": False, "_modules": OrderedDict(), "_parameters": {}})
-        content = module if place == "alone" else {"epoch": 3, "model": module, "best": tensor("0", 0, (1,), (1,))}
-        for write in (foreign.write_torch_zip, foreign.write_torch_legacy):
-            write(tmp_path / "w.pth", content, {"0": b"\0" * 4})
-            assert error_message(tmp_path / "w.pth").endswith(
-                "has a pickled module (torchvision.models.vgg.VGG), which needs its Python code; "
-                "convert it in PyTorch: torch.save(model.state_dict(), 'state.pth')"
-            )
+    @pytest.mark.parametrize("place", ["alone", "model", "deeper"])
+    @pytest.mark.parametrize("write", [foreign.write_torch_zip, foreign.write_torch_legacy])
+    def test_pickled_modules_are_named(self, place: str, write: Callable, tmp_path: Path) -> None:
+        name = Global("torchvision.models.vgg", "VGG")
+        code = Storage("", "")
+        code.identifier = ("module", name, "vgg.py", "class VGG(nn.Module):")
+        legacy = write is foreign.write_torch_legacy
+        module = Built(code if legacy else name, {"training": False, "_modules": OrderedDict(), "_parameters": {}})
+        best = tensor("0", 0, (1,), (1,))
+        contents = {"alone": module, "model": {"epoch": 3, "model": module, "best": best}}
+        contents |= {"deeper": {"best": best, "runs": [{"model": module}]}}
+        write(tmp_path / "w.pth", contents[place], {} if place == "alone" else {"0": b"\0" * 4})
+        assert error_message(tmp_path / "w.pth").endswith(
+            "has a pickled module (torchvision.models.vgg.VGG), which needs its Python code; "
+            "convert it in PyTorch: torch.save(model.state_dict(), 'state.pth')"
+        )
 
     def test_containers_that_contain_themselves(self, tmp_path: Path) -> None:
         loop: list = []
@@ -361,22 +370,6 @@ class TestPyTorch:
         state, storages = torch_state(STATE)
         foreign.write_torch_zip(tmp_path / "w.pth", {"loop": loop, "bomb": bomb, "model": state}, storages)
         assert_read(tmp_path / "w.pth")
-
-
-class _Built(Call):
-    """An object of a class, with the state that unpickling gives it."""
-
-    def __init__(self, name: str, state: dict) -> None:
-        super().__init__(Global(*name.rsplit(".", 1)))
-        self.state = state
-
-
-foreign._Pickler.dispatch[_Built] = lambda pickler, value: (
-    pickler.save(value.function),
-    pickler.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ),
-    pickler.save(value.state),
-    pickler.write(pickle.BUILD),
-)
 
 
 LISTS = {layer: [PARAMETERS[f"{layer}.kernel"], PARAMETERS[f"{layer}.bias"]] for layer in ("conv1_1", "conv1_2")}

@@ -139,6 +139,20 @@ def test_original_vgg_with_reversed_channels_is_recognized(vgg16: Tensors, tmp_p
     assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == CAFFE_RGB
 
 
+@pytest.mark.parametrize("convention", [CAFFE, CAFFE_RGB])
+def test_original_vgg_with_kernels_for_theano_is_recognized(
+    convention: weights.Convention, vgg16: Tensors, tmp_path: Path
+) -> None:
+    """Theano turns kernels by 180 degrees, so Keras's files for it have turned ones."""
+    turned = {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in vgg16.items()}
+    if convention == CAFFE_RGB:
+        turned["conv1_1.kernel"] = turned["conv1_1.kernel"][:, :, ::-1]
+    write_torch(tmp_path / "w.pth", turned)
+    converted = weights.convert(tmp_path / "w.pth", tmp_path / "out")
+    assert converted.convention == convention
+    np.testing.assert_array_equal(converted.parameters()["conv5_3.kernel"], vgg16["conv5_3.kernel"])
+
+
 def test_reversed_channels_give_the_same_features(vgg16: Tensors, tmp_path: Path) -> None:
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": vgg16["conv1_1.kernel"][:, :, ::-1]})
     weights.convert(tmp_path / "w.pth", tmp_path / "out")
