@@ -115,7 +115,7 @@ def _check_layout(page: tifffile.TiffPage, photometric: int, channels: int) -> N
         raise unsupported("has signed samples, whose black and white are not known")
     if len(formats) > 1 or not formats <= {_UNSIGNED, _FLOAT, _UNDEFINED}:
         raise unsupported(f"has samples of the formats {sorted(map(int, formats))}")
-    if not isinstance(bits, int) or page.dtype is None or (formats != {_FLOAT} and bits > 32):
+    if bits not in ((16, 32, 64) if formats == {_FLOAT} else (*range(1, 17), 32)) or page.dtype is None:
         raise unsupported(f"has samples of {bits} bits")
     if formats == {_FLOAT} and photometric in (_PALETTE, _CIELAB, _ICCLAB, _YCBCR):
         raise unsupported("has floats that are no gray values, RGB or inks")
@@ -150,6 +150,7 @@ def _check_segments(page: tifffile.TiffPage, file: BinaryIO) -> None:
 def _look_up(page: tifffile.TiffPage, indices: np.ndarray) -> tuple[np.ndarray, int]:
     """The colors of palette indices, and the value of white."""
     palette = np.ascontiguousarray(np.array(page.tags.valueof(320), np.uint16).reshape(3, -1).T)
+    indices = indices.astype(np.intp)  # 1 bit is decoded to booleans
     for unit in (1, 256, 257):  # writers store a level of 8 bits as it is, shifted, or repeated
         if (palette % unit == 0).all() and palette.max() <= 255 * unit:
             return (palette // unit).astype(np.uint8)[indices], 255

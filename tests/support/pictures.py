@@ -30,13 +30,25 @@ def encoded(image: Image.Image, format_name: str, **options) -> bytes:
     return buffer.getvalue()
 
 
-def png(levels: np.ndarray, color_type: int, depth: int = 16, chunks: bytes = b"") -> bytes:
-    """A hand-made PNG, for formats that Pillow does not write; `levels` are the bytes of its rows."""
+def png(
+    levels: np.ndarray, color_type: int, depth: int = 16, chunks: bytes = b"", *, interlaced: bool = False
+) -> bytes:
+    """A hand-made PNG, for kinds that Pillow does not write; `levels` are integers `[H, W]` or `[H, W, C]`."""
     height, width = levels.shape[:2]
-    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
-    rows = b"".join(b"\0" + row.tobytes() for row in levels)
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, interlaced)
+    passes = [levels]
+    if interlaced:
+        steps = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+        passes = [levels[row::down, column::right] for row, column, down, right in steps]
+    rows = b"".join(b"\0" + packed(row, depth) for pixels in passes if pixels.size for row in pixels)
     ends = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + ends
+
+
+def packed(row: np.ndarray, depth: int) -> bytes:
+    """Numbers in big-endian order with this many bits for one."""
+    bits = (row.reshape(-1, 1).astype(np.uint32) >> np.arange(depth)[::-1] & 1).astype(np.uint8)
+    return np.packbits(bits).tobytes()
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -85,6 +97,11 @@ def rgb_profile(primaries: np.ndarray, gamma: float) -> bytes:
     for name, column in zip((b"r", b"g", b"b"), primaries.T, strict=True):
         tags |= {name + b"XYZ": b"XYZ \0\0\0\0" + fixed(*column), name + b"TRC": gamma_curve(gamma)}
     return icc_profile(b"mntr", b"RGB ", b"XYZ ", tags)
+
+
+def iccp(profile: bytes) -> bytes:
+    """The chunk of a PNG with a profile."""
+    return chunk(b"iCCP", b"test\0\0" + zlib.compress(profile))
 
 
 def gray_profile(gamma: float) -> bytes:
