@@ -3,6 +3,7 @@
 Nothing here imports JAX, which takes a second or two, before a command needs it.
 """
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -97,6 +98,8 @@ def run() -> int:
     """Run the command in `sys.argv`; returns 0, or the code of an error after printing one line on stderr."""
     # The log of JAX's plugins for GPUs and TPUs, which importing JAX sets. Errors also raise exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files that are not UTF-8 are printed as they are
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         code = app(prog_name="jaxstyle", standalone_mode=False) or 0
         sys.stdout.flush()
