@@ -24,9 +24,9 @@ IMAGES = (
         "alpha-not-premultiplied",
         "colors of transparent pixels bleed into the edges",
         "images/reading.py",
-        "color = resize(color, height, width, extent)",
+        "color = lanczos(color, height, width, extent)",
         "alphas = 1 if alpha is None else np.maximum(alpha, 1e-6)[..., None]\n"
-        "        color = resize(color / alphas, height, width, extent) * resize(alphas, height, width, extent)",
+        "        color = lanczos(color / alphas, height, width, extent) * lanczos(alphas, height, width, extent)",
         (f"{READING}::test_colors_of_transparent_pixels_do_not_bleed",),
     ),
     Fault(
@@ -130,7 +130,7 @@ WEIGHTS = (
         "weights/foreign.py",
         "(2, 3, 1, 0))",
         "(3, 2, 1, 0))",
-        (f"{CONVERT}::test_file_written_by_pytorch", f"{CONVERT}::test_vgg16_round_trip_through_every_format"),
+        (f"{CONVERT}::test_file_written_by_pytorch", f"{CONVERT}::test_round_trip_through_every_format"),
     ),
     Fault(
         "convention-of-names",
@@ -163,6 +163,30 @@ WEIGHTS = (
         "_EPSILON = 1e-3",
         "_EPSILON = 1e-1",
         ("weights/test_networks.py::TestTorchvision",),
+    ),
+    Fault(
+        "bfloat16-as-float16",
+        "bfloat16 in PyTorch files is read as float16",
+        "weights/tensors.py",
+        '"BFloat16Storage": np.dtype(ml_dtypes.bfloat16),',
+        '"BFloat16Storage": np.dtype("<f2"),',
+        ("weights/test_checkpoints.py::TestNarrowTypes",),
+    ),
+    Fault(
+        "first-network",
+        "of several different networks in a file the first is taken without a word",
+        "weights/foreign.py",
+        "if not all(_is_equal(found[0], other) for other in found[1:]):",
+        "if False:",
+        ("weights/test_checkpoints.py::test_different_networks_are_refused_by_their_names",),
+    ),
+    Fault(
+        "matlab-axes",
+        "the axes in MATLAB's version 7.3 files are not reversed",
+        "weights/matfile.py",
+        "return item[()].T",
+        "return item[()]",
+        ("weights/test_matconvnet.py",),
     ),
 )
 

@@ -16,6 +16,7 @@ from jaxstyle import weights
 from jaxstyle.errors import WeightsError
 from jaxstyle.networks.architectures import ARCHITECTURES
 from jaxstyle.weights.files import CAFFE, CAFFE_RGB, TORCHVISION
+from jaxstyle.weights.foreign import read_foreign
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -80,24 +81,31 @@ def assert_same(actual: Tensors, expected: Tensors) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_vgg16_round_trip_through_every_format(name: str, vgg16: Tensors, tmp_path: Path) -> None:
-    WRITERS[name](tmp_path / name, vgg16)
-    written = weights.convert(tmp_path / name, tmp_path / "out.safetensors")
+def test_round_trip_through_every_format(name: str, tmp_path: Path) -> None:
+    parameters = random_parameters(TINY)
+    WRITERS[name](tmp_path / name, parameters)
+    written = weights.convert(tmp_path / name, tmp_path / "out.safetensors", convention=CAFFE)
     read = weights.read_weights(tmp_path / "out.safetensors")
-    assert (read.architecture, read.convention, read.source) == ("vgg16", CAFFE, f"converted from {name}")
-    assert_same(read.parameters(), vgg16)
-    assert_same(written.parameters(), vgg16)
+    assert (read.architecture, read.convention, read.source) == ("tiny", CAFFE, f"converted from {name}")
+    assert_same(read.parameters(), parameters)
+    assert_same(written.parameters(), parameters)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "out.safetensors"])
+
+
+@pytest.mark.parametrize("name", ["keras.h5", "graph.onnx"])
+def test_original_vgg_is_recognized(name: str, vgg16: Tensors, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path / name, vgg16)
+    read = read_foreign(tmp_path / name)
+    assert (read.architecture, read.convention) == ("vgg16", CAFFE)
+    assert_same(read.parameters(), vgg16)
 
 
 def test_vgg19_is_distinguished_from_vgg16(tmp_path: Path) -> None:
     vgg19 = weights.load_weights("vgg19").parameters()
     write_torch(tmp_path / "w.pth", vgg19)
-    weights.convert(tmp_path / "w.pth", tmp_path / "out")
-    network = weights.load_network(tmp_path / "out")
-    assert network.architecture == "vgg19"
-    for layer, parameters in weights.load_network("vgg19").parameters.items():
-        np.testing.assert_array_equal(network.parameters[layer]["kernel"], parameters["kernel"])
+    read = read_foreign(tmp_path / "w.pth")
+    assert (read.architecture, read.convention) == ("vgg19", CAFFE)
+    assert_same(read.parameters(), vgg19)
 
 
 @pytest.mark.parametrize("file", ["state-zip.pth", "state-legacy.pth"])
@@ -136,7 +144,7 @@ def test_half_precision_is_converted_to_float32(tmp_path: Path) -> None:
 def test_original_vgg_with_reversed_channels_is_recognized(vgg16: Tensors, tmp_path: Path) -> None:
     kernel = vgg16["conv1_1.kernel"][:, :, ::-1] * 1.001
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": kernel})
-    assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == CAFFE_RGB
+    assert read_foreign(tmp_path / "w.pth").convention == CAFFE_RGB
 
 
 @pytest.mark.parametrize("convention", [CAFFE, CAFFE_RGB])
@@ -148,7 +156,7 @@ def test_original_vgg_with_kernels_for_theano_is_recognized(
     if convention == CAFFE_RGB:
         turned["conv1_1.kernel"] = turned["conv1_1.kernel"][:, :, ::-1]
     write_torch(tmp_path / "w.pth", turned)
-    converted = weights.convert(tmp_path / "w.pth", tmp_path / "out")
+    converted = read_foreign(tmp_path / "w.pth")
     assert converted.convention == convention
     np.testing.assert_array_equal(converted.parameters()["conv5_3.kernel"], vgg16["conv5_3.kernel"])
 
@@ -166,7 +174,7 @@ def test_reversed_channels_give_the_same_features(vgg16: Tensors, tmp_path: Path
 def test_other_weights_have_the_convention_of_their_names(vgg16: Tensors, tmp_path: Path) -> None:
     kernel = np.random.default_rng(3).normal(size=(3, 3, 3, 64)).astype(np.float32)
     write_torch(tmp_path / "w.pth", {**vgg16, "conv1_1.kernel": kernel})
-    assert weights.convert(tmp_path / "w.pth", tmp_path / "out").convention == TORCHVISION
+    assert read_foreign(tmp_path / "w.pth").convention == TORCHVISION
 
 
 def test_rescaled_original_requires_a_convention(vgg16: Tensors, tmp_path: Path) -> None:
