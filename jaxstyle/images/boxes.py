@@ -14,12 +14,10 @@ class ColorBoxes:
     Attributes:
         encoding: the encoding of colors.
         bits: per sample.
-        is_ycc: whether JPEG 2000 stores luma and chroma (sYCC).
     """
 
     encoding: Encoding = field(default_factory=Encoding)
     bits: int = 8
-    is_ycc: bool = False
 
 
 def read_heif_boxes(data: bytes) -> ColorBoxes:
@@ -37,13 +35,11 @@ def read_heif_boxes(data: bytes) -> ColorBoxes:
     return ColorBoxes(_encoding(colors), bits)
 
 
-def read_jp2_boxes(data: bytes) -> ColorBoxes:
-    """The colors of a JPEG 2000 file; the default for a bare codestream."""
+def read_jp2_boxes(data: bytes) -> Encoding:
+    """The encoding of colors in a JPEG 2000 file; the default for a bare codestream."""
     header = dict(read_boxes(data)).get(b"jp2h", b"")
     content = dict(read_boxes(header)).get(b"colr", b"")
-    if content[:1] == b"\x02":  # a restricted ICC profile
-        return ColorBoxes(Encoding(profile=content[3:]))
-    return ColorBoxes(is_ycc=content[:1] == b"\x01" and content[3:7] == struct.pack(">I", 18))
+    return Encoding(profile=content[3:]) if content[:1] == b"\x02" else Encoding()  # a restricted profile
 
 
 def read_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -42,7 +42,7 @@ _OTHERS = tuple(
         (rb"#\?R(ADIANCE|GBE)", "a Radiance picture (HDR)"),
         (rb"II\xbc", "a JPEG XR picture"),
         (rb"DDS ", "a DirectDraw picture"),
-        (rb"\0\0[\x01\x02]\0", "an icon"),
+        (rb"\0\0[\x01\x02]\0[^\0]\0", "an icon"),
         (rb"qoif", "a QOI picture"),
         (rb"gimp xcf", "a GIMP file"),
         (rb"%PDF|%!PS|\xc5\xd0\xd3\xc6", "a PDF or PostScript file"),

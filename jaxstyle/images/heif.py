@@ -6,10 +6,10 @@ import imagecodecs
 import numpy as np
 
 from jaxstyle.images.boxes import read_heif_boxes, read_jp2_boxes
-from jaxstyle.images.color import Encoding, Space
+from jaxstyle.images.color import Encoding
 from jaxstyle.images.extras import import_extra
 from jaxstyle.images.pillow import open_avif_image, open_jpeg2000_image, pillow_orientation, pillow_samples
-from jaxstyle.images.samples import Samples, Source, array_samples, unsupported, ycbcr_to_rgb
+from jaxstyle.images.samples import Samples, Source, array_samples, unsupported
 
 
 def open_avif(file: BinaryIO) -> Source:
@@ -58,22 +58,17 @@ def open_heic(file: BinaryIO) -> Source:
 def open_jpeg2000(file: BinaryIO) -> Source:
     """Read the header of a JPEG 2000."""
     data = file.read()
-    colors = read_jp2_boxes(data)
+    encoding = read_jp2_boxes(data)
     bits = _jpeg2000_bits(data)
     file.seek(0)
     image = open_jpeg2000_image(file)
 
     def decode(factor: int) -> Samples:
         if set(bits) == {8}:
-            return pillow_samples(image, colors.encoding)
+            return pillow_samples(image, encoding)
         if len(set(bits)) > 1 or not 1 <= bits[0] <= 16:
             raise unsupported("has samples of different sizes, signed samples, or more than 16 bits")
-        values = imagecodecs.jpeg2k_decode(data)
-        white = 2 ** bits[0] - 1
-        if colors.is_ycc:
-            chroma = values[..., 1:3] / white - (white + 1) / 2 / white
-            return Samples(ycbcr_to_rgb(values[..., 0] / white, chroma), Space.RGB, colors.encoding, high=1)
-        return array_samples(values, colors.encoding, white)
+        return array_samples(imagecodecs.jpeg2k_decode(data), encoding, 2 ** bits[0] - 1)  # also converts sYCC to RGB
 
     return Source(image.height, image.width, decode)
 

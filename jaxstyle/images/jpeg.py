@@ -59,7 +59,7 @@ def _decode_reduced(data: bytes, factor: int) -> Samples:
     image = _open(data)
     width = image.width
     scale = max(scale for scale in (1, 2, 4, 8) if scale <= factor)
-    _, box = image.draft(None, (-(-image.width // scale), -(-image.height // scale)))
+    _, box = image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
     return replace(pillow_samples(image), reduction=round(width / box[2]))
 
 

@@ -18,7 +18,7 @@ from jaxstyle.images.samples import Samples, Source, array_samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
-_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
+_COLOR_CHUNKS = {0: (b"tRNS",), 2: (b"tRNS",), 3: (b"PLTE", b"tRNS")}  # of color types, which the decoder needs
 _HEADER_CHUNKS = (b"IHDR", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iTXt")
 _MAX_HEADER_CHUNK = 2**24  # bytes
 _MAX_PROFILE = 2**26  # bytes
@@ -40,10 +40,10 @@ def open_png(file: BinaryIO) -> Source:
             named.setdefault(kind, file.read(length))
     if not has_pixels:
         raise ValueError("there are no pixels")
-    width, height = struct.unpack_from(">II", named[b"IHDR"])
+    width, height, _, color_type = struct.unpack_from(">IIBB", named[b"IHDR"])
     encoding = _encoding(named)
     orientation = stored_orientation(named.get(b"eXIf", b""), named.get(b"iTXt", b""))
-    return Source(height, width, lambda factor: _decode(file, encoding), orientation)
+    return Source(height, width, lambda factor: _decode(file, color_type, encoding), orientation)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -59,10 +59,11 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         position += 12 + length
 
 
-def _decode(file: BinaryIO, encoding: Encoding) -> Samples:
+def _decode(file: BinaryIO, color_type: int, encoding: Encoding) -> Samples:
+    kinds = (b"IHDR", b"IDAT", *_COLOR_CHUNKS.get(color_type, ()))
     content = [SIGNATURE]
     for kind, position, length in _chunks(file):
-        if kind in _PIXEL_CHUNKS:
+        if kind in kinds:
             file.seek(position - 8)
             content.append(file.read(length + 12))
     content.append(_END)

@@ -16,7 +16,7 @@ from jaxstyle.images.color import to_srgb
 from jaxstyle.images.exif import turn_upright
 from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
 from jaxstyle.images.formats import EXPECTED, open_source
-from jaxstyle.images.resizing import MIN_SIDE, fit_shape, resize
+from jaxstyle.images.resizing import MIN_SIDE, fit_shape, lanczos
 from jaxstyle.images.samples import Source, shrink
 
 _MAX_PIXELS = 2**28  # in a file: more than phones and cameras have; a small file can claim to have billions
@@ -82,19 +82,19 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
         samples = source.decode(factor)
         factor = max(1, factor // samples.reduction)
         color, alpha = shrink(samples, factor)
+        alpha = None if alpha is None or alpha.min() == 1 else alpha
         extent = source.height / (factor * samples.reduction), source.width / (factor * samples.reduction)
         # Resized premultiplied by alpha: otherwise colors of transparent pixels would bleed into the edges.
-        color = resize(color, height, width, extent)
+        color = lanczos(color, height, width, extent)
+        if alpha is not None:
+            alpha = lanczos(alpha, height, width, extent)
+            visible = alpha[..., None] >= _HIDDEN
+            color = np.divide(color, alpha[..., None], where=visible, out=np.ones_like(color))
+        rgb = to_srgb(color.clip(0, 1), samples.space, samples.encoding)
         if alpha is None:
-            return Picture(turn_upright(to_srgb(color, samples.space, samples.encoding), source.orientation))
-        alpha = resize(alpha, height, width, extent)
-        visible = alpha[..., None] >= _HIDDEN
-        color = np.divide(color, alpha[..., None], where=visible, out=np.ones_like(color)).clip(0, 1)
-        rgb = np.where(visible, to_srgb(color, samples.space, samples.encoding), np.float32(1))
-        opaque = alpha.min() == 1
-        return Picture(
-            turn_upright(rgb, source.orientation), None if opaque else turn_upright(alpha, source.orientation)
-        )
+            return Picture(turn_upright(rgb, source.orientation))
+        rgb = np.where(visible, rgb, np.float32(1))
+        return Picture(turn_upright(rgb, source.orientation), turn_upright(alpha.clip(0, 1), source.orientation))
 
 
 def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
@@ -123,7 +123,8 @@ def _opened(path: PathLike) -> Iterator[Source]:
             except MemoryError:
                 raise PictureError("needs more memory than there is; use a smaller copy") from None
             except Exception as error:
-                found = f"is damaged, cut short or of a rare kind ({type(error).__name__}: {error})"
+                reason = str(error).split(". ")[0]  # some libraries go on about how to build them
+                found = f"is damaged, cut short or of a rare kind ({type(error).__name__}: {reason})"
                 raise PictureError(f"{found}; expected a whole picture: fetch or export it again") from error
 
 

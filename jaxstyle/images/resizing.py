@@ -1,6 +1,7 @@
 """Resizing pictures, computing their shapes, and checking arrays."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -10,18 +11,22 @@ from jaxstyle.errors import PictureError
 MIN_SIDE = 16  # pixels; the four poolings of VGG before relu5_1 reduce these to one position
 
 
-def resize(picture: np.ndarray, height: int, width: int, extent: tuple[float, float] | None = None) -> np.ndarray:
+def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize `[H, W]` or `[H, W, C]` in [0, 1] with a Lanczos filter of three lobes, in float32.
 
-    When shrinking, the filter is widened against aliasing. Values that overshoot are clipped to [0, 1]. With an extent,
-    only that many rows and columns from the top left are resized.
+    When shrinking, the filter is widened against aliasing. Values that overshoot are clipped to [0, 1].
     """
+    return lanczos(picture, height, width).clip(0, 1)
+
+
+def lanczos(picture: np.ndarray, height: int, width: int, extent: tuple[float, float] | None = None) -> np.ndarray:
+    """As `resize`, without clipping. With an extent, only that many rows and columns from the top left are resized."""
     picture = np.asarray(picture, np.float32)
     planes = np.moveaxis(np.atleast_3d(picture), -1, 0)
     images = (Image.fromarray(np.ascontiguousarray(plane)) for plane in planes)
     box = None if extent is None else (0, 0, extent[1], extent[0])
     resized = [np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box)) for image in images]
-    return np.stack(resized, axis=-1).clip(0, 1).reshape(height, width, *picture.shape[2:])
+    return np.stack(resized, axis=-1).reshape(height, width, *picture.shape[2:])
 
 
 def fit_shape(height: int, width: int, longest: int) -> tuple[int, int]:
@@ -64,4 +69,19 @@ def check_scaled_shape(name: str, height: int, width: int, longest: float) -> No
         raise PictureError(
             f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "
             "make it larger, or choose a less elongated picture"
+        )
+
+
+def check_same_proportions(name: str, shape: Sequence[int], other_name: str, other_shape: Sequence[int]) -> None:
+    """Raise PictureError, naming both shapes, unless two pictures have the same proportions.
+
+    Their sides may differ by 2 % or a pixel, whichever is more, once the larger picture is scaled to the smaller.
+    """
+    smaller, larger = sorted([tuple(shape[:2]), tuple(other_shape[:2])], key=max)
+    scaled = [side * max(smaller) / max(larger) for side in larger]
+    if any(abs(side - expected) > max(0.02 * expected, 1) for side, expected in zip(smaller, scaled, strict=True)):
+        (height, width), (other_height, other_width) = shape[:2], other_shape[:2]
+        raise PictureError(
+            f"{name} has {width} x {height} pixels and {other_name} has {other_width} x {other_height}; "
+            "expected the same proportions: crop one of them"
         )

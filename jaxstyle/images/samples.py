@@ -112,12 +112,10 @@ def _mean_blocks(values: np.ndarray, factor: int) -> np.ndarray:
 def _mean_rows(values: np.ndarray, factor: int) -> np.ndarray:
     """The means of every `factor` rows of an array `[N, ...]`."""
     precise: Any = np.float32 if values.dtype.itemsize <= 2 else np.float64
-    blocks, rest = len(values) // factor, len(values) % factor
-    # Two axes, because NumPy is several times slower with more of them.
-    means = values[: blocks * factor].reshape(blocks, factor, -1).mean(axis=1, dtype=precise)
-    if rest:
-        last = values[-rest:].reshape(1, rest, -1).mean(axis=1, dtype=precise)
-        means = np.concatenate([means, last])
+    whole = len(values) // factor * factor
+    groups = [values[:whole].reshape(-1, factor, values[0].size), values[None, whole:].reshape(1, -1, values[0].size)]
+    # Two axes after the first, because NumPy is several times slower with more of them.
+    means = np.concatenate([group.mean(axis=1, dtype=precise) for group in groups if group.size])
     return means.reshape(len(means), *values.shape[1:])
 
 

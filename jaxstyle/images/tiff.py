@@ -80,7 +80,7 @@ def _decode(page: tifffile.TiffPage, file: BinaryIO) -> Samples:
     space, channels = _COLOR_CHANNELS[photometric]
     _check_layout(page, photometric, channels)
     _check_segments(page, file)
-    values = page.asarray(squeeze=False, maxworkers=1)  # [planes, depth, H, W, samples]
+    values = page.asarray(squeeze=False, maxworkers=1, buffersize=2**24)  # [planes, depth, H, W, samples]
     values = values[0, 0] if page.planarconfig == 1 else np.moveaxis(values[:, 0, ..., 0], 0, -1)
     if is_float := values.dtype.kind == "f":
         check_floats(values)

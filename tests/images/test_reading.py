@@ -261,7 +261,8 @@ def test_gray_with_alpha(tmp_path):
 
 def test_opaque_alpha_is_none(tmp_path):
     image = Image.fromarray(np.dstack([COLORS, np.full_like(GRAYS, 255)]))
-    assert read_picture(saved(tmp_path / "a.png", image)).alpha is None
+    for size in (None, 17, 31):
+        assert read_picture(saved(tmp_path / "a.png", image), size=size).alpha is None
 
 
 def test_colors_of_transparent_pixels_do_not_bleed(tmp_path):

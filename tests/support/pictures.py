@@ -92,11 +92,16 @@ def gamma_curve(gamma: float) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
 
 
-def rgb_profile(primaries: np.ndarray, gamma: float) -> bytes:
-    tags = {}
+def rgb_profile(primaries: np.ndarray, gamma: float, more_tags: dict[bytes, bytes] | None = None) -> bytes:
+    tags = more_tags or {}
     for name, column in zip((b"r", b"g", b"b"), primaries.T, strict=True):
         tags |= {name + b"XYZ": b"XYZ \0\0\0\0" + fixed(*column), name + b"TRC": gamma_curve(gamma)}
     return icc_profile(b"mntr", b"RGB ", b"XYZ ", tags)
+
+
+def profile_with_code_points(primaries: int, transfer: int) -> bytes:
+    """A profile that also gives code points of ITU-T H.273, as those of high dynamic range do (ICC.1:2022, 10.3)."""
+    return rgb_profile(ADOBE_RGB, 2.2, {b"cicp": b"cicp\0\0\0\0" + bytes([primaries, transfer, 0, 1])})
 
 
 def iccp(profile: bytes) -> bytes:
@@ -124,6 +129,11 @@ def srgb_encoded(linear: np.ndarray) -> np.ndarray:
     """The transfer function of sRGB (IEC 61966-2-1)."""
     linear = np.clip(linear, 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def srgb_decoded(values: np.ndarray) -> np.ndarray:
+    """Linear light of sRGB (IEC 61966-2-1)."""
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def from_adobe_rgb(levels: np.ndarray) -> np.ndarray:

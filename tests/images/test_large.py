@@ -1,0 +1,110 @@
+"""Pictures much larger than what is asked for, and JPEG without its end."""
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.pictures import encoded, error_message, saved
+
+from jaxstyle.images import read_image, read_picture, read_shape, resize
+from jaxstyle.images.formats import open_source
+
+WAVES = np.sin(np.mgrid[0:20:701j, 0:30:1001j]).transpose(1, 2, 0) * 0.4 + 0.5
+WAVES = np.dstack([WAVES, WAVES.mean(-1)]).astype(np.float32)  # [701, 1001, 3]; blocks of no size fill it
+LEVELS = np.rint(255 * WAVES).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [500, 249, 61, 30])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.png", {}),
+        ("a.tif", {}),
+        ("a.bmp", {}),
+        ("a.jpg", {"quality": 97}),
+        ("a.webp", {"lossless": True, "method": 0}),
+    ],
+)
+def test_shrinking_in_two_steps_does_not_show(tmp_path, name, options, size):
+    path = saved(tmp_path / name, Image.fromarray(LEVELS), **options)
+    picture = read_image(path, size=size)
+    assert picture.shape[:2] == read_shape(path, size=size)
+    np.testing.assert_allclose(picture, resize(LEVELS / 255, *picture.shape[:2]), atol=0.015)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_shrinking_rotated_pictures(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "a.jpg", Image.fromarray(LEVELS), quality=97, exif=exif)
+    picture = read_image(path, size=61)
+    assert picture.shape[:2] == read_shape(path, size=61)
+    np.testing.assert_allclose(picture, resize(read_image(path), *picture.shape[:2]), atol=0.015)
+
+
+def test_shrinking_transparent_pictures(tmp_path):
+    levels = np.dstack([LEVELS, 255 * (LEVELS[..., 0] > 128)]).astype(np.uint8)
+    levels[levels[..., 3] == 0] = 0  # black, which must not bleed into the edges
+    levels[levels[..., 3] > 0] = (200, 100, 50, 255)
+    picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(levels)), size=61)
+    np.testing.assert_allclose(picture.alpha, resize(levels[..., 3] / 255, *picture.alpha.shape), atol=0.02)
+    visible = picture.alpha > 0.05
+    np.testing.assert_allclose(picture.rgb[visible] * 255, np.broadcast_to([200, 100, 50], (visible.sum(), 3)), atol=1)
+
+
+def test_jpeg_is_decoded_at_a_fraction_of_its_size():
+    source = open_source(io.BytesIO(encoded(Image.fromarray(LEVELS), "JPEG")))
+    shapes = {factor: source.decode(factor).values.shape[:2] for factor in (1, 2, 3, 5, 9)}
+    assert shapes == {1: (701, 1001), 2: (351, 501), 3: (351, 501), 5: (176, 251), 9: (88, 126)}
+
+
+def test_memory_for_a_small_copy(tmp_path):
+    path = saved(tmp_path / "a.png", Image.new("RGB", (4000, 3000)))  # 36 MB decoded, 144 MB as floats
+    tracemalloc.start()
+    try:
+        read_image(path, size=64)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 80e6
+
+
+def test_more_than_100_megapixels(tmp_path):
+    path = saved(tmp_path / "a.jpg", Image.new("L", (12000, 9000), 99))
+    assert read_shape(path) == (9000, 12000)
+    np.testing.assert_allclose(read_image(path, size=64), np.full((48, 64, 3), 99 / 255), atol=1e-6)
+
+
+# JPEG without its end
+
+
+def jpeg(*, progressive: bool) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (75, 125, 3)).astype(np.uint8)
+    return encoded(Image.fromarray(noise).resize((250, 150)), "JPEG", progressive=progressive)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("size", [None, 60])
+def test_a_jpeg_without_the_marker_of_its_end_is_whole(tmp_path, progressive, missing, size):
+    (tmp_path / "whole.jpg").write_bytes(jpeg(progressive=progressive))
+    (tmp_path / "a.jpg").write_bytes(jpeg(progressive=progressive)[:-missing])
+    expected = read_image(tmp_path / "whole.jpg", size=size)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", size=size), expected)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_cut_short_is_refused(tmp_path, progressive):
+    path, content = tmp_path / "a.jpg", jpeg(progressive=progressive)
+    scans = [place for place in range(700, len(content)) if content[place : place + 2] == b"\xff\xda"]
+    assert progressive == (len(scans) > 1)
+    for length in (*scans, *np.linspace(700, len(content) - 4, 20).astype(int)):
+        path.write_bytes(content[:length])
+        assert "cut short" in error_message(path, read_image, path)
+
+
+def test_what_follows_the_end_is_ignored(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(jpeg(progressive=False) + b"another picture of a phone" * 9)
+    assert read_image(tmp_path / "a.jpg").shape == (150, 250, 3)
