@@ -261,7 +261,7 @@ def test_gray_with_alpha(tmp_path):
 
 def test_opaque_alpha_is_none(tmp_path):
     image = Image.fromarray(np.dstack([COLORS, np.full_like(GRAYS, 255)]))
-    for size in (None, 17, 31):
+    for size in (None, 21, 31):
         assert read_picture(saved(tmp_path / "a.png", image), size=size).alpha is None
 
 
