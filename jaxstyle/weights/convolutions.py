@@ -65,10 +65,12 @@ class Layers:
     Attributes:
         convolutions: the convolutions with biases, in the order of computation.
         normalizations: names in batch normalizations that are not folded into convolutions.
+        kernels: names, shapes and types of all arrays with four axes, for errors.
     """
 
     convolutions: Sequence[Convolution]
     normalizations: Sequence[str] = ()
+    kernels: Sequence[str] = ()
 
 
 def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
@@ -86,7 +88,8 @@ def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
         }
         arrays = _fold_batch_norms(arrays)
         normalizations = [name for name in arrays if _NORMALIZATION.search(name)] + _unnamed_normalizations(arrays)
-        return Layers(list(_pair(arrays)), normalizations)
+        kernels = [f"{name} {list(array.shape)} {array.dtype}" for name, array in arrays.items() if array.ndim == 4]
+        return Layers(list(_pair(arrays)), normalizations, kernels)
     except WeightsError as error:
         raise WeightsError(f"{path} {error}") from None
 

@@ -8,6 +8,7 @@ import importlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,7 +29,7 @@ _KERAS_WEIGHTS = "model.weights.h5"
 _PICKLES = (*(bytes([0x80, protocol]) for protocol in range(2, 6)), b"(dp", b"(lp", b"}q", b"]q")
 # The fields that can follow the version in an ONNX file: producer, domain, graph, sets of operators and others.
 _ONNX_FIELDS = b"\x12\x1a\x22\x2a\x32\x3a\x42"
-_SAFETENSORS_TYPES = {
+_SAFETENSORS_TYPES: dict[str, Any] = {
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
@@ -57,7 +58,8 @@ def read_convolutions(path: Path) -> Layers:
     if not layers.convolutions:
         if layers.normalizations:
             raise batch_norm_error(path)
-        raise WeightsError(f"{path} has no convolutions with biases, so it is not a recognition network")
+        found = f"; found {', '.join(layers.kernels[:3])}" if layers.kernels else ""
+        raise WeightsError(f"{path} has no convolutions with biases, so it is not a recognition network{found}")
     return layers
 
 
@@ -163,7 +165,7 @@ def _read_matconvnet(path: Path) -> Layers:
 
 def _matconvnet_layers(path: Path, variables: dict[str, Any]) -> Layers:
     layers = layers_among(path, matfile.named_arrays(variables))
-    return Layers(layers.convolutions, [*layers.normalizations, *matfile.normalizations(variables)])
+    return replace(layers, normalizations=[*layers.normalizations, *matfile.normalizations(variables)])
 
 
 def _read_numpy(path: Path) -> Layers:

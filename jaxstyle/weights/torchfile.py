@@ -42,7 +42,7 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise WeightsError("is a compressed archive; expected one that PyTorch saved, which is not compressed")
+            raise WeightsError("is a compressed archive; PyTorch saves them uncompressed: unpack it, and use zip -0 -r")
         (pickled,) = (name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
         folder = pickled.removesuffix("data.pkl")
         unpickler = Unpickler(io.BytesIO(archive.read(pickled)))
