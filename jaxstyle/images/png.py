@@ -65,10 +65,17 @@ def _decode(file: BinaryIO, color_type: int, encoding: Encoding) -> Samples:
     for kind, position, length in _chunks(file):
         if kind in kinds:
             file.seek(position - 8)
-            content.append(file.read(length + 12))
+            content.append(_checked(file.read(length + 12)))
     content.append(_END)
     values = imagecodecs.png_decode(b"".join(content))
     return array_samples(values, encoding, int(np.iinfo(values.dtype).max))
+
+
+def _checked(chunk: bytes) -> bytes:
+    """A chunk; ValueError if its checksum is wrong, of which the decoder would also print a warning."""
+    if zlib.crc32(memoryview(chunk)[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+        raise ValueError("a checksum is wrong")
+    return chunk
 
 
 def _encoding(named: dict[bytes, bytes]) -> Encoding:
