@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import ml_dtypes
@@ -34,8 +33,11 @@ _NORMALIZATION_NAMES = (
     (r"\b(_conv_head|_depthwise_conv)\.weight$", "_bn1."),
     (r"\b_project_conv\.weight$", "_bn2."),
 )
+# In the VGGs of torchvision and timm, the normalization of `features.0` is `features.1`.
+_IN_SEQUENCE = re.compile(r"\bfeatures\.(\d+)\.weight$")
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
 _EPSILON = 1e-3  # of both; the files do not contain it
+_EPSILON_IN_SEQUENCE = 1e-5  # PyTorch's default
 # What only batch normalizations have in their names: the statistics, or the usual names of layers.
 _NORMALIZATION = re.compile(r"(running|moving)_(mean|var)|batch_?norm|(?<![a-z])bn(?![a-z])", re.IGNORECASE)
 # Parts of names whose alphabetical order is not the order of computation, and their replacements for sorting.
@@ -191,14 +193,29 @@ def _fold_batch_norms(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     (Ioffe and Szegedy, arXiv 1502.03167, section 3.1).
     """
     folded = dict(arrays)
-    for name, (pattern, prefix) in product(arrays, _NORMALIZATION_NAMES):
-        statistics = [re.sub(pattern, prefix, name) + kind for kind in _STATISTICS]
-        if not re.search(pattern, name) or not any(statistic in arrays for statistic in statistics):
+    for name, array in arrays.items():
+        if array.ndim != 4 or (normalization := _normalization_of(name, arrays)) is None:
             continue
+        prefix, epsilon = normalization
+        statistics = [prefix + kind for kind in _STATISTICS]
         if missing := [statistic for statistic in statistics if statistic not in arrays]:
             raise WeightsError(f"lacks {', '.join(missing)}, which {name} needs; save the whole state_dict")
         gain, bias, mean, variance = (folded.pop(statistic).astype(np.float64) for statistic in statistics)
-        scale = gain / np.sqrt(variance + _EPSILON)
-        folded[name] = (arrays[name] * scale[:, None, None, None]).astype(np.float32)
-        folded[f"{name.removesuffix('weight')}bias"] = (bias - mean * scale).astype(np.float32)
+        scale = gain / np.sqrt(variance + epsilon)
+        bias_name = f"{name.removesuffix('weight')}bias"
+        folded[name] = (array * scale[:, None, None, None]).astype(np.float32)
+        folded[bias_name] = (bias + (arrays.get(bias_name, 0.0) - mean) * scale).astype(np.float32)
     return folded
+
+
+def _normalization_of(name: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, float] | None:
+    """What the names of a kernel's batch normalization begin with, and its epsilon; None if it has none."""
+    for pattern, replacement in _NORMALIZATION_NAMES:
+        prefix = re.sub(pattern, replacement, name)
+        if prefix != name and any(prefix + kind in arrays for kind in _STATISTICS):
+            return prefix, _EPSILON
+    if match := _IN_SEQUENCE.search(name):
+        prefix = f"{name[: match.start(1)]}{int(match[1]) + 1}."
+        if f"{prefix}running_mean" in arrays:
+            return prefix, _EPSILON_IN_SEQUENCE
+    return None

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 from itertools import product, takewhile
 from pathlib import Path
 
@@ -207,7 +208,7 @@ def _turn_kernels(architecture: str, parameters: dict[str, np.ndarray]) -> dict[
     """
     if architecture not in ORIGINAL_VGGS:
         return parameters
-    turned, original = parameters[_FIRST][::-1, ::-1], load_weights(architecture).parameters()[_FIRST]
+    turned, original = parameters[_FIRST][::-1, ::-1], _first_kernel(architecture)
     if max(_cosine(turned, original), _cosine(turned[:, :, ::-1], original)) < _MIN_COSINE:
         return parameters
     return {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in parameters.items()}
@@ -230,7 +231,7 @@ def recognize_convention(
         f"choose it with --convention, one of {', '.join(CONVENTIONS)}"
     )
     if architecture in ORIGINAL_VGGS:
-        kernel, original = parameters[_FIRST], load_weights(architecture).parameters()[_FIRST]
+        kernel, original = parameters[_FIRST], _first_kernel(architecture)
         for convention, bgr_kernel in ((CAFFE, kernel), (CAFFE_RGB, kernel[:, :, ::-1])):
             if _cosine(bgr_kernel, original) > _MIN_COSINE:
                 # A kernel with another norm has been rescaled for inputs other than 0..255.
@@ -241,6 +242,12 @@ def recognize_convention(
         if any(re.search(pattern, convolution.name) for convolution in convolutions):
             return convention
     raise unknown
+
+
+@cache
+def _first_kernel(architecture: str) -> np.ndarray:
+    """The first kernel of an original VGG."""
+    return load_weights(architecture).parameters()[_FIRST]
 
 
 def _cosine(kernel: np.ndarray, original: np.ndarray) -> float:

@@ -66,7 +66,7 @@ def read_convolutions(path: Path) -> Layers:
 def batch_norm_error(path: Path) -> WeightsError:
     """The error for a network with batch normalization that is not folded."""
     return WeightsError(
-        f"{path} has batch normalization, which jaxstyle only supports in torchvision's GoogLeNet "
+        f"{path} has batch normalization, which jaxstyle only supports in torchvision's VGG and GoogLeNet "
         "and in EfficientNet-Lite; use a variant without it"
     )
 

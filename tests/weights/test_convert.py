@@ -245,7 +245,7 @@ def test_quantized_kernels(tmp_path: Path) -> None:
 
 
 def test_batch_normalization(tmp_path: Path) -> None:
-    tensors = foreign.torch_names(random_parameters(TINY)) | {"features.1.running_mean": np.ones(4, np.float32)}
+    tensors = foreign.torch_names(random_parameters(TINY)) | {"bn1.running_mean": np.ones(4, np.float32)}
     foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
     assert "batch normalization" in error_message(tmp_path / "w.safetensors")
     foreign.write_hdf5(tmp_path / "w.h5", {"bn/moving_mean:0": np.ones(4, np.float32)})

@@ -15,6 +15,7 @@ from jaxstyle.errors import WeightsError
 from jaxstyle.networks import parameter_shapes
 from jaxstyle.weights import store
 from jaxstyle.weights.files import CAFFE_GOOGLENET, TORCHVISION, TORCHVISION_GOOGLENET
+from jaxstyle.weights.foreign import read_foreign
 from jaxstyle.weights.originals import ORIGINALS, Original
 
 __all__ = ["server"]
@@ -75,6 +76,34 @@ class TestTorchvision:
         np.testing.assert_array_equal(
             converted.tensors["conv2.kernel"], state["features.3.weight"].transpose(2, 3, 1, 0)
         )
+
+    def test_vgg_with_batch_normalization_folded(self, tmp_path: Path) -> None:
+        """Each convolution with its bias, then a normalization with PyTorch's epsilon: two layers compute the same."""
+        generator = np.random.default_rng(6)
+        state, expected, index = {}, {}, 0
+        for name, shape in parameter_shapes("vgg16").items():
+            if not name.endswith(".kernel"):
+                continue
+            *_, outputs = shape
+            kernel = generator.normal(size=(shape[3], shape[2], 3, 3)).astype(np.float32)
+            gain, shift, mean, bias = generator.normal(size=(4, outputs)).astype(np.float32)
+            variance = generator.uniform(1e-6, 2, outputs).astype(np.float32)
+            state |= {f"module.features.{index}.weight": kernel, f"module.features.{index}.bias": bias}
+            statistics = {"weight": gain, "bias": shift, "running_mean": mean, "running_var": variance}
+            state |= {f"module.features.{index + 1}.{kind}": array for kind, array in statistics.items()}
+            state[f"module.features.{index + 1}.num_batches_tracked"] = np.array(7)
+            patch = generator.normal(size=shape[:3])
+            result = np.einsum("hwi,oihw->o", patch, kernel, optimize=True) + bias
+            expected[name] = patch, gain * (result - mean) / np.sqrt(variance + 1e-5) + shift
+            index += 3
+        np.savez(tmp_path / "w.npz", **state)
+        converted = read_foreign(tmp_path / "w.npz")
+        assert (converted.architecture, converted.convention) == ("vgg16", TORCHVISION)
+        for name, (patch, values) in expected.items():
+            kernel, bias = converted.tensors[name], converted.tensors[name.replace("kernel", "bias")]
+            np.testing.assert_allclose(
+                np.tensordot(patch, kernel, 3) + bias, values, rtol=1e-4, atol=1e-5 * np.abs(values).max()
+            )
 
     def test_all_differences_are_named(self, googlenet: State, tmp_path: Path) -> None:
         state = {name: array for name, array in googlenet.items() if not name.startswith("inception3a.branch2.1")}
