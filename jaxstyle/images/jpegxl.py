@@ -25,7 +25,7 @@ def open_jpegxl(file: BinaryIO) -> Source:
     height, width = _upright_shape(_codestream(data))
 
     def decode(factor: int) -> Samples:
-        *_, profile, _ = plugin.Decoder(num_threads=1)(data)  # imagecodecs knows the pixels, but not their profile
+        profile = plugin.Decoder(num_threads=1)(data)[3]  # imagecodecs knows the pixels, but not their profile
         if profile[16:20] == Space.CMYK.value:
             raise unsupported("is CMYK")
         values = imagecodecs.jpegxl_decode(data, index=0)  # upright
