@@ -114,12 +114,24 @@ def run() -> int:
         return _fail_to_print(error)
     except SystemExit as error:  # of typer, when the output is a closed pipe
         return error.code if isinstance(error.code, int) else 1
+    except FloatingPointError as error:
+        return _fail(f"{error}; JAX_DEBUG_NANS or JAX_DEBUG_INFS makes it an error", 1)
     except (MemoryError, RuntimeError) as error:  # JAX's errors are RuntimeErrors
-        from jaxstyle.optimization import memory_message
+        return _fail_by_device(error)
 
-        if message := memory_message(error):
-            return _fail(message, 1)
-        raise
+
+def _fail_by_device(error: MemoryError | RuntimeError) -> int:
+    """The end of a command without enough memory or without a device; raises all other errors again."""
+    from jaxstyle.jobs import device
+    from jaxstyle.optimization import memory_message
+
+    if message := memory_message(error):
+        return _fail(message, 1)
+    try:
+        device()
+    except JaxStyleError as reason:
+        return _fail(str(reason), reason.exit_code)
+    raise error
 
 
 def _fail_to_print(error: OSError) -> int:

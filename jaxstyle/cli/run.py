@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +137,10 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         monitor = _Monitor(run, levels, snapshots, started, time.perf_counter(), update_bar)
 
         def finish() -> str:
-            message = monitor.write_last()
+            stopped = replace(monitor, timeline=[*monitor.timeline])  # the run goes on in its thread
+            message = stopped.write_last()
             if as_json:
-                typer.echo(json.dumps(monitor.record(), indent=2))
+                typer.echo(json.dumps(stopped.record(), indent=2))
             return f"stopped {message}"
 
         with on_interrupt(finish):

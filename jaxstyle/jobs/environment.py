@@ -31,7 +31,7 @@ def device() -> dict[str, Any]:
     except (RuntimeError, AssertionError) as error:  # JAX asserts that any of the platforms came up
         if message := memory_message(error):
             raise MemoryLimitError(message) from None
-        reason = str(error) or "no platform came up"
+        reason = str(error).partition(" (set JAX_PLATFORMS=")[0].rstrip(".") or "no platform came up"
         raise JaxStyleError(f"JAX has no device to run on ({reason}); check JAX_PLATFORMS and the drivers") from None
     cores = {"cores": available_cores()} if first.platform == "cpu" else {}
     return {"platform": first.platform, "kind": first.device_kind, "count": 1 + len(others), **cores}

@@ -71,17 +71,20 @@ def pair_key(
 def read_records(folder: Path) -> dict[str, dict[str, Any]]:
     """The latest record of each result by its name, from all processes that ever worked in the folder.
 
-    Lines that are incomplete or damaged are ignored.
+    Lines that are incomplete or damaged are ignored. A line counts as later than the lines before it in its file,
+    although the clock may have been set back.
     """
     records: list[dict[str, Any]] = []
     for file in sorted(folder.glob("results*.jsonl")):
+        latest = ""
         with path_in_errors(file, "read", JaxStyleError) as path:
             for line in path.read_bytes().split(b"\n"):
                 with suppress(ValueError):
                     record = json.loads(line)
                     if isinstance(record, dict) and {"output", "key", "error", "ended"} <= record.keys():
-                        records.append(record)
-    return {record["output"]: record for record in sorted(records, key=lambda record: str(record["ended"]))}
+                        latest = max(latest, str(record["ended"]))
+                        records.append(record | {"ended": latest})
+    return {record["output"]: record for record in sorted(records, key=lambda record: record["ended"])}
 
 
 class Records:

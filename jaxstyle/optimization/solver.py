@@ -111,7 +111,7 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     transformation = OPTIMIZERS[optimizer]
 
     def loss(picture: jax.Array) -> tuple[jax.Array, Terms]:
-        terms = objective.terms(network, picture)
+        terms = jax.tree.map(lambda value: value.astype(jnp.float32), objective.terms(network, picture))
         return terms.total, terms
 
     (total, terms), gradient = jax.value_and_grad(loss, has_aux=True)(state.trial)
@@ -129,7 +129,9 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     largest = jnp.abs(updates).max()
     trial = picture + updates * (radius / (jnp.maximum(largest, radius) + _TINY))
     failures = jnp.where(accepted, 0, state.failures + 1)
-    return State(trial, picture, gradient, total, optimizer_state, radius, failures), terms
+    new_state = State(trial, picture, gradient, total, optimizer_state, radius, failures)
+    # Where JAX_ENABLE_X64 is set, optax computes some numbers in float64, but the state of a loop keeps its types.
+    return jax.tree.map(lambda leaf, previous: leaf.astype(previous.dtype), new_state, state), terms
 
 
 def advance(
@@ -146,7 +148,7 @@ def advance(
         state, terms = step(network, objective, state, optimizer=optimizer)
         return state, jax.tree.map(lambda values, value: values.at[index].set(value), history, terms)
 
-    history = Terms(*(jnp.zeros(STEPS_PER_CALL) for _ in range(5)))
+    history = Terms(*(jnp.zeros(STEPS_PER_CALL, jnp.float32) for _ in range(5)))
     return jax.lax.fori_loop(0, steps, body, (state, history))
 
 

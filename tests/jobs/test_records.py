@@ -67,6 +67,13 @@ def test_the_latest_of_all_processes_counts(tmp_path):
     assert read_records(tmp_path)["a.png"]["key"] == "newest"
 
 
+def test_a_clock_that_is_set_back_does_not_change_the_order(tmp_path):
+    path = written(tmp_path, LINE)
+    with path.open("a") as file:
+        file.write(json.dumps(LINE | {"key": "2", "ended": "1999-01-01T00:00:00+00:00"}) + "\n")
+    assert read_records(tmp_path)["a.png"]["key"] == "2"
+
+
 class TestTwoJobs:
     def test_do_not_work_in_one_folder(self, tmp_path):
         with closing(Records(tmp_path, Share())), pytest.raises(JaxStyleError, match="another job is running"):
