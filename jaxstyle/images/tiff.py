@@ -123,7 +123,8 @@ def _check_layout(page: tifffile.TiffPage, photometric: int, channels: int) -> N
         raise unsupported(f"has L*a*b* of {bits} bits")
     if page.imagedepth != 1:
         raise unsupported("is a volume")
-    if extra < 0 or (photometric == _INKS and page.tags.valueof(332, 1) != 1):
+    several_bands = channels == 1 and extra > 1  # of a satellite, or RGB that is called gray
+    if extra < 0 or several_bands or (photometric == _INKS and page.tags.valueof(332, 1) != 1):
         raise unsupported(f"has {page.samplesperpixel} samples per pixel")
     if page.compression in _JPEG and extra:
         raise unsupported("has JPEG compression with extra samples")

@@ -2,7 +2,7 @@
 
 from scripts.faults.fault import Fault
 
-READING, FILES = "images/test_reading.py", "images/test_files.py"
+READING, WRITING = "images/test_reading.py", "images/test_writing.py"
 IMAGES = (
     Fault(
         "exif-orientation",
@@ -43,7 +43,7 @@ IMAGES = (
         "images/writing.py",
         "np.rint(values.astype(np.float32).clip(0, 1) * 255)",
         "(values.astype(np.float32).clip(0, 1) * 255)",
-        (f"{FILES}::test_levels_are_rounded_and_clipped",),
+        (f"{WRITING}::test_levels_are_rounded_and_clipped",),
     ),
     Fault(
         "write-in-place",
@@ -51,7 +51,7 @@ IMAGES = (
         "images/files.py",
         'temporary = target.with_name(f".jaxstyle-{os.urandom(8).hex()}.part")',
         "target.unlink(missing_ok=True)\n    temporary = target",
-        (f"{FILES}::test_failed_writes_leave_the_old_file",),
+        (f"{WRITING}::test_failed_writes_leave_the_old_file",),
     ),
     Fault(
         "overwrite-always",
@@ -59,7 +59,7 @@ IMAGES = (
         "images/files.py",
         "if not overwrite:",
         "if False:",
-        (f"{FILES}::test_paths_that_cannot_be_written",),
+        (f"{WRITING}::test_paths_that_cannot_be_written",),
     ),
     Fault(
         "resize-bilinear",

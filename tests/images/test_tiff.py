@@ -165,6 +165,7 @@ def test_tiff_of_several_pages(tmp_path, pages):
         (EIGHT, Layout(photometric=tiffs.YCBCR), "subsampled chroma"),
         (EIGHT, Layout(photometric=32845), "photometric interpretation 32845"),
         (EIGHT, Layout(photometric=tiffs.INKS), "3 samples per pixel"),
+        (EIGHT, Layout(photometric=tiffs.BLACK_IS_ZERO, extra=(0, 0)), "3 samples per pixel"),
         (
             np.zeros((*SHAPE, 4), np.uint8),
             Layout(photometric=tiffs.INKS, tags=((332, 3, (2,)),)),
@@ -185,9 +186,16 @@ def test_tiff_that_is_refused(tmp_path, stored, layout, message):
     assert message in error_message(path, read_picture, path)
 
 
-def test_preview_before_raw_data_is_not_read(tmp_path):
-    path = tmp_path / "a.nef"
-    path.write_bytes(tiff((EIGHT, PLAIN), (quantized(GRAY, 16), Layout(16, photometric=32803))))
+@pytest.mark.parametrize(
+    "content",
+    [
+        tiff((EIGHT, PLAIN), (quantized(GRAY, 16), Layout(16, photometric=32803))),
+        tiff((EIGHT, PLAIN), preamble=b"CR\2\0" + bytes(4)),  # Canon
+    ],
+)
+def test_preview_before_raw_data_is_not_read(tmp_path, content):
+    path = tmp_path / "a.raw"
+    path.write_bytes(content)
     assert "camera's raw file" in error_message(path, read_picture, path)
 
 

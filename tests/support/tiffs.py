@@ -33,12 +33,13 @@ class Layout:
     tags: tuple[tuple[int, int, tuple[int, ...]], ...] = field(default=())  # number, type, values
 
 
-def tiff(*pages: tuple[np.ndarray, Layout]) -> bytes:
-    """A file of pages: samples `[H, W, C]`, integers or floats, with their layouts."""
+def tiff(*pages: tuple[np.ndarray, Layout], preamble: bytes = b"") -> bytes:
+    """A file of pages: samples `[H, W, C]`, integers or floats, with their layouts; the preamble follows the header."""
     order, big = pages[0][1].order, pages[0][1].big
     mark = b"II" if order == "<" else b"MM"
-    header = struct.pack(f"{order}HHHQ", 43, 8, 0, 16) if big else struct.pack(f"{order}HI", 42, 8)
-    data = mark + header
+    start = (16 if big else 8) + len(preamble)
+    header = struct.pack(f"{order}HHHQ", 43, 8, 0, start) if big else struct.pack(f"{order}HI", 42, start)
+    data = mark + header + preamble
     for number, (samples, layout) in enumerate(pages):
         data += _page(samples, layout, len(data), last=number == len(pages) - 1)
     return data
