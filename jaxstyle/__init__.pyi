@@ -1,6 +1,7 @@
 # The public names, and the modules that define them: `__init__.py` imports a module when a name of it is used.
 
 from .batch import stylize_batch
+from .compilation import enable_cache
 from .config import StyleConfig
 from .errors import ConfigError, DivergedError, JaxStyleError, PictureError, StyleError, WeightsError
 from .images import read_image, write_image
@@ -29,6 +30,7 @@ __all__ = [
     "WeightsError",
     "content_loss",
     "content_targets",
+    "enable_cache",
     "gram_matrix",
     "load_network",
     "load_style",

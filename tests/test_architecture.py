@@ -140,6 +140,8 @@ class TestModules:
             return
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called == "jax.config.update" and path.name == "enabling.py":  # `enable_cache`, which a user calls
+                continue
             assert called not in FORBIDDEN_CALLS, f"{called} in line {node.lineno}"
             assert not called.startswith(("sys.stdout.", "sys.stderr.")), f"{called} in line {node.lineno}"
 

@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,8 +58,16 @@ def test_names_are_imported_when_they_are_used(first: str):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_enabled_cache_is_used_after_the_first_compilation(tmp_path: Path):
+    """A program that a process has compiled is on disk, although JAX had compiled another before."""
+    code = "import jax, jaxstyle; f = jax.jit(lambda x: x + 1); f(1); jaxstyle.enable_cache(); f(1.5)"
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path), "JAX_ENABLE_COMPILATION_CACHE": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.glob("jaxstyle/*/jit__lambda-*-cache"))
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_of_the_command_does_not_import_jax(option: str):
-    code = f"import sys; sys.argv[1:] = ['{option}']; import jaxstyle.cli.app as app; app._run(); print(*sys.modules)"
+    code = f"import sys; sys.argv[1:] = ['{option}']; import jaxstyle.cli.app as app; app.run(); print(*sys.modules)"
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"jax", "numpy", "PIL"} & set(completed.stdout.splitlines()[-1].split())

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.jax_config import cache_folder, cache_location
-from jaxstyle.compilation import CachedFile
+from jaxstyle.compilation import CachedFile, cache_folder, cache_location
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import path_in_errors
 

@@ -3,8 +3,8 @@
 import typer
 
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.jax_config import cache_location
 from jaxstyle.cli.weights import list_weights
+from jaxstyle.compilation import cache_location
 from jaxstyle.jobs import device, device_name, versions
 from jaxstyle.optimization import device_memory
 

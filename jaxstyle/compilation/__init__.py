@@ -4,11 +4,13 @@ Modules:
     cached: compiled functions that are cached on disk as traced programs
     outputs: the types that their outputs contain
     folder: the cache folder, its size, and the CPU that it is for
+    enabling: where the cache is, and turning it on
     background: compilation for later inputs while earlier ones are processed
 """
 
 from jaxstyle.compilation.background import compile_in_background
 from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
+from jaxstyle.compilation.enabling import cache_folder, cache_location, enable_cache
 from jaxstyle.compilation.folder import CachedFile, CacheFolder, cpu_digest
 from jaxstyle.compilation.outputs import register_output
 
@@ -16,8 +18,11 @@ __all__ = [
     "CacheFolder",
     "CachedFile",
     "CachedFunction",
+    "cache_folder",
+    "cache_location",
     "compile_in_background",
     "cpu_digest",
+    "enable_cache",
     "register_output",
     "set_cache_folder",
 ]

@@ -41,6 +41,11 @@ class Progress:
     history: Terms
     state: solver.State
 
+    def __str__(self) -> str:
+        """One line, so that `print` can be a callback."""
+        loss = "compiling" if self.terms is None else f"loss {np.mean(self.terms.total):.4g}"
+        return f"{self.size} px ({self.level + 1}/{self.levels}): step {self.step} of {self.steps}, {loss}"
+
 
 def start_level(
     levels: Sequence[tuple[int, int]], level: int, state: solver.State, history: Terms | None = None

@@ -138,9 +138,9 @@ COMMAND = (
     Fault(
         "exit-code-interrupt",
         "Ctrl-C has the exit code of success",
-        "cli/run.py",
-        "raise typer.Exit(130) from None",
-        "raise typer.Exit(0) from None",
+        "cli/interrupts.py",
+        "EXIT_CODE = 130",
+        "EXIT_CODE = 0",
         (f"{TEST_RUN}::TestInterruption",),
     ),
     Fault(
@@ -178,9 +178,9 @@ COMMAND = (
     Fault(
         "cache-folder",
         "the command does not cache traced programs",
-        "cli/jax_config.py",
-        "set_cache_folder(",
-        "bool(",
+        "compilation/enabling.py",
+        "        set_cache_folder(",
+        "        bool(",
         ("cli/test_process.py::test_second_run_is_the_same_and_neither_compiles_nor_traces",),
     ),
 )

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.command import run, succeed
 
-from jaxstyle.cli import jax_config
-from jaxstyle.compilation import CacheFolder, cpu_digest
+from jaxstyle import enable_cache
+from jaxstyle.compilation import CacheFolder, cpu_digest, enabling
 
 PROGRAM = f"jit_run-{'0' * 64}-cache"
 VARIABLES = (
@@ -24,7 +24,7 @@ def user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder, without settings of JAX."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(jax_config.platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "user")
+    monkeypatch.setattr(enabling.platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "user")
     return tmp_path / "user"
 
 
@@ -91,15 +91,14 @@ def failure(*arguments: str) -> str:
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Configure a JAX that only records its settings; returns them, with the folder of cached functions."""
+    """`enable_cache` with a JAX that only records its settings; returns them and the folder of cached functions."""
 
     def configure(*, enabled: bool = True) -> dict[str, Any]:
         settings: dict[str, Any] = {"jax_enable_compilation_cache": enabled, "folder": None}
         config = SimpleNamespace(values=settings, update=settings.__setitem__)
-        monkeypatch.setattr(jax_config, "jax", SimpleNamespace(config=config))
-        monkeypatch.setattr(jax_config, "set_cache_folder", lambda folder: settings.update(folder=folder))
-        monkeypatch.setattr(jax_config.warnings, "simplefilter", lambda _: None)
-        jax_config.configure_jax()
+        monkeypatch.setattr(enabling, "jax", SimpleNamespace(config=config))
+        monkeypatch.setattr(enabling, "set_cache_folder", lambda folder: settings.update(folder=folder))
+        enable_cache()
         return settings
 
     return configure

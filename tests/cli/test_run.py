@@ -104,9 +104,9 @@ class TestInterruption:
         assert record["losses"]["total"] == {"first": 1.0, "last": 0.5}
 
     def test_leaves_no_unfinished_file(self, tmp_path, monkeypatch):
-        part = tmp_path / ".jaxstyle-0123456789abcdef.part"
-        part.touch()
-        monkeypatch.setattr(files, "unfinished", {part})
+        unfinished = tmp_path / ".jaxstyle-0123456789abcdef.part"
+        unfinished.touch()
+        monkeypatch.setattr(files, "unfinished", {unfinished})
         self.interrupted(tmp_path, monkeypatch, signal.SIGINT)
         assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
