@@ -10,7 +10,7 @@ from jaxstyle.batch import available_cores
 from jaxstyle.errors import JaxStyleError, MemoryLimitError
 from jaxstyle.optimization import memory_message
 
-_LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
+_LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow", "imagecodecs", "tifffile")
 
 
 def versions() -> dict[str, str]:
