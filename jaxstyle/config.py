@@ -51,7 +51,7 @@ class StyleConfig:
             (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`). Only the ratios
             of the shares matter.
         optimizer: "lbfgs" or "adam".
-        steps: steps at full size. Before it, each smaller size takes 1.5 times as many.
+        steps: steps at each size, coarse to fine.
     """
 
     size: int = 512

@@ -39,6 +39,8 @@ from jaxstyle.optimization import (
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import load_network
 
+_DIRECT_SIZE = 128  # the longest side in pixels up to which the compiler's convolutions take less time on CPU
+
 _prepare = CachedFunction(Network.prepare, static_argnames=("layers",))
 
 
@@ -136,7 +138,7 @@ def stylize(
                 picture = enlarge(progress.picture, resize_longest(content, progress.size), targets.content)
                 state = solver.init(picture, optimizer=config.optimizer)
                 progress = start_level(levels, level, state, progress.history)
-            run = partial(_run, compiled, network, targets.objective, config)
+            run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
             progress = optimize_level(progress, run, on_progress)
     assert progress is not None
     return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
@@ -144,6 +146,7 @@ def stylize(
 
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:
     """Compile the step program of a size, by running it for no step."""
+    network = network_at(network, max(targets.content.shape[:2]))
     state = solver.init(targets.content, optimizer=config.optimizer)
     solver.run(network, targets.objective, state, 0, optimizer=config.optimizer)
 
@@ -162,9 +165,19 @@ def prepare_network(network: Network, *configs: StyleConfig) -> Network:
     """
     if network.prepared or jax.default_backend() != "cpu":
         return network
+    if configs and all(config.size <= _DIRECT_SIZE for config in configs):
+        return network.direct()
     layers = [layer for config in configs for layer in (*config.content_names, *config.style_names)]
     deepest = network.up_to(layers)[-1:] if layers else None  # one layer, so that similar settings share a program
     return _prepare(network, deepest)
+
+
+def network_at(network: Network, size: int) -> Network:
+    """The network with which to optimize pictures of a size, from `prepare_network`.
+
+    On CPU, programs of small pictures compile for longer than they would save with the fast convolution.
+    """
+    return network.direct() if network.prepared and size <= _DIRECT_SIZE else network
 
 
 def measure_style(

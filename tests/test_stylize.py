@@ -19,7 +19,7 @@ from jaxstyle.errors import DivergedError
 from jaxstyle.images import MIN_SIDE, fit_shape
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import Objective, State, Terms, schedule, solver
-from jaxstyle.stylize import Stylized
+from jaxstyle.stylize import Stylized, network_at, prepare_network
 
 DEFAULT_LAYERS = StyleConfig(size=64, steps=6)
 
@@ -73,7 +73,7 @@ class TestDefaultLayers:
 
 
 class TestCoarseToFine:
-    CONFIG = replace(QUICK, size=256, steps=12)
+    CONFIG = replace(QUICK, size=256, steps=15)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -202,4 +202,15 @@ def test_larger_sizes_are_compiled_while_smaller_ones_are_optimized(
 
     monkeypatch.setattr(solver, "run", spy)
     run(network, photo[:48], painting, config=replace(QUICK, size=256, steps=2), callback=wait_for_larger_size)
-    assert sorted(calls) == [(128, 0), (128, 3), (256, 0), (256, 2)]
+    assert sorted(calls) == [(128, 0), (128, 2), (256, 0), (256, 2)]
+
+
+@pytest.mark.parametrize(("size", "is_fast"), [(128, False), (129, True)])
+def test_only_larger_sizes_use_the_fast_convolution_and_all_give_the_same_features(
+    network: Network, photo: np.ndarray, size: int, is_fast: bool
+) -> None:
+    prepared = prepare_network(network, StyleConfig(content_layers=(("relu2_1", 1),), style_layers=(("relu1_1", 1),)))
+    used = network_at(prepared, size)
+    assert (used is prepared) == is_fast
+    found, expected = (variant.features(photo, ["relu2_1"])["relu2_1"] for variant in (used, network.direct()))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * float(expected.max()))

@@ -25,7 +25,7 @@ from jaxstyle.optimization import (
     schedule,
     start_level,
 )
-from jaxstyle.stylize import Stylized
+from jaxstyle.stylize import Stylized, network_at
 
 
 def stylize_group(
@@ -99,7 +99,7 @@ def _optimize_group(
                 state = batch.init(padded, optimizer=optimizer)
                 progress = start_level(levels, level, state, progress.history if progress else None)
             objectives = batch.stack([target.objective for target in targets])
-            run = partial(batch.run, replicated, objectives, optimizer=optimizer)
+            run = partial(batch.run, network_at(replicated, size), objectives, optimizer=optimizer)
             progress = optimize_level(progress, run, on_progress)
     assert last is not None
     return _results(last, pairs, levels, errors)

@@ -97,7 +97,7 @@ class Options:
     steps: int = field(
         default=DEFAULTS.steps,
         metadata=_help(
-            "Optimization steps at full size; before it, each smaller size takes 1.5 times as many. More: closer to "
+            "Optimization steps at each size, coarse to fine. More: closer to "
             "the style, but slower.",
             metavar="N",
         ),

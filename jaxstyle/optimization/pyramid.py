@@ -15,7 +15,6 @@ from jaxstyle.images import MIN_SIDE, fit_shape, resize
 
 _SMALLEST = 128  # the longest side of the smallest size in pixels; its shorter side is at least _MIN_SHORT
 _MIN_SHORT = 2 * MIN_SIDE
-_COARSE_STEPS = 1.5  # steps at each smaller size, relative to those at full size
 _DETAIL = 0.5  # share of the content's detail that is added to an enlarged result
 
 Array = TypeVar("Array", np.ndarray, jax.Array)
@@ -26,7 +25,7 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, i
     sizes = [config.size]
     while sizes[0] // 2 >= _SMALLEST and min(fit_shape(height, width, sizes[0] // 2)) >= _MIN_SHORT:
         sizes.insert(0, sizes[0] // 2)
-    return tuple((size, config.steps if size == config.size else round(_COARSE_STEPS * config.steps)) for size in sizes)
+    return tuple((size, config.steps) for size in sizes)
 
 
 def style_sizes(config: StyleConfig) -> list[float]:
