@@ -25,6 +25,7 @@ _COLOR_CHANNELS = {
     _ICCLAB: (Space.LAB, 3),
 }
 _JPEG = (6, 7, 33007, 34892)  # compressions that tifffile decodes to RGB
+_PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions with predictors: LZW, Deflate, LZMA, Zstandard
 _RAW = (32803, 34892)  # interpretations of sensors' data: color filter array, linear raw
 _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4  # SampleFormat
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples
@@ -80,6 +81,8 @@ def _decode(page: tifffile.TiffPage, file: BinaryIO) -> Samples:
     space, channels = _COLOR_CHANNELS[photometric]
     _check_layout(page, photometric, channels)
     _check_segments(page, file)
+    if page.compression not in _PREDICTED:
+        page.predictor = 1  # it has no meaning, and libtiff ignores it
     values = page.asarray(squeeze=False, maxworkers=1, buffersize=2**24)  # [planes, depth, H, W, samples]
     values = values[0, 0] if page.planarconfig == 1 else np.moveaxis(values[:, 0, ..., 0], 0, -1)
     if is_float := values.dtype.kind == "f":
@@ -132,6 +135,8 @@ def _check_layout(page: tifffile.TiffPage, photometric: int, channels: int) -> N
         tifffile.TIFF.DECOMPRESSORS[page.compression]
     except KeyError:
         raise unsupported(f"has the compression {int(page.compression)}") from None
+    if page.predictor != 1 and page.compression in _PREDICTED and bits not in (8, 16, 32, 64):
+        raise unsupported(f"has differences of {bits} bits")
     if page.is_subsampled and (page.compression not in _JPEG or page.planarconfig == 2):
         raise unsupported("has subsampled chroma without JPEG compression")
 

@@ -149,6 +149,11 @@ def test_tiff_of_saturated_lab(tmp_path, bits, lab, rgb):
     np.testing.assert_allclose(read_picture(tmp_path / "a.tif").rgb[5, 5], rgb, atol=0.06)
 
 
+def test_tiff_with_a_predictor_that_its_compression_does_not_have(tmp_path):
+    layouts = (Layout(photometric=tiffs.RGB, compression=kind, tags=((317, 3, (2,)),)) for kind in (1, 32773))
+    check(tmp_path, [(str(layout), tiff((EIGHT, layout)), EIGHT / 255, None) for layout in layouts], 1e-5)
+
+
 @pytest.mark.parametrize("pages", [1, 2, 3])
 def test_tiff_of_several_pages(tmp_path, pages):
     content = tiff(
@@ -173,6 +178,7 @@ def test_tiff_of_several_pages(tmp_path, pages):
         ),
         (quantized(RGB, 32, floats=True), Layout(32, 3, tiffs.CIELAB), "floats that are no gray values"),
         (EIGHT, Layout(photometric=tiffs.RGB, compression=34661), "compression 34661"),
+        (EIGHT[..., :1], Layout(12, compression=tiffs.DEFLATE, tags=((317, 3, (2,)),)), "differences of 12 bits"),
         (2 * quantized(GRAY, 32, floats=True), Layout(32, 3), "float values from 0 to 2"),
         (EIGHT[..., :1], Layout(16, photometric=32803), "camera's raw file"),
         (EIGHT, Layout(photometric=tiffs.RGB, tags=((50706, 1, (1, 4, 0, 0)),)), "camera's raw file"),
