@@ -205,6 +205,14 @@ def test_preview_before_raw_data_is_not_read(tmp_path, content):
     assert "camera's raw file" in error_message(path, read_picture, path)
 
 
+@pytest.mark.parametrize("compression", [tiffs.NONE, tiffs.DEFLATE])
+@pytest.mark.parametrize("lengths", [(0, 462, 330), (462, 0, 330), (462, 462), (462, 462, 9999)])
+def test_tiff_without_some_of_its_strips(tmp_path, compression, lengths):
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff((EIGHT, Layout(photometric=tiffs.RGB, compression=compression, tags=((279, 4, lengths),)))))
+    assert "cut short" in error_message(path, read_picture, path)
+
+
 @pytest.mark.parametrize("layout", [PLAIN, Layout(photometric=tiffs.RGB, tile=16, compression=tiffs.PACKBITS)])
 @pytest.mark.parametrize("missing", [1, 30, 900])
 def test_tiff_cut_short(tmp_path, layout, missing):

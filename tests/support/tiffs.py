@@ -30,7 +30,7 @@ class Layout:
     order: str = "<"
     big: bool = False
     fill_order: int = 1
-    tags: tuple[tuple[int, int, tuple[int, ...]], ...] = field(default=())  # number, type, values
+    tags: tuple[tuple[int, int, tuple[int, ...]], ...] = field(default=())  # number, type, values; instead of others
 
 
 def tiff(*pages: tuple[np.ndarray, Layout], preamble: bytes = b"") -> bytes:
@@ -68,7 +68,6 @@ def _page(samples: np.ndarray, layout: Layout, start: int, *, last: bool) -> byt
         entries |= {322: (4, (layout.tile,)), 323: (4, (layout.tile,))}
     else:
         entries[278] = (4, (layout.rows_per_strip,))
-    entries |= {number: (kind, values) for number, kind, values in layout.tags}
     place = 324 if layout.tile else 273
     lengths = tuple(len(segment) for segment in segments)
     entries[place] = (4, (0,) * len(segments))
@@ -80,6 +79,7 @@ def _page(samples: np.ndarray, layout: Layout, start: int, *, last: bool) -> byt
 
 def _directory(entries: dict, layout: Layout, start: int, *, last: bool, end: int = 0) -> bytes:
     word, count, width = ("Q", "Q", 8) if layout.big else ("I", "H", 4)
+    entries = entries | {number: (kind, values) for number, kind, values in layout.tags}
     table = struct.pack(f"{layout.order}{count}", len(entries))
     long_values = b""
     after = start + len(table) + len(entries) * (12 + 2 * (width - 4)) + width
