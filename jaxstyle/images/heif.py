@@ -6,7 +6,7 @@ import imagecodecs
 import numpy as np
 
 from jaxstyle.images.boxes import read_heif_boxes, read_jp2_boxes
-from jaxstyle.images.color import Encoding
+from jaxstyle.images.color import Encoding, encoding_of_code_points
 from jaxstyle.images.extras import import_extra
 from jaxstyle.images.pillow import open_avif_image, open_jpeg2000_image, pillow_orientation, pillow_samples
 from jaxstyle.images.samples import Samples, Source, array_samples, unsupported
@@ -45,8 +45,11 @@ def open_heic(file: BinaryIO) -> Source:
     file.seek(0)
     image = heif.open_heif(file, convert_hdr_to_8bit=False, hdr_to_16bit=False)
     width, height = image.size  # upright: the library applies rotations
-    profile = image.info.get("icc_profile")
-    encoding = Encoding(profile=profile) if profile else colors.encoding
+    encoding = colors.encoding
+    if profile := image.info.get("icc_profile"):
+        encoding = Encoding(profile=profile)
+    elif encoding == Encoding() and (codes := image.info.get("nclx_profile")):  # also those within the coded picture
+        encoding = encoding_of_code_points(codes["color_primaries"], codes["transfer_characteristics"])
 
     def decode(factor: int) -> Samples:
         bits = image.info["bit_depth"] if ";" in image.mode else 8

@@ -61,13 +61,13 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 def _decode(file: BinaryIO, color_type: int, encoding: Encoding) -> Samples:
     kinds = (b"IHDR", b"IDAT", *_COLOR_CHUNKS.get(color_type, ()))
-    content = [SIGNATURE]
+    content = bytearray(SIGNATURE)
     for kind, position, length in _chunks(file):
         if kind in kinds:
             file.seek(position - 8)
-            content.append(_checked(file.read(length + 12)))
-    content.append(_END)
-    values = imagecodecs.png_decode(b"".join(content))
+            content += _checked(file.read(length + 12))
+    content += _END
+    values = imagecodecs.png_decode(content)
     return array_samples(values, encoding, int(np.iinfo(values.dtype).max))
 
 
