@@ -16,7 +16,7 @@ from typing import Any
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import WRITABLE, path_in_errors
-from jaxstyle.jobs.names import name_results, normalize_name
+from jaxstyle.jobs.names import name_results, natural_order, normalize_name
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import format_weighted
 from jaxstyle.jobs.reading import is_saved_style
@@ -66,7 +66,7 @@ class _Row:
 
 
 def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[list[Path], int]:
-    """The pictures in a folder, or the files that a pattern matches, in order; and the number of other files.
+    """The pictures in a folder, or the files that a pattern matches, in natural order; and the number of other files.
 
     Args:
         option: the name of the option, for errors.
@@ -78,17 +78,24 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
     """
     path = Path(pattern).expanduser()
     if path.is_dir():
-        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=natural_order)
         files = [file for file in entries if _PICTURE.fullmatch(file.suffix) or (styles and is_saved_style(file))]
         others = sum(not entry.is_dir() for entry in entries if entry not in set(files))
     else:
-        files = [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))
+        files = [path] if path.exists() else sorted(_matches(path), key=natural_order)
         others = 0
     if not files:
         raise ConfigError(
             f"{option} is {pattern!r}, which matches no picture; expected a folder with pictures or a pattern of files"
         )
     return files, others
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """The files that a pattern matches; folders that exist may have brackets in their names, which are no pattern."""
+    folder = next(parent for parent in pattern.parents if parent.exists())
+    names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
+    return [folder / name for name in names]
 
 
 def pair_up(contents: Sequence[Path], styles: Sequence[Path], options: Options, *, zipped: bool) -> list[Task]:
@@ -117,15 +124,31 @@ def read_manifest(path: Path, options: Options) -> list[Task]:
         ConfigError: naming the file, line and column of an error.
     """
     with path_in_errors(path, "read", ConfigError) as file:
+        data = file.read_bytes()
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            rows = _rows(data.decode("utf-8-sig"), options, file.parent)
         except UnicodeDecodeError:
-            raise ConfigError("is not UTF-8 text; expected CSV or JSON lines: save it as UTF-8") from None
-        lines = _json_lines(text) if text.lstrip().startswith(("{", "[")) else _csv_lines(text)
-        rows = [_row(line, cells, options, file.parent) for line, cells in lines]
+            rows = _rows_with_names_of_bytes(data, options, file.parent)
         if not rows:
             raise ConfigError("has no pairs; expected a header and a row for each pair, or a JSON object for each pair")
         return _tasks(rows)
+
+
+def _rows(text: str, options: Options, folder: Path) -> list[_Row]:
+    lines = _json_lines(text) if text.lstrip().startswith(("{", "[")) else _csv_lines(text)
+    return [_row(line, cells, options, folder) for line, cells in lines]
+
+
+def _rows_with_names_of_bytes(data: bytes, options: Options, folder: Path) -> list[_Row]:
+    """The rows of a manifest that is not UTF-8, because names of files are not; ConfigError if these do not exist."""
+    not_text = ConfigError("is not UTF-8 text; expected CSV or JSON lines: save it as UTF-8")
+    try:
+        rows = _rows(data.decode("utf-8-sig", "surrogateescape"), options, folder)
+    except ConfigError:
+        raise not_text from None
+    if not all(file.exists() for row in rows for file in (row.content, *row.styles)):
+        raise not_text
+    return rows
 
 
 def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -220,8 +243,10 @@ def parse_cell(where: str, column: str, cell: Any, folder: Path) -> Any:
 def _value(column: str, cell: Any, folder: Path) -> Any:
     """The value of a cell in a column; ValueError or TypeError if it has no meaning there."""
     if column == "style":
-        names = cell.split(";") if isinstance(cell, str) else cell if isinstance(cell, list) else _reject()
-        return tuple(_file(name, folder) for name in names)
+        if isinstance(cell, str):
+            is_one = ";" not in cell or _file(cell, folder).exists()
+            cell = [cell] if is_one else cell.split(";")
+        return tuple(_file(name, folder) for name in (cell if isinstance(cell, list) else _reject()))
     if column == "output":
         return _output(cell)
     type_ = _TYPES.get(column, Path)

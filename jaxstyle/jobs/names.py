@@ -6,11 +6,13 @@ apart.
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+_DIGITS = re.compile(r"([0-9]+)")
 _MAX_BYTES = 200  # bytes of a name without its suffix, of the 255 that file systems have
 
 
@@ -36,6 +38,12 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
         new_name(content, pair_styles) if name is None else name
         for content, pair_styles, name in zip(contents, styles, given, strict=True)
     ]
+
+
+def natural_order(path: PurePath) -> tuple[list[str | int], str]:
+    """A key to sort paths as people number them: numbers by their value, so that `c2` comes before `c10`."""
+    texts = _DIGITS.split(normalize_name(str(path)))
+    return [int(text) if index % 2 else text for index, text in enumerate(texts)], str(path)
 
 
 def normalize_name(name: str) -> str:

@@ -1,6 +1,7 @@
 """Parse option values: weighted names, layers, numbers and initial pictures."""
 
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jaxstyle.config import INITS, PARTITIONS, Weighted
@@ -33,15 +34,7 @@ def parse_weighted(option: str, text: str) -> Weighted:
     Raises:
         ConfigError: naming the option, if a weight is no number or a name is missing or repeated.
     """
-    weighted: list[tuple[str, float]] = []
-    for item in _items(text):
-        name, weight = map(str.strip, item.rsplit("=", 1) if "=" in item else (item, "1"))
-        if not name:
-            raise ConfigError(f"{option} has {item!r}; expected NAME or NAME=WEIGHT")
-        if name in dict(weighted):
-            raise ConfigError(f"{option} names {name!r} twice; expected each name once")
-        weighted.append((name, _number(option, weight)))
-    return tuple(weighted)
+    return _check_weighted(option, map(_split_weight, _items(text)))
 
 
 def parse_layers(option: str, text: str) -> Weighted | str:
@@ -59,16 +52,18 @@ def parse_numbers(option: str, text: str) -> tuple[float, ...]:
 def parse_init(option: str, text: str, *, folder: Path = Path()) -> tuple[Weighted, Path | None]:
     """Parse `photo.jpg=0.7,noise=0.3` to `(("picture", 0.7), ("noise", 0.3))` and the path of the picture, if any.
 
+    The name of a file that exists may have commas and equals signs.
+
     Raises:
         ConfigError: as `parse_weighted`, for an empty text, several pictures, or a name that is no file in `folder`.
     """
-    shares = parse_weighted(option, text)
+    shares = _check_weighted(option, _split_mixture(text, folder))
     files = [name for name, _ in shares if name not in NAMED_INITS]
     known = ", ".join(NAMED_INITS)
     if not shares or len(files) > 1:
         raise ConfigError(f"{option} has {text!r}; expected some of {known} and at most one picture file")
     path = folder / Path(files[0]).expanduser() if files else None
-    if path and not path.exists():
+    if path and not _exists(folder, files[0]):
         raise ConfigError(f"{option} has {files[0]!r}, which is no file; expected one of {known}, or a picture file")
     return tuple(("picture" if name in files else name, share) for name, share in shares), path
 
@@ -76,6 +71,47 @@ def parse_init(option: str, text: str, *, folder: Path = Path()) -> tuple[Weight
 def format_weighted(weighted: Weighted) -> str:
     """The text that `parse_weighted` parses to these names and weights."""
     return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in weighted)
+
+
+def _split_mixture(text: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """The names and weights in a mixture; the longest text that names a file, with or without a weight, is one name."""
+    pieces = text.split(",") if text.strip() else []
+    while pieces:
+        for count in range(len(pieces), 0, -1):
+            item = ",".join(pieces[:count]).strip()
+            name, weight = _split_weight(item)
+            if item not in NAMED_INITS and _exists(folder, item):
+                name, weight = item, "1"
+            if count == 1 or (name not in NAMED_INITS and _exists(folder, name)):
+                yield name, weight
+                pieces = pieces[count:]
+                break
+
+
+def _exists(folder: Path, name: str) -> bool:
+    try:
+        return bool(name) and (folder / Path(name).expanduser()).exists()
+    except (OSError, ValueError):  # a text too long for a name, or with a null character
+        return False
+
+
+def _split_weight(item: str) -> tuple[str, str]:
+    """`relu5_1=0.5` as `("relu5_1", "0.5")`; without a weight, it is 1."""
+    name, equals, weight = map(str.strip, item.rpartition("="))
+    return (name, weight) if equals else (item.strip(), "1")
+
+
+def _check_weighted(option: str, items: Iterable[tuple[str, str]]) -> Weighted:
+    """Names with their weights as numbers; ConfigError, naming the option, as `parse_weighted`."""
+    weighted: dict[str, float] = {}
+    for name, weight in items:
+        if not name:
+            found = f"={weight}" if weight != "1" else ""
+            raise ConfigError(f"{option} has {found!r}; expected NAME or NAME=WEIGHT")
+        if name in weighted:
+            raise ConfigError(f"{option} names {name!r} twice; expected each name once")
+        weighted[name] = _number(option, weight)
+    return tuple(weighted.items())
 
 
 def _items(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 from dataclasses import fields
 from pathlib import Path, PurePath
@@ -52,6 +53,16 @@ class TestFolders:
         folder_of(tmp_path, "b.jpg", "a.txt", "more/c.jpg", "[x].jpg")
         assert find_pictures("--content", f"{tmp_path}/**/[ac].*")[0] == [tmp_path / "a.txt", tmp_path / "more/c.jpg"]
         assert find_pictures("--content", f"{tmp_path}/[x].jpg")[0] == [tmp_path / "[x].jpg"]
+
+    def test_are_in_the_order_of_numbers(self, tmp_path):
+        folder_of(tmp_path, "c10.jpg", "c2.jpg", "C1.jpg", "c02b.jpg")
+        for pattern in (tmp_path, f"{tmp_path}/*.jpg"):
+            found, _ = find_pictures("--content", str(pattern))
+            assert [path.name for path in found] == ["C1.jpg", "c2.jpg", "c02b.jpg", "c10.jpg"]
+
+    def test_may_have_brackets_in_their_names(self, tmp_path):
+        folder_of(tmp_path, "old [1]/b.jpg", "old [1]/more/a.jpg", "old 1/c.jpg")
+        assert find_pictures("--content", f"{tmp_path}/old [1]/*.jpg")[0] == [tmp_path / "old [1]/b.jpg"]
 
     def test_without_pictures_are_refused(self, tmp_path):
         for pattern in (str(tmp_path), f"{tmp_path}/*.png", f"{tmp_path}/missing"):
@@ -241,3 +252,27 @@ def test_a_real_file_is_found_from_the_manifest_folder(tmp_path):
     manifest = written(tmp_path / "jobs", f"content,style,init\n{CONTENT},{CONTENT},start.png\n")
     (task,) = read_manifest(manifest, Options())
     assert task.content == CONTENT and task.settings.initial_picture == tmp_path / "jobs" / "start.png"
+
+
+class TestOddNames:
+    """Names of files with the signs that separate names, and names that are not UTF-8."""
+
+    NAMES = ("a,b;c.png", "-d=0.5.png", "[e].png", os.fsdecode(b"f\xfc.png"))
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_in_csv_and_json(self, tmp_path, name):
+        folder_of(tmp_path, name, "style.png")
+        table = io.StringIO()
+        csv.writer(table).writerows([["content", "style", "init"], [name, name, name]])
+        row = {"content": name, "style": [name, "style.png"], "init": f"{name}=2,noise=0.5"}
+        for text in (table.getvalue(), json.dumps(row), json.dumps(row, ensure_ascii=False)):
+            (task,) = read_manifest(written(tmp_path, os.fsencode(text)), Options())
+            assert task.content == task.styles[0] == task.settings.initial_picture == tmp_path / name
+            assert task.settings.config.init in ((("picture", 1.0),), (("picture", 2.0), ("noise", 0.5)))
+
+    def test_a_table_in_another_encoding_is_refused(self, tmp_path):
+        folder_of(tmp_path, "fü.png")
+        text = "content,style\nfü.png,fü.png\n"
+        assert len(read_manifest(written(tmp_path, text), Options())) == 1
+        for encoding in ("latin-1", "utf-16"):
+            assert refusal(written(tmp_path, text.encode(encoding))).startswith("is not UTF-8 text; expected CSV")
