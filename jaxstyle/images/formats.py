@@ -74,4 +74,4 @@ def _describe(head: bytes) -> str:
         if pattern.match(head):
             return f"seems to be {name}, which cannot be read here"
     text = " ".join(head.decode("utf-8", "ignore").split())
-    return f"holds text: {text[:30]!r}" if text.isprintable() else "is not a picture of a known format, or is damaged"
+    return f"holds text: {text[:30]!r}" if text.isprintable() else "is not a picture of a known format"

@@ -41,9 +41,10 @@ def open_png(file: BinaryIO) -> Source:
     if not has_pixels:
         raise ValueError("there are no pixels")
     width, height, _, color_type = struct.unpack_from(">IIBB", named[b"IHDR"])
-    encoding = _encoding(named)
+    encoding, code_points = _encoding(named), named.get(b"cICP", b"")
+    is_narrow = len(code_points) >= 4 and code_points[3] == 0
     orientation = stored_orientation(named.get(b"eXIf", b""), named.get(b"iTXt", b""))
-    return Source(height, width, lambda factor: _decode(file, color_type, encoding), orientation)
+    return Source(height, width, lambda factor: _decode(file, color_type, encoding, is_narrow=is_narrow), orientation)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -59,7 +60,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         position += 12 + length
 
 
-def _decode(file: BinaryIO, color_type: int, encoding: Encoding) -> Samples:
+def _decode(file: BinaryIO, color_type: int, encoding: Encoding, *, is_narrow: bool) -> Samples:
     kinds = (b"IHDR", b"IDAT", *_COLOR_CHUNKS.get(color_type, ()))
     content = bytearray(SIGNATURE)
     for kind, position, length in _chunks(file):
@@ -68,7 +69,11 @@ def _decode(file: BinaryIO, color_type: int, encoding: Encoding) -> Samples:
             content += _checked(file.read(length + 12))
     content += _END
     values = imagecodecs.png_decode(content)
-    return array_samples(values, encoding, int(np.iinfo(values.dtype).max))
+    samples = array_samples(values, encoding, int(np.iinfo(values.dtype).max))
+    if is_narrow:  # black and white of television, as for 8 bits
+        unit = 1 if values.dtype == np.uint8 else 256
+        return replace(samples, low=16 * unit, high=235 * unit)
+    return samples
 
 
 def _checked(chunk: bytes) -> bytes:

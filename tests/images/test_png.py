@@ -77,6 +77,14 @@ def test_color_chunks(tmp_path, chunks, expected, depth):
     np.testing.assert_allclose(read_image(tmp_path / "a.png"), expected, atol=2e-3)
 
 
+@pytest.mark.parametrize(("depth", "unit"), [(8, 1), (16, 256)])
+def test_narrow_range(tmp_path, depth, unit):
+    levels = np.array([0, 16, 90, 235, 255])[np.arange(480).reshape(20, 24) % 5] * unit
+    (tmp_path / "a.png").write_bytes(png(levels, 0, depth, chunk(b"cICP", bytes([1, 13, 0, 0]))))
+    expected = np.clip((levels / unit - 16) / 219, 0, 1)
+    np.testing.assert_allclose(read_image(tmp_path / "a.png")[..., 1], expected, atol=1e-6)
+
+
 def test_gamma_of_gray_and_of_a_palette(tmp_path):
     gray = np.full((20, 24), 51, np.uint8)
     palette = chunk(b"PLTE", bytes([0, 0, 0, 51, 51, 51]))
