@@ -11,7 +11,7 @@ import numpy as np
 from jaxstyle.compilation import CachedFunction, compile_in_background
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import DivergedError
-from jaxstyle.images import check_picture, resize_longest
+from jaxstyle.images import resize_longest
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
     Objective,
@@ -21,6 +21,7 @@ from jaxstyle.optimization import (
     Terms,
     as_style_list,
     check_content,
+    check_initial_picture,
     check_no_regions,
     check_style,
     divergence_error,
@@ -79,14 +80,18 @@ def stylize(
     """Stylize a content picture with a style picture (Gatys et al., arXiv 1508.06576).
 
     Args:
-        content: `[H, W, 3]` RGB in [0, 1]; the result has its aspect ratio.
-        style: one picture `[h, w, 3]` or measured `Style`, or several, which are blended.
+        content: `[H, W, 3]` RGB in [0, 1]; the result has its aspect ratio. With alpha, `[H, W, 4]`, only the visible
+            pixels have an effect on the style of the result, which has no alpha itself.
+        style: one picture `[h, w, 3]` or measured `Style`, or several, which are blended. With alpha, `[h, w, 4]`, only
+            the visible pixels count.
         network: the recognition network; the embedded VGG-19 by default.
         config: what to compare and how to optimize.
         seed: of the noise, if `config.init` has any.
-        initial_picture: a picture `[h, w, 3]` to start from, if `config.init` has "picture".
+        initial_picture: a picture `[h, w, 3]` to start from, with the content's aspect ratio, if `config.init` has
+            "picture".
         content_mask: the regions of the content; each takes its style from the same region of `style_mask`. A mask is
-            `[H, W]` in [0, 1] for one region and the rest, or `[K, H, W]` for K regions, of any height and width.
+            `[H, W]` in [0, 1] for one region and the rest, or `[K, H, W]` for K regions, of any size with the
+            picture's aspect ratio.
         style_mask: the regions of the style; for several styles, a list with a mask for each. A region that a style
             lacks takes the whole style.
         callback: called with a `Progress` at the start of each size and after every few steps; an exception from it
@@ -95,7 +100,8 @@ def stylize(
             the same as that of an uninterrupted run.
 
     Raises:
-        PictureError: if a picture or mask has the wrong shape, values out of range, or is too small.
+        PictureError: if a picture or mask has the wrong shape, values out of range, or is too small; if a mask or the
+            initial picture has other proportions than its picture, by more than 2 %.
         ConfigError: if the settings do not fit the network, a measured style, or the number of styles; for one mask
             without the other; for regions of a measured style.
         DivergedError: if the optimization diverges; the callback has seen the pictures before.
@@ -105,7 +111,7 @@ def stylize(
     network = prepare_network(network, config)
     content = check_content(content, config)
     styles = [check_style(style, network, config) for style in as_style_list(style)]
-    initial_picture = None if initial_picture is None else check_picture(initial_picture)
+    initial_picture = check_initial_picture(initial_picture, content)
     masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
     def on_progress(progress: Progress) -> None:
@@ -135,7 +141,7 @@ def stylize(
                 )
                 progress = start_level(levels, level, solver.init(picture, optimizer=config.optimizer))
             elif progress.level < level:
-                picture = enlarge(progress.picture, resize_longest(content, progress.size), targets.content)
+                picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)
                 state = solver.init(picture, optimizer=config.optimizer)
                 progress = start_level(levels, level, state, progress.history)
             run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
@@ -189,6 +195,7 @@ def measure_style(
     """Measure a style picture `[H, W, 3]`, or a blend of several, to use in its place in any number of runs.
 
     It is measured at every size that a run with these settings may go through, whatever the content's aspect ratio.
+    With alpha, `[H, W, 4]`, only the visible pixels count.
 
     Raises:
         PictureError: if it is no picture, or too small.

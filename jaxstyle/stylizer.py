@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import check_scaled_shape, scaled_shape
+from jaxstyle.images import check_same_proportions, check_scaled_shape, scaled_shape
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
     check_no_regions,
@@ -81,7 +81,8 @@ class Stylizer:
             content: `[height, width, 3]` in [0, 1].
             style: from `measure`, `measure_style` or `load_style`. It is a pytree: to blend styles take their weighted
                 mean, and to use several at once stack and vmap them.
-            initial_picture: a picture `[h, w, 3]` in [0, 1] to start from, if `config.init` has "picture".
+            initial_picture: a picture `[h, w, 3]` in [0, 1] to start from, with the content's aspect ratio, if
+                `config.init` has "picture".
             key: the random key of the noise, if `config.init` has "noise" or "pink".
 
         Returns:
@@ -147,9 +148,14 @@ class Stylizer:
             "content": lambda: match_colors(content, statistics),
             "noise": lambda: jax.random.uniform(key, content.shape),
             "pink": lambda: pink_noise(jax.random.normal(key, content.shape)),
-            "picture": lambda: _resize(_check_picture("initial picture", initial_picture), height, width),
+            "picture": lambda: _resize(self._check_initial_picture(initial_picture), height, width),
         }
         return weighted_mean(self.config.init, makers)
+
+    def _check_initial_picture(self, picture: Any) -> jax.Array:
+        picture = _check_picture("initial picture", picture)
+        check_same_proportions("the initial picture", picture.shape, "the content", (self.height, self.width))
+        return picture
 
 
 def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: int, width: int) -> Stylizer:

@@ -51,15 +51,17 @@ class TestSettings:
 
     def test_initial_pictures(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         config = replace(QUICK, steps=1, init=(("picture", 1.0),))
-        initial = random_picture(20, 30)
+        initial = random_picture(23, 30)
         calls: list[Progress] = []
         run(network, photo, painting, config=config, initial_picture=initial, callback=calls.append)
         from_photo = run(network, photo, painting, config=config, initial_picture=photo)
         assert from_photo.history.content[0] < 1e-9
-        assert np.corrcoef(calls[0].picture[:20, :30].ravel(), initial.ravel())[0, 1] < 0.9  # resized, not cropped
+        assert np.corrcoef(calls[0].picture[:23, :30].ravel(), initial.ravel())[0, 1] < 0.9  # resized, not cropped
         assert calls[0].picture.mean() == pytest.approx(initial.mean(), abs=0.02)
         with pytest.raises(ConfigError, match="initial_picture="):
             run(network, photo, painting, config=config)
+        with pytest.raises(PictureError, match="initial picture has 30 x 20 pixels and the content has 96 x 73"):
+            run(network, photo, painting, config=config, initial_picture=random_picture(20, 30))
 
     def test_several_styles(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         other = random_picture(31, 45)
@@ -130,7 +132,7 @@ class TestPictures:
         ("infinite", np.full((32, 32, 3), np.inf), "inf"),
         ("gray", random_picture(32, 32)[..., 0], "[32, 32]"),
         ("one channel", random_picture(32, 32)[..., :1], "[32, 32, 1]"),
-        ("alpha", np.ones((32, 32, 4)), "[32, 32, 4]"),
+        ("five channels", np.ones((32, 32, 5)), "[32, 32, 5]"),
         ("a stack", np.ones((2, 32, 32, 3)), "[2, 32, 32, 3]"),
         ("channels first", np.ones((3, 32, 32)), "[3, 32, 32]"),
         ("nothing", np.ones((0, 32, 3)), "[0, 32, 3]"),

@@ -79,10 +79,11 @@ def assert_close(found: Any, expected: Any, atol: float = 2e-3) -> None:
 
 
 class TestAgreesWithStylize:
-    def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray, contents: np.ndarray) -> None:
+    def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:
         """From a mixture of all initial pictures for which they must agree."""
+        initial_picture = random_picture(40, 50)
         config = replace(QUICK, steps=3, style_scale=0.5, init=(("content", 2.0), ("picture", 1.0)))
-        self.assert_agree(first, config, painting, facets, initial_picture=contents[0])
+        self.assert_agree(first, config, painting, facets, initial_picture=initial_picture)
 
     @pytest.mark.usefixtures("compiled_with_optimization")
     def test_across_two_sizes(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:
@@ -263,6 +264,11 @@ class TestErrors:
     ) -> None:
         incomplete = replace(stylizer, config=replace(FAST, init=((name, 1.0),)))
         assert argument in self.error_message(ConfigError, incomplete, contents[0], style)
+
+    def test_initial_pictures_of_other_proportions(self, stylizer: Stylizer, style: Style, contents: Any) -> None:
+        from_picture = replace(stylizer, config=replace(FAST, init=(("picture", 1.0),)))
+        with pytest.raises(PictureError, match="initial picture has 48 x 24 pixels and the content has 48 x 36"):
+            from_picture(contents[0], style, initial_picture=contents[0][:24])
 
     def test_the_style_as_the_initial_picture(self, first: Network) -> None:
         with pytest.raises(ConfigError, match="init has 'style'"):

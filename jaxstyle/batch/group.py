@@ -48,6 +48,8 @@ def stylize_group(
         cache: measurements of pictures that other groups share.
     """
     cache = cache or MeasurementCache()
+    if group.batch_size > 1 and any(pair.content.shape[-1] == 4 for pair in pairs):  # the same arrays for all
+        pairs = [replace(pair, content=_with_alpha(pair.content)) for pair in pairs]
     try:
         return _optimize_group(network, group, pairs, callback, resume, cache)
     except jax.errors.JaxRuntimeError as error:
@@ -105,9 +107,14 @@ def _optimize_group(
     return _results(last, pairs, levels, errors)
 
 
+def _with_alpha(content: np.ndarray) -> np.ndarray:
+    """A picture `[H, W, 4]`, opaque if it had no alpha."""
+    return np.dstack([content, np.ones_like(content[..., 0])]) if content.shape[-1] == 3 else content
+
+
 def _enlarged(progress: Progress, pairs: Sequence[Pair], targets: Sequence[Targets]) -> list[np.ndarray]:
     """The pictures of the level before, at the next size."""
-    contents = [resize_longest(pair.content, progress.size) for pair in pairs]
+    contents = [resize_longest(pair.content[..., :3], progress.size) for pair in pairs]
     return list(map(enlarge, _pictures(progress, pairs), contents, [target.content for target in targets]))
 
 

@@ -10,9 +10,16 @@ import numpy as np
 
 from jaxstyle.batch.buckets import PaddedShape
 from jaxstyle.config import DEFAULTS, StyleConfig
-from jaxstyle.images import check_picture
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Targets, check_content, check_style, make_initial_picture, make_masks, make_targets
+from jaxstyle.optimization import (
+    Targets,
+    check_content,
+    check_initial_picture,
+    check_style,
+    make_initial_picture,
+    make_masks,
+    make_targets,
+)
 from jaxstyle.styles import Style
 
 Result = TypeVar("Result")
@@ -35,12 +42,12 @@ def check_pair(network: Network, pair: Pair) -> Pair:
     Raises:
         PictureError, ConfigError: as `stylize`.
     """
-    initial = pair.initial_picture
+    content = check_content(pair.content, pair.config)
     return replace(
         pair,
-        content=check_content(pair.content, pair.config),
+        content=content,
         styles=tuple(check_style(style, network, pair.config) for style in pair.styles),
-        initial_picture=None if initial is None else check_picture(initial),
+        initial_picture=check_initial_picture(pair.initial_picture, content),
     )
 
 
@@ -73,7 +80,7 @@ def pair_targets(
     """The targets of a pair at one size, for a picture padded to this shape."""
     config, content, styles = pair.config, pair.content, pair.styles
     masks = None
-    if config.regions > 1:
+    if config.regions > 1 or content.shape[-1] == 4:
         make = partial(make_masks, network, config, content, styles)
         masks = cache.get((content, *styles), "masks", config.regions, make=make)
     return make_targets(

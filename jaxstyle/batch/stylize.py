@@ -43,8 +43,9 @@ def stylize_batch(
     an `error` and its last good image, and does not affect the others.
 
     Args:
-        contents: pictures `[H, W, 3]` in [0, 1], of any sizes.
-        styles: for each content a picture `[h, w, 3]`, a measured `Style`, or several of them to blend.
+        contents: pictures `[H, W, 3]` in [0, 1], or `[H, W, 4]` with alpha, of any sizes.
+        styles: for each content a picture `[h, w, 3]`, or `[h, w, 4]` with alpha, a measured `Style`, or several of
+            them to blend.
         network: the recognition network; the embedded VGG-19 by default.
         config: the settings of all pairs, or one `StyleConfig` for each.
         seeds: a seed for each pair; 0 by default.

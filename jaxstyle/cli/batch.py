@@ -9,7 +9,7 @@ import typer
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
-from jaxstyle.cli.progress import format_duration
+from jaxstyle.cli.progress import format_duration, print_warnings
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
@@ -23,6 +23,7 @@ from jaxstyle.jobs import (
     describe_job,
     device_name,
     draw_contact_sheet,
+    enlarged_styles,
     find_pictures,
     join_processes,
     pair_up,
@@ -67,7 +68,10 @@ def batch_command(
     ] = None,
     zipped: Annotated[
         bool,
-        typer.Option("--zip", help="Pair the first content with the first style and so on, instead of all with all."),
+        typer.Option(
+            "--zip",
+            help="Pair the first content with the first style and so on (2 before 10), instead of all with all.",
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace pictures in DIR that were not written by a job.")
@@ -133,6 +137,8 @@ def batch_command(
     if sheet:
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
         check_writable(sheet, overwrite=overwrite or (output / STATE_FOLDER).is_dir())
+    all_styles, configs = {style for task in tasks for style in task.styles}, {task.settings.config for task in tasks}
+    print_warnings(enlarged_styles(sorted(all_styles), configs))
     share = Share(*join_processes(coordinator, processes, process))
     job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
     if dry_run:

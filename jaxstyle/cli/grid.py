@@ -9,6 +9,7 @@ import typer
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
+from jaxstyle.cli.progress import print_warnings
 from jaxstyle.images import check_writable, read_image, write_image
 from jaxstyle.jobs import (
     AXIS_EXAMPLE,
@@ -19,6 +20,7 @@ from jaxstyle.jobs import (
     check_output_folder,
     check_output_is_no_input,
     draw_grid,
+    enlarged_styles,
     grid_tasks,
     parse_axis,
     picture_distances,
@@ -85,6 +87,7 @@ def grid_command(
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
     check_writable(output, overwrite=overwrite or (folder / STATE_FOLDER).is_dir())
+    print_warnings(enlarged_styles(styles, [task.settings.config for task in tasks]))
     summary = run_with_progress(Job(tasks, folder, record_losses=True), as_json=as_json)
     records = read_records(folder)
     pictures = {pair: read_image(path) for pair, path in summary.results.items()}

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.images import escape_unprintable
 from jaxstyle.optimization import STEPS_PER_CALL, Progress
 
 _INTERVAL = 10.0  # seconds between lines where there is no terminal
@@ -72,6 +73,12 @@ def snapshot_steps(levels: Levels, interval: int) -> list[int]:
         ]
         before += steps
     return [step for previous, step in pairwise(possible[:-1]) if step // interval > previous // interval]
+
+
+def print_warnings(*warnings: str | None) -> None:
+    """Print each warning on stderr, once, as a line."""
+    for warning in dict.fromkeys(filter(None, warnings)):
+        typer.echo(f"jaxstyle: warning: {escape_unprintable(warning)}", err=True)
 
 
 @contextmanager

@@ -11,12 +11,14 @@ import jaxstyle
 from jaxstyle import weights
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile, typer_option
+from jaxstyle.cli.progress import print_warnings
 from jaxstyle.config import DEFAULTS, PARTITIONS, StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import escape_unprintable
 from jaxstyle.jobs import (
     check_output_is_no_input,
     device,
+    enlarged_styles,
     network_record,
     parse_layers,
     parse_numbers,
@@ -107,6 +109,7 @@ def save_command(
     loaded = read_network(network, weights_file, pooling)
     config = resolve_layers(config, loaded.architecture)
     styles, saved = read_styles(pictures, loaded, config, background)
+    print_warnings(enlarged_styles(pictures, [config]))
     about = {
         "pictures": [picture.name for picture in pictures],
         "saved_styles": saved,

@@ -10,18 +10,21 @@ import typer
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
+from jaxstyle.cli.progress import print_warnings
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.images import Picture, read_picture, read_shape
 from jaxstyle.jobs import (
     STYLE,
     Options,
     ResultWriter,
+    as_array,
     check_output_is_no_input,
     device,
+    enlarged_styles,
     picture_shapes,
+    read_initial_picture,
     read_masks,
     read_network,
-    read_on_background,
     read_styles,
     resolve_size,
     result_record,
@@ -58,8 +61,8 @@ def stylize_command(
         typer.Option(
             metavar="MASK",
             rich_help_panel=STYLE,
-            help="Mask of CONTENT: a picture of flat colors, such as black and white. Each color takes its style from "
-            "the same color in --style-mask.",
+            help="Mask of CONTENT: a picture of the same proportions in flat colors, such as black and white. Each "
+            "color takes its style from the same color in --style-mask.",
         ),
     ] = None,
     style_mask: Annotated[
@@ -75,7 +78,7 @@ def stylize_command(
     Prints the path of the result. Ctrl-C stops and writes the current picture.
     """
     started = time.perf_counter()
-    regions = read_masks(content_mask, style_mask or [])
+    regions = read_masks(content_mask, style_mask or [], content, styles)
     count = len(regions.content) if regions else 1
     options = resolve_size(options, content, styles, regions=count)
     settings = options.settings()
@@ -91,11 +94,12 @@ def stylize_command(
     memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes)]))
     picture = read_picture(content, size=size)
     picture = picture if background is None else Picture(picture.over(background))
-    style_inputs, saved = read_styles(styles, network, settings.config, background)
-    initial_picture = read_on_background(initial, size, background) if initial else None
+    style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
+    initial_picture = read_initial_picture(initial, size, background, content) if initial else None
+    print_warnings(*(regions.warnings if regions else ()), enlarged_styles(styles, [settings.config]))
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
-        pair=Pair(picture.rgb, tuple(style_inputs), settings.config, settings.seed, initial_picture),
+        pair=Pair(as_array(picture, background), tuple(style_inputs), settings.config, settings.seed, initial_picture),
         network=network,
         writer=ResultWriter(
             picture, record | ({"masks": [mask.name for mask in masks]} if masks else {}), overwrite=overwrite

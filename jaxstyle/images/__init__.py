@@ -28,6 +28,7 @@ from jaxstyle.images.reading import Picture, read_image, read_picture, read_shap
 from jaxstyle.images.resizing import (
     MIN_SIDE,
     check_picture,
+    check_same_proportions,
     check_scaled_shape,
     fit_shape,
     largest_side,
@@ -48,6 +49,7 @@ __all__ = [
     "add_titles",
     "check_picture",
     "check_regular_file",
+    "check_same_proportions",
     "check_scaled_shape",
     "check_writable",
     "draw_text",

@@ -38,9 +38,12 @@ from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numb
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.processes import join_processes
 from jaxstyle.jobs.reading import (
+    as_array,
     check_output_is_no_input,
+    enlarged_styles,
     is_saved_style,
     network_record,
+    read_initial_picture,
     read_masks,
     read_network,
     read_on_background,
@@ -69,6 +72,7 @@ __all__ = [
     "Summary",
     "Task",
     "Written",
+    "as_array",
     "check_output_folder",
     "check_output_is_no_input",
     "check_size",
@@ -79,6 +83,7 @@ __all__ = [
     "device_name",
     "draw_contact_sheet",
     "draw_grid",
+    "enlarged_styles",
     "export_stylizer",
     "failure_message",
     "find_pictures",
@@ -98,6 +103,7 @@ __all__ = [
     "parse_size",
     "picture_distances",
     "picture_shapes",
+    "read_initial_picture",
     "read_manifest",
     "read_masks",
     "read_network",

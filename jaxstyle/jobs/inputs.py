@@ -17,7 +17,7 @@ from jaxstyle.images import Picture, path_in_errors, read_picture
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import ResultWriter, result_record
-from jaxstyle.jobs.reading import read_network, read_on_background, read_styles
+from jaxstyle.jobs.reading import as_array, read_initial_picture, read_network, read_styles
 from jaxstyle.networks import Network
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepare_network
@@ -95,7 +95,7 @@ class InputReader:
     def __init__(self, networks: Callable[[Settings], Network], folder: Path, device: dict[str, Any]):
         self._networks, self._folder, self.device = networks, folder, device
         self._read_content = Memo(_read_content)
-        self._read_on_background = Memo(read_on_background)
+        self._read_initial_picture = Memo(read_initial_picture)
         self._read_style: dict[int, Memo[tuple[np.ndarray | Style, list[dict[str, Any]]]]] = {}
 
     def __call__(self, task: Task) -> Inputs:
@@ -107,13 +107,15 @@ class InputReader:
         network = self._networks(task.settings)
         settings = task.settings.resolve(network)
         config, background = settings.config, settings.background
-        content = self._read_content(task.content, config.size, background)
+        picture, content = self._read_content(task.content, config.size, background)
         # Only the settings that reading a style depends on, so that other settings do not read it again.
         style_config = StyleConfig(size=config.size, style_scale=config.style_scale, style_layers=config.style_layers)
         read_style = self._read_style.setdefault(id(network), Memo(partial(_read_style, network)))
         styles, saved = zip(*(read_style(style, style_config, background) for style in task.styles), strict=True)
         initial = settings.initial_picture
-        initial_picture = self._read_on_background(initial, config.size, background) if initial else None
+        initial_picture = (
+            self._read_initial_picture(initial, config.size, background, task.content) if initial else None
+        )
         record = result_record(
             task.content,
             task.styles,
@@ -122,18 +124,20 @@ class InputReader:
             saved_styles=[record for records in saved for record in records],
             device=self.device,
         )
-        writer = ResultWriter(content, record, overwrite=True)
+        writer = ResultWriter(picture, record, overwrite=True)
         output = self._folder / task.output
         with path_in_errors(output.parent, "written", JaxStyleError) as parent:
             parent.mkdir(parents=True, exist_ok=True)
         writer.check(output)
-        pair = Pair(content.rgb, styles, config, settings.seed, initial_picture)
+        pair = Pair(content, styles, config, settings.seed, initial_picture)
         return Inputs(network, check_pair(network, pair), writer)
 
 
-def _read_content(file: Path, size: int, background: str | None) -> Picture:
+def _read_content(file: Path, size: int, background: str | None) -> tuple[Picture, np.ndarray]:
+    """A content as the writer of results needs it, and as a pair has it."""
     picture = read_picture(file, size=size)
-    return picture if background is None else Picture(picture.over(background))
+    content = as_array(picture, background)
+    return picture if background is None else Picture(content), content
 
 
 def _read_style(

@@ -97,8 +97,7 @@ class Options:
     steps: int = field(
         default=DEFAULTS.steps,
         metadata=_help(
-            "Optimization steps at each size, coarse to fine. More: closer to "
-            "the style, but slower.",
+            "Optimization steps at each size, coarse to fine. More: closer to the style, but slower.",
             metavar="N",
         ),
     )
@@ -138,8 +137,8 @@ class Options:
     background: str | None = field(
         default=None,
         metadata=_help(
-            "Color under transparent pictures, such as white or '#1e90ff'. Without it, the result is as transparent as "
-            "the content and must be .png, .webp or .tiff.",
+            "Color under transparent pictures, such as white or '#1e90ff'. Without it, only what is visible counts, "
+            "and the result is as transparent as the content and must be .png, .webp or .tiff.",
             PICTURE,
             metavar="COLOR",
         ),

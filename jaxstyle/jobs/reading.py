@@ -1,19 +1,33 @@
 """Read the inputs of a stylization: networks, pictures, saved styles and masks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError
-from jaxstyle.images import read_image, read_picture
+from jaxstyle.errors import ConfigError, JaxStyleError, PictureError
+from jaxstyle.images import Picture, check_same_proportions, read_image, read_picture, read_shape
 from jaxstyle.networks import Network
 from jaxstyle.optimization import check_style
-from jaxstyle.styles import STYLE_FILE_SUFFIX, Masks, Style, masks_from_colors, read_style_file
+from jaxstyle.styles import (
+    STYLE_FILE_SUFFIX,
+    Masks,
+    Style,
+    check_mask_count,
+    check_transparent,
+    crop_to_visible,
+    masks_from_colors,
+    read_style_file,
+)
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM, load_network
+
+_MASK_SIZE = 1024  # largest longest side of masks, whose edges may be soft in larger results
+_MAX_ENLARGEMENT = 2.0  # of a style; beyond it, strokes are visibly blurred
+_MAX_CROPPED = 4  # times the size at which a mostly transparent style is read
 
 
 def read_network(name: str | None, file: Path | None, pooling: str, precision: str = "auto") -> Network:
@@ -42,10 +56,38 @@ def read_on_background(file: Path, size: int, background: str | None) -> np.ndar
     return read_picture(file, size=max(size, 1)).over("white" if background is None else background)
 
 
+def read_visible(file: Path, size: int, background: str | None) -> np.ndarray:
+    """Read a picture with the longest side `size`: `[H, W, 4]` if it is transparent and has no background."""
+    picture = read_picture(file, size=max(size, 1))
+    if background is None and picture.alpha is not None and not picture.alpha.any():
+        raise PictureError(f"{file}: is transparent everywhere; expected visible pixels, or a --background")
+    return as_array(picture, background)
+
+
+def as_array(picture: Picture, background: str | None) -> np.ndarray:
+    """The picture on a background color, `[H, W, 3]`; without one, `[H, W, 4]` if it is transparent."""
+    if picture.alpha is None or background is not None:
+        return picture.over(background or "white")
+    return np.dstack([picture.rgb, picture.alpha])
+
+
+def read_initial_picture(file: Path, size: int, background: str | None, content: Path | tuple[int, int]) -> np.ndarray:
+    """Read the picture to start from, `[H, W, 3]`; without a background, hidden colors continue the visible ones.
+
+    Raises:
+        PictureError: if it has other proportions than the content, a file or a shape.
+    """
+    shape, name = (content, "the result") if isinstance(content, tuple) else (read_shape(content), str(content))
+    check_same_proportions(str(file), read_shape(file), name, shape)
+    return check_transparent(read_visible(file, size, background))[..., :3]
+
+
 def read_styles(
-    files: Sequence[Path], network: Network, config: StyleConfig, background: str | None
+    files: Sequence[Path], network: Network, config: StyleConfig, background: str | None, *, crop: bool = True
 ) -> tuple[list[np.ndarray | Style], list[dict[str, Any]]]:
     """Read style pictures and saved styles, in order, and the records of the saved ones.
+
+    Transparent pictures are `[H, W, 4]`, and without their transparent borders unless `crop` is False.
 
     Raises:
         JaxStyleError: if a file cannot be read; or if a style was saved with another network, at other sizes, or
@@ -55,7 +97,8 @@ def read_styles(
     records: list[dict[str, Any]] = []
     for file in files:
         if not is_saved_style(file):
-            styles.append(read_on_background(file, round(config.size * config.style_scale), background))
+            size = max(1, round(config.size * config.style_scale))
+            styles.append((_read_cropped if crop else read_visible)(file, size, background))
             continue
         saved = read_style_file(file)
         try:
@@ -66,14 +109,58 @@ def read_styles(
     return styles, records
 
 
-def read_masks(content: Path | None, styles: Sequence[Path]) -> Masks | None:
-    """Read masks from pictures of flat colors; None without any; ConfigError if only one kind is given."""
-    if content is None and not styles:
+def _read_cropped(file: Path, size: int, background: str | None) -> np.ndarray:
+    """`read_visible` without transparent borders; what remains has the longest side `size`, if it is not very small."""
+    picture = read_visible(file, size, background)
+    if picture.shape[-1] == 3:
+        return picture
+    share = max(crop_to_visible(picture).shape) / max(picture.shape)
+    return crop_to_visible(read_visible(file, round(size * min(1 / share, _MAX_CROPPED)), None))
+
+
+def read_masks(
+    content_mask: Path | None, style_masks: Sequence[Path], content: Path, styles: Sequence[Path]
+) -> Masks | None:
+    """Read masks from pictures of flat colors; None without any.
+
+    Raises:
+        ConfigError: if masks are missing, or as `masks_from_colors`.
+        PictureError: if one cannot be read, or has other proportions than its picture.
+    """
+    if content_mask is None and not style_masks:
         return None
-    if content is None or not styles:
-        given, missing = ("--style-mask", "--content-mask") if content is None else ("--content-mask", "--style-mask")
+    if content_mask is None or not style_masks:
+        names = ("--style-mask", "--content-mask")
+        given, missing = names if content_mask is None else names[::-1]
         raise ConfigError(f"there is {given} without {missing}; give both")
-    return masks_from_colors(read_image(content), [read_image(style) for style in styles])
+    check_mask_count(style_masks, len(styles))
+    masks = [content_mask, *style_masks]
+    for mask, picture in zip(masks, [content, *styles], strict=True):
+        if not is_saved_style(picture):
+            check_same_proportions(str(mask), read_shape(mask), str(picture), read_shape(picture))
+    content_colors, *style_colors = map(_read_mask, masks)
+    return masks_from_colors(content_colors, style_colors, list(map(str, masks)))
+
+
+def _read_mask(file: Path) -> np.ndarray:
+    longest = max(read_shape(file))
+    return read_image(file, size=_MASK_SIZE if longest > _MASK_SIZE else None)
+
+
+def enlarged_styles(files: Iterable[Path], configs: Collection[StyleConfig]) -> str | None:
+    """A warning if style pictures are much smaller than these settings need; None if they are not."""
+    needed, longest = max(config.size * config.style_scale for config in configs), {}
+    for file in files:
+        with suppress(JaxStyleError):  # it is raised when the file is read
+            if not is_saved_style(file) and (pixels := max(read_shape(file))) < needed / _MAX_ENLARGEMENT:
+                longest[file] = pixels
+    if not longest:
+        return None
+    file = min(longest, key=longest.__getitem__)
+    factor, scale = needed / longest[file], min(config.style_scale for config in configs) * longest[file] / needed
+    others = f" (too small are also {len(longest) - 1} others)" if len(longest) > 1 else ""
+    found = f"{file} has {longest[file]} pixels on its longest side and is enlarged {factor:.2g} times{others}"
+    return f"{found}, which blurs the style; use a larger file, or --style-scale {scale:.2g} for finer strokes"
 
 
 def is_saved_style(file: Path) -> bool:

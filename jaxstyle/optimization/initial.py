@@ -57,7 +57,7 @@ def make_initial_picture(
         "content": lambda: _match_regions(content, statistics, mask),
         "noise": lambda: np.random.default_rng(seed).uniform(size=content.shape),
         "pink": lambda: pink_noise(np.random.default_rng(seed).standard_normal(content.shape)),
-        "style": lambda: resize(np.asarray(style), height, width),
+        "style": lambda: resize(np.asarray(style)[..., :3], height, width),
         "picture": lambda: resize(np.asarray(picture), height, width),
     }
     return np.asarray(weighted_mean(shares, makers), np.float32)

@@ -1,7 +1,7 @@
 """The targets of an optimization: checked pictures and masks, and what the result is compared with at each size."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import check_picture, check_scaled_shape, resize_longest
+from jaxstyle.images import check_picture, check_same_proportions, check_scaled_shape, resize_longest
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_targets
 from jaxstyle.optimization.objective import Objective, make_objective
@@ -22,10 +22,13 @@ from jaxstyle.styles import (
     check_compatible,
     check_masks,
     check_representation,
+    check_transparent,
     fill_missing_regions,
     find_masks,
     measure_statistics,
     regions_at_size,
+    resample_masks,
+    split_alpha,
 )
 
 Result = TypeVar("Result")
@@ -76,7 +79,7 @@ def make_targets(
         memoize: `memoize(pictures, *key, make=function)` returns `function()` or an earlier result for the same
             pictures and key.
     """
-    target, layers = resize_longest(content, size), config.content_names
+    target, layers = resize_longest(content[..., :3], size), config.content_names
     statistics = memoize(
         (content, *styles) if masks else tuple(styles),
         "style",
@@ -114,18 +117,32 @@ def style_statistics(
     size: int,
     masks: Masks | None = None,
 ) -> StyleStatistics:
-    """The statistics of all styles, or of their regions, blended, for a result with the longest side `size`."""
+    """The statistics of all styles, or of their regions, blended, for a result with the longest side `size`.
+
+    Only what is visible of a style counts.
+    """
     longest, layers = size * config.style_scale, config.style_names
 
     def measure(style: np.ndarray | Style, mask: np.ndarray | None) -> StyleStatistics:
         if isinstance(style, Style):
-            return style.at(longest)
-        picture = resize_longest(style, longest)
-        regions = None if mask is None else regions_at_size(network, fill_missing_regions(mask), layers, picture.shape)
-        return measure_statistics(network.direct(), picture, layers, config.style_representation, regions)
+            statistics = style.at(longest)
+            return statistics if mask is None else jax.tree.map(lambda values: values[None], statistics)
+        picture, alpha = split_alpha(resize_longest(style, longest))
+        weights = _visible_mask(mask, alpha)
+        regions = None if weights is None else regions_at_size(network, weights, layers, picture.shape)
+        statistics = measure_statistics(network.direct(), picture, layers, config.style_representation, regions)
+        return jax.tree.map(lambda values: values[0], statistics) if regions and mask is None else statistics
 
     style_masks = masks.styles if masks else (None,) * len(styles)
     return blend_statistics(list(map(measure, styles, style_masks)), config.style_blend)
+
+
+def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarray | None:
+    """The mask `[K, H, W]` of the visible parts of a style's regions, or of the whole style; None if all counts."""
+    if alpha is None:
+        return None if mask is None else fill_missing_regions(mask)
+    visible = alpha[None] if mask is None else alpha * resample_masks(mask, *alpha.shape)
+    return alpha * fill_missing_regions(visible)
 
 
 def make_masks(
@@ -138,13 +155,32 @@ def make_masks(
 ) -> Masks | None:
     """The given masks, or those that `config.regions` asks to find; None if the style is used as a whole.
 
+    For a transparent content they are masks of what is visible, with a single region if the style is used as a whole.
+
     Raises:
         ConfigError: for one mask without the other, masks and `config.regions` together, or masks of a measured style.
-        PictureError: as `check_masks`.
+        PictureError: as `check_masks`, and for a mask of other proportions than its picture.
     """
+    masks = _make_masks(network, config, content, styles, content_mask, style_mask)
+    _, alpha = split_alpha(content)
+    if alpha is None:
+        return masks
+    if masks is None:
+        return Masks(alpha[None], (np.ones((1, 1, 1), np.float32),) * len(styles))
+    return replace(masks, content=alpha * resample_masks(masks.content, *alpha.shape))
+
+
+def _make_masks(
+    network: Network,
+    config: StyleConfig,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray | Style],
+    content_mask: np.ndarray | None,
+    style_mask: np.ndarray | Sequence[np.ndarray] | None,
+) -> Masks | None:
     if content_mask is None and style_mask is None:
-        pictures = [style for style in styles if not isinstance(style, Style)]
-        return find_masks(network, content, pictures, config.regions) if config.regions > 1 else None
+        pictures = [style[..., :3] for style in styles if not isinstance(style, Style)]
+        return find_masks(network, content[..., :3], pictures, config.regions) if config.regions > 1 else None
     if content_mask is None or style_mask is None:
         given, missing = ("style", "content") if content_mask is None else ("content", "style")
         raise ConfigError(f"there is a {given} mask without a {missing} mask; give both")
@@ -152,7 +188,13 @@ def make_masks(
         raise ConfigError(f"regions is {config.regions}, and there are masks too; give one of them")
     if any(isinstance(style, Style) for style in styles):
         raise ConfigError("there are masks, and a measured style has no regions; give its picture instead")
-    return check_masks(content_mask, [style_mask] if isinstance(style_mask, np.ndarray) else style_mask, len(styles))
+    style_masks = [style_mask] if isinstance(style_mask, np.ndarray) else style_mask
+    masks = check_masks(content_mask, style_masks, len(styles))
+    check_same_proportions("the content mask", masks.content.shape[1:], "the content", content.shape)
+    for mask, style in zip(masks.styles, styles, strict=True):
+        if not isinstance(style, Style):
+            check_same_proportions("the style mask", mask.shape[1:], "the style", style.shape)
+    return masks
 
 
 def as_style_list(style: np.ndarray | Style | Sequence[np.ndarray | Style]) -> list[np.ndarray | Style]:
@@ -164,14 +206,27 @@ def as_style_list(style: np.ndarray | Style | Sequence[np.ndarray | Style]) -> l
 
 
 def check_content(content: np.ndarray, config: StyleConfig) -> np.ndarray:
-    """The content as float32; PictureError if it is no picture, or too small at the size of the result."""
-    content = check_picture(content)
+    """The content as float32, `[H, W, 3]`, or `[H, W, 4]` if it is transparent.
+
+    Raises:
+        PictureError: if it is no picture, or too small at the size of the result.
+    """
+    content = check_transparent(content)
     check_scaled_shape("content", content.shape[0], content.shape[1], config.size)
     return content
 
 
+def check_initial_picture(picture: np.ndarray | None, content: np.ndarray) -> np.ndarray | None:
+    """The picture to start from, as float32; PictureError if it is none, or has other proportions than the content."""
+    if picture is None:
+        return None
+    picture = check_picture(picture)
+    check_same_proportions("the initial picture", picture.shape, "the content", content.shape)
+    return picture
+
+
 def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
-    """The style, as float32 if it is a picture.
+    """The style; a picture as float32, `[H, W, 3]`, or `[H, W, 4]` if it is transparent.
 
     Raises:
         PictureError: if it is no picture, or too small.
@@ -185,7 +240,7 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
         for longest in style_sizes(config):
             style.at(longest)
         return style
-    picture = check_picture(style)
+    picture = check_transparent(style)
     check_scaled_shape("style", picture.shape[0], picture.shape[1], config.size * config.style_scale)
     return picture
 

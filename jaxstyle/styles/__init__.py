@@ -3,7 +3,9 @@
 Modules:
     statistics: Gram matrices and color distributions
     representations: Gram matrices and their alternatives
-    regions: masks, given or found, and their weights for the positions of layers
+    masks: masks, as arrays or as pictures of flat colors
+    regions: masks found in pictures, and the weights of masks for the positions of layers
+    visible: transparent pictures
     measured: `Style` and `StyleStatistics`, the statistics of style pictures
     files: saved styles
 """
@@ -17,6 +19,7 @@ from jaxstyle.styles.files import (
     save_style,
     style_tensors,
 )
+from jaxstyle.styles.masks import Masks, check_mask_count, check_masks, masks_from_colors
 from jaxstyle.styles.measured import (
     STYLE_LAYERS,
     Layers,
@@ -31,17 +34,15 @@ from jaxstyle.styles.measured import (
     style_targets,
 )
 from jaxstyle.styles.regions import (
-    Masks,
     Regions,
-    check_masks,
     fill_missing_regions,
     find_masks,
-    masks_from_colors,
     regions_at_size,
     resample_masks,
 )
 from jaxstyle.styles.representations import REPRESENTATIONS, check_representation, measure_features
 from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
+from jaxstyle.styles.visible import check_transparent, crop_to_visible, split_alpha
 
 __all__ = [
     "REPRESENTATIONS",
@@ -54,11 +55,14 @@ __all__ = [
     "StyleStatistics",
     "blend_statistics",
     "check_compatible",
+    "check_mask_count",
     "check_masks",
     "check_representation",
     "check_style_writable",
+    "check_transparent",
     "color_distance",
     "color_moments",
+    "crop_to_visible",
     "fill_missing_regions",
     "find_masks",
     "first_and_second_moments",
@@ -74,6 +78,7 @@ __all__ = [
     "resample_masks",
     "save_style",
     "select_layers",
+    "split_alpha",
     "style_targets",
     "style_tensors",
 ]

@@ -79,7 +79,7 @@ class TestSeparatePairs:
             replace(QUICK, init=(("style", 1.0),), style_scale=2.0),
         ]
         painted: list = [painting, painting, [painting, photo], painting]
-        start = random_picture(20, 20)
+        start = random_picture(15, 20)
         found = stylize_batch(
             [photo] * 4,
             painted,

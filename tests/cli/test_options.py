@@ -56,6 +56,13 @@ def test_initial_pictures(tmp_path):
     assert parse_init("--init", "content") == ((("content", 1.0),), None)
     assert parse_init("--init", "style=2,noise") == ((("style", 2.0), ("noise", 1.0)), None)
     assert parse_init("--init", f"noise=0.3,{file}=0.7") == ((("noise", 0.3), ("picture", 0.7)), file)
+    for name in ("my,photo.jpg", "a=b.jpg", "noise=0.5", "a,noise=1,b.jpg"):
+        file = tmp_path / name
+        file.touch()
+        assert parse_init("--init", f"{file}") == ((("picture", 1.0),), file)
+        mixture = ("picture", 0.7), ("noise", 0.3)
+        assert parse_init("--init", f"{name}=0.7, noise=0.3", folder=tmp_path) == (mixture, file)
+        assert parse_init("--init", f"noise=0.3,{file}=0.7") == (mixture[::-1], file)
     for text in ("", "nois", f"{file},{CONTENT}", "picture"):
         with pytest.raises(ConfigError, match=r"^--init has .*; expected "):
             parse_init("--init", text)
@@ -96,7 +103,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         "--normalization": "gatys",
         "--style-blend": "0.25,0.75",
         "--style-scale": 0.5,
-        "--init": f"{STYLE}=0.5,noise=0.5",
+        "--init": f"{CONTENT}=0.5,noise=0.5",
         "--steps": 7,
         "--optimizer": "adam",
         "--seed": 11,
@@ -125,11 +132,11 @@ def test_every_option_is_passed_on(arguments, tmp_path):
     network = arguments["network"]
     assert (network.architecture, network.pooling, network.precision) == ("vgg16", "avg", "bfloat16")
     assert [style.shape for style in arguments["styles"]] == [(32, 40, 3), (31, 40, 3)]
-    assert (arguments["initial_picture"] == read_image(STYLE, size=80)).all()
+    assert (arguments["initial_picture"] == read_image(CONTENT, size=80)).all()
 
 
 def test_home_folder_is_expanded(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "initial.jpg").write_bytes(Path(STYLE).read_bytes())
+    (tmp_path / "initial.jpg").write_bytes(Path(CONTENT).read_bytes())
     succeed("stylize", CONTENT, STYLE, "-o", "~/out.png", "--init", "~/initial.jpg", "--size", 64)
     assert (tmp_path / "out.png").exists() and arguments["initial_picture"] is not None

@@ -18,16 +18,16 @@ USAGE, PICTURE = 2, 3  # exit codes
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Pictures, and masks of their upper halves, in the working directory; the style's mask is wider than the style."""
+    """Pictures, and masks of their upper halves, in the working directory."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(CONTENT, "content.jpg")
     shutil.copy(STYLE, "style.jpg")
-    for name, size in (("mask", (64, 49)), ("style-mask", (200, 80))):
+    for name, size in (("mask", (64, 49)), ("style-mask", (200, 160)), ("wide", (80, 20))):
         levels = np.zeros((size[1], size[0]), np.uint8)
         levels[: size[1] // 2] = 255
         Image.fromarray(levels).save(f"{name}.png")
-    Image.new("L", (64, 64)).save("black.png")
-    Image.new("RGB", (64, 64), "green").save("green.png")
+    Image.new("L", (64, 49)).save("black.png")
+    Image.new("RGB", (200, 160), "green").save("green.png")
     Path("text.png").write_text("These are words.")
     return tmp_path
 
@@ -85,18 +85,37 @@ class TestResults:
         ("--regions 0", USAGE, "regions is 0; expected a whole number from 1 to 16"),
         ("--content-mask mask.png", USAGE, "there is --content-mask without --style-mask; give both"),
         ("--style-mask mask.png", USAGE, "there is --style-mask without --content-mask; give both"),
-        ("--content-mask black.png --style-mask mask.png", USAGE, "the content mask has 1 flat colors; expected 2 to"),
-        ("--content-mask content.jpg --style-mask mask.png", USAGE, "the content mask has"),
-        ("--content-mask mask.png --style-mask green.png", USAGE, "none of the content mask's colors"),
-        ("--content-mask text.png --style-mask mask.png", PICTURE, "text.png: holds text"),
+        (
+            "--content-mask black.png --style-mask style-mask.png",
+            USAGE,
+            "black.png has 1 color, #000000; expected 2 to",
+        ),
+        ("--content-mask content.jpg --style-mask style-mask.png", USAGE, "content.jpg is no mask ("),
+        (
+            "--content-mask mask.png --style-mask green.png",
+            USAGE,
+            "green.png has #008000 and mask.png has #000000, #ffff",
+        ),
+        ("--content-mask text.png --style-mask style-mask.png", PICTURE, "text.png: holds text"),
         ("--content-mask mask.png --style-mask none.png", PICTURE, "none.png: cannot be read"),
+        (
+            "--content-mask wide.png --style-mask style-mask.png",
+            PICTURE,
+            "wide.png has 80 x 20 pixels and content.jpg has",
+        ),
+        ("--content-mask mask.png --style-mask wide.png", PICTURE, "wide.png has 80 x 20 pixels and style.jpg has"),
+        ("--init wide.png", PICTURE, "wide.png has 80 x 20 pixels and content.jpg has 800 x 612; expected the same"),
         ("--content-mask mask.png --style-mask mask.png --style-mask mask.png", USAGE, "2 style masks for 1 style"),
-        ("--content-mask mask.png --style-mask mask.png --regions 2", USAGE, "regions is 2, and there are masks too"),
+        (
+            "--content-mask mask.png --style-mask style-mask.png --regions 2",
+            USAGE,
+            "regions is 2, and there are masks too",
+        ),
         ("--content-mask mask.png --style-mask out.png", USAGE, "out.png is one of the pictures to read"),
     ],
 )
 def test_errors_are_one_line(folder: Path, options: str, code: int, found: str) -> None:
-    shutil.copy("mask.png", "out.png")
+    shutil.copy("style-mask.png", "out.png")
     before = Path("out.png").read_bytes()
     outcome = run("stylize", "content.jpg", "style.jpg", "-o", "out.png", "--overwrite", *QUICK, *options.split())
     assert (outcome.code, outcome.out) == (code, "")

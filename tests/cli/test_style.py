@@ -86,23 +86,19 @@ class TestSave:
         expected = sum(share * np.float64(source.color) for share, source in zip(blend, sources, strict=True))
         np.testing.assert_allclose(found.color, expected, atol=1e-6)
 
-    def test_transparency_shows_the_background(self, tmp_path):
-        Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "glass.png")
-        for background, expected in (((), 1.0), (("--background", "black"), 0.0)):
+    def test_only_what_is_visible_counts_unless_there_is_a_background(self, tmp_path):
+        """A green square in the middle of transparent red, or of black."""
+        image = Image.new("RGBA", (80, 40), (255, 0, 0, 0))
+        image.paste((0, 255, 0, 255), (20, 0, 60, 40))
+        image.save(tmp_path / "glass.png")
+        save = ("style", "save", tmp_path / "glass.png", "--size", 64, "--style-layers", "relu1_1", "-o")
+        for background, expected in (((), 1.0), (("--background", "black"), 0.5)):
             out = tmp_path / f"{expected}.safetensors"
-            succeed(
-                "style",
-                "save",
-                tmp_path / "glass.png",
-                "-o",
-                out,
-                "--size",
-                64,
-                "--style-layers",
-                "relu1_1",
-                *background,
-            )
-            np.testing.assert_array_equal(load_style(out).at(64).mean, [expected] * 3)
+            succeed(*save, out, *background)
+            np.testing.assert_allclose(load_style(out).at(64).mean, [0, expected, 0], atol=2e-3)
+        Image.new("RGBA", (40, 40)).save(tmp_path / "glass.png")
+        outcome = run(*save, tmp_path / "none.safetensors")
+        assert outcome.code == 3 and "glass.png: is transparent everywhere; expected visible pixels" in outcome.err
 
     def test_replaces_only_with_overwrite(self, tmp_path):
         out = tmp_path / "a.safetensors"

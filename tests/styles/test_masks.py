@@ -1,14 +1,21 @@
 """Masks: resampled, given, from pictures of flat colors, and found by features."""
 
+import io
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from support.examples import EXAMPLES
 from support.masks import LEFT, TOP, mask_of, with_noise
-from support.pictures import examples
+from support.pictures import encoded, examples
 from support.quick import random_picture
 
 from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.images import read_image
 from jaxstyle.networks import Network, random_network
 from jaxstyle.styles import check_masks, find_masks, masks_from_colors, resample_masks
 
@@ -101,18 +108,77 @@ class TestMasksFromColors:
         assert len(masks.content) == 2
         np.testing.assert_array_equal(masks.content.sum(0), 1)
 
+    @pytest.mark.parametrize("side", [1, 2, 5])
+    def test_a_small_color_is_a_region(self, side: int) -> None:
+        spot = (slice(3, 3 + side), slice(5, 5 + side))
+        content = fill((self.HALF, self.BLUE), (spot, self.RED))
+        masks = masks_from_colors(content, [content])
+        assert len(masks.content) == 3 and not masks.warnings
+        assert mask_of(spot, 24, 24).tolist() in masks.content.tolist()
+        np.testing.assert_array_equal(masks.content, masks.styles[0])
+
+    def test_near_colors_are_separate_regions(self) -> None:
+        """Also in a picture with soft edges, which has many colors."""
+        content = np.ones((60, 60, 3), np.float32)
+        content[:25], content[30:] = (200 / 255, 0, 0), (205 / 255, 0, 0)
+        ramp = np.linspace(0, 1, 20)[:, None, None] * [1, 1, 0.5]
+        for picture in (content, np.concatenate([content, np.broadcast_to(ramp, (20, 60, 3))], dtype=np.float32)):
+            mask = masks_from_colors(picture, [picture]).content
+            assert mask[:, 0, 0].argmax() != mask[:, 40, 0].argmax()
+
+    @pytest.mark.parametrize("kind", ["antialiased", "jpeg", "both"])
+    def test_soft_edges_and_jpeg_belong_to_the_regions_beside_them(self, kind: str) -> None:
+        """Three colors of which none is between two others, drawn at 4 times the size: the truth is every 4th pixel."""
+        rows, columns = np.mgrid[:480, :640]
+        drawn = np.zeros((480, 640, 3), np.uint8)
+        drawn[rows > 200 + columns / 8] = 40, 90, 220
+        drawn[np.hypot(rows - 180, columns - 300) < 120] = 230, 200, 30
+        truth = drawn[2::4, 2::4]
+        image = Image.fromarray(drawn).reduce(4) if kind != "jpeg" else Image.fromarray(truth)
+        if kind != "antialiased":
+            image = Image.open(io.BytesIO(encoded(image, "JPEG", quality=80)))
+        picture = np.asarray(image, np.float32) / 255
+        masks = masks_from_colors(picture, [truth / np.float32(255)])
+        assert len(masks.content) == 3
+        assert all("blurred or noisy spots" in warning for warning in masks.warnings)
+        np.testing.assert_array_equal(masks.content.sum(0), 1)
+        assert (masks.content == masks.styles[0]).all(0).mean() > 0.98
+
+    def test_colors_without_a_partner_are_named(self) -> None:
+        content = fill((self.HALF, self.RED), (self.QUARTER, self.BLUE))
+        style = fill((self.HALF, self.RED), (self.QUARTER, self.GRAY))
+        (missing, unused) = masks_from_colors(content, [style], ["c.png", "s.png"]).warnings
+        assert missing == "s.png lacks #0000ff of c.png, which takes the whole style there"
+        assert unused == "s.png has #808080, which c.png lacks; that part of the style is not used"
+
+    def test_a_spot_too_blurred_for_a_region_is_named(self) -> None:
+        rows, columns = np.mgrid[:80, :80] - 40
+        share = np.exp(-(rows**2 + columns**2) / 40.0)[..., None]
+        content = np.where(columns[..., None] < 15, 0.0, 1.0) * (1 - share) + share * [1, 0, 0]
+        masks = masks_from_colors(content.astype(np.float32), [content.astype(np.float32)])
+        assert len(masks.content) == 2
+        assert re.search(r"spots, such as #[a-f]\w{5} at x \d+, y \d+ of 80 x 80 pixels", masks.warnings[0])
+
     @pytest.mark.parametrize(
         ("content", "style", "message"),
         [
-            (np.zeros((20, 20, 3)), np.zeros((20, 20, 3)), "has 1 flat colors; expected 2 to 16"),
-            (random_picture(20, 20), random_picture(20, 20), "has 0 flat colors"),
-            (fill((HALF, RED)), np.zeros((20, 20, 3)), "none of the content mask's colors"),
+            (np.zeros((20, 20, 3)), np.zeros((20, 20, 3)), "content mask has 1 color, #000000; expected 2 to 16"),
+            (random_picture(20, 20), random_picture(20, 20), "content mask is no mask (0% of its pixels"),
+            (fill((HALF, RED)), random_picture(20, 20), "mask of style 1 is no mask"),
+            (fill((HALF, RED)), np.zeros((20, 20, 3)), "expected the same colors in both"),
+            (np.repeat(np.arange(17) / 17, 60).reshape(-1, 20, 1).repeat(3, -1), fill(), "has 17 flat colors"),
         ],
     )
     def test_invalid_masks(self, content: np.ndarray, style: np.ndarray, message: str) -> None:
         with pytest.raises(ConfigError) as caught:
-            masks_from_colors(content, [style])
+            masks_from_colors(content.astype(np.float32), [style.astype(np.float32)])
         assert message in str(caught.value)
+
+    @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.jpg")), ids=lambda path: path.stem)
+    def test_photographs_and_paintings_are_no_masks(self, path: Path) -> None:
+        picture = read_image(path, size=200)
+        with pytest.raises(ConfigError, match="is no mask"):
+            masks_from_colors(picture, [picture])
 
 
 @pytest.fixture(scope="module")

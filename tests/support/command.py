@@ -89,6 +89,6 @@ def fake_stylize(end: Callable[[], None] = lambda: None):
                 callback(Progress(size, level, len(levels), step, steps, terms, picture, losses, None))
             taken += steps
         end()
-        return Stylized(content, history, np.repeat(*np.transpose(levels)), config)
+        return Stylized(content[..., :3], history, np.repeat(*np.transpose(levels)), config)
 
     return stylize
