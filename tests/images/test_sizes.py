@@ -1,5 +1,6 @@
 """Resizing against a naive Lanczos filter, and the sizes at which pictures are read."""
 
+import contextlib
 import re
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from support.pictures import COLORS, encoded, error_message, examples, saved
 
-from jaxstyle.images import MIN_SIDE, fit_shape, read_image, read_picture, read_shape, resize
+from jaxstyle.errors import PictureError
+from jaxstyle.images import MIN_SIDE, check_same_proportions, fit_shape, read_image, read_picture, read_shape, resize
 
 
 @given(st.integers(1, 10**5), st.integers(1, 10**5), st.integers(1, 10**5))
@@ -116,3 +118,26 @@ def test_read_shape_raises_the_same_errors(tmp_path):
         assert error_message(path, read_shape, path) == error_message(path, read_picture, path)
     path.write_bytes(encoded(Image.new("RGB", (400, 100)), "PNG"))
     assert error_message(path, read_shape, path, size=40) == error_message(path, read_picture, path, size=40)
+
+
+@pytest.mark.parametrize(
+    ("shape", "other", "same"),
+    [
+        ((600, 800), (300, 400), True),
+        ((612, 800), (600, 800), True),  # 2 %
+        ((617, 800), (600, 800), False),  # 3 %
+        ((11, 16), (4000, 6000), True),  # within a pixel
+        ((400, 300), (300, 400), False),
+        ((200, 800), (600, 800), False),
+    ],
+)
+def test_same_proportions(shape, other, same):
+    """Whichever comes first, turned, and with another axis behind."""
+    for one, two in ((shape, other), (other, shape), (shape[::-1], other[::-1])):
+        with contextlib.nullcontext() if same else pytest.raises(PictureError) as caught:
+            check_same_proportions("a.png", (*one, 3), "b.png", two)
+        if caught:
+            assert str(caught.value) == (
+                f"a.png has {one[1]} x {one[0]} pixels and b.png has {two[1]} x {two[0]}; "
+                "expected the same proportions: crop one of them"
+            )
