@@ -26,7 +26,7 @@ def open_jpeg(file: BinaryIO) -> Source:
         PictureError: if it is lossless or hierarchical, or has other than 8 bits.
     """
     data = file.read()
-    for marker, content in _segments(data):
+    for marker, content, _ in _segments(data):
         if marker in _FRAMES:
             if marker not in _FRAMES_READ or content[0] != 8:
                 raise unsupported("is a JPEG without loss, of several resolutions, or of 12 bits")
@@ -40,18 +40,24 @@ def _open(data: bytes) -> Any:
 
 
 def _decode(data: bytes, factor: int) -> Samples:
-    try:
+    """Decode; OSError if coded data are missing. The marker of the end may be missing."""
+    scan = next(end for marker, _, end in _segments(data) if marker == _SCAN)
+    if data.find(_END, scan) >= 0:
         return _decode_reduced(data, factor)
-    except OSError:
-        data = data.rstrip(b"\xff")
-        if not _has_all_scans(data):
-            raise
-        # The marker of the end is missing. Is that all? The decoder reads on in whatever follows if it needs more data,
-        # so a picture is whole if it is the same whatever follows.
-        first, second = (_decode_reduced(data + filler + _END, factor) for filler in _FILLERS)
-        if not np.array_equal(first.values, second.values):
-            raise
-        return first
+    # The decoder reads on in whatever follows if it needs more data: a picture is whole if that makes no difference.
+    data = _without_padding(data)
+    first, second = (_decode_reduced(data + filler + _END, factor) for filler in _FILLERS)
+    if not _has_all_scans(data) or not np.array_equal(first.values, second.values):
+        raise OSError("coded data are missing at the end")
+    return first
+
+
+def _without_padding(data: bytes) -> bytes:
+    """The data without zeros at its end, as of a download that stopped, and without half a marker."""
+    shorter = data.rstrip(b"\0")
+    if shorter.endswith(b"\xff") and len(shorter) < len(data):
+        return data[: len(shorter) + 1]  # a byte FF of coded data is followed by 00
+    return shorter.rstrip(b"\xff")
 
 
 def _decode_reduced(data: bytes, factor: int) -> Samples:
@@ -63,8 +69,8 @@ def _decode_reduced(data: bytes, factor: int) -> Samples:
     return replace(pillow_samples(image), reduction=round(width / box[2]))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The markers with their segments, as far as they are whole, without the coded data between."""
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """The markers with their segments and where these end, as far as they are whole, without the coded data between."""
     position = 2
     while (position := data.find(b"\xff", position)) >= 0 and position + 4 <= len(data):
         marker = data[position + 1]
@@ -74,7 +80,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if marker == _END[1] or end > len(data):
             return
-        yield marker, data[position + 4 : end]
+        yield marker, data[position + 4 : end], end
         position = end
 
 
@@ -82,7 +88,7 @@ def _has_all_scans(data: bytes) -> bool:
     """Whether scans give every coefficient of every component to the last bit."""
     components: set[int] = set()
     known: dict[int, set[int]] = {}
-    for marker, content in _segments(data):
+    for marker, content, _ in _segments(data):
         if marker in _FRAMES:
             components = set(content[6::3])
         elif marker == _SCAN and content:

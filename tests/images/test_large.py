@@ -105,6 +105,17 @@ def test_a_jpeg_that_is_cut_short_is_refused(tmp_path, progressive):
         assert "cut short" in error_message(path, read_image, path)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_zeros_in_place_of_the_rest_of_a_jpeg(tmp_path, progressive):
+    """As of a download that stopped, into a file of the full length."""
+    path, content = tmp_path / "a.jpg", jpeg(progressive=progressive)
+    for length in np.linspace(900, len(content) - 4, 9).astype(int):
+        path.write_bytes(content[:length] + bytes(9000))
+        assert "cut short" in error_message(path, read_image, path)
+    path.write_bytes(content[:-2] + bytes(9000))
+    assert read_image(path).shape == (150, 250, 3)
+
+
 def test_what_follows_the_end_is_ignored(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(progressive=False) + b"another picture of a phone" * 9)
     assert read_image(tmp_path / "a.jpg").shape == (150, 250, 3)
