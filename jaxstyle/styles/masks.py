@@ -16,7 +16,7 @@ from jaxstyle.errors import ConfigError, PictureError
 _NOISE = 12  # within a flat color, such as that of JPEG
 _SAME_COLOR = 48  # between the same color in two masks
 _BLOCK = 17  # side in pixels of a square that has no noise in any JPEG, whose blocks have 16
-_MIN_SHARE = 0.005  # of the pixels, for a color that nowhere fills 3 x 3 pixels exactly
+_MIN_SHARE = 0.005  # of the pixels, for a color that nowhere fills 3 x 3 pixels exactly and is no mixture
 _ROUNDING = 2  # of mixtures
 # Shares of pixels in flat colors, but for noise and exactly; of photographs less than 10 % exactly.
 _MIN_SIMILAR, _MIN_EXACT = 0.75, 0.25
@@ -148,7 +148,9 @@ def _flat_colors(levels: np.ndarray) -> np.ndarray:
     while is_new.any() and len(colors) <= 4 * MAX_REGIONS:  # more are no mask
         color = flat[is_new.argmax()]
         similar = is_new & (np.abs(flat - color).max(1) <= _NOISE)
-        if exact[similar].any() or counts[similar].sum() >= _MIN_SHARE * codes.size:
+        is_frequent = counts[similar].sum() >= _MIN_SHARE * codes.size
+        is_gradual = _is_mixture(color[None], np.array(colors), _NOISE)  # as in an edge of many pixels
+        if exact[similar].any() or (is_frequent and not is_gradual):
             colors.append(color)
         is_new &= ~similar
     distinct, _ = _frequent(codes)

@@ -144,6 +144,15 @@ class TestMasksFromColors:
         np.testing.assert_array_equal(masks.content.sum(0), 1)
         assert (masks.content == masks.styles[0]).all(0).mean() > 0.98
 
+    @pytest.mark.parametrize("width", [4, 40])
+    def test_a_gradual_edge_is_divided_in_the_middle(self, width: int) -> None:
+        ramp = ((np.arange(400) - 200) / width + 0.5).clip(0, 1)
+        picture = np.float32(np.rint(ramp * 255) / 255)[None, :, None].repeat(30, 0).repeat(3, -1)
+        masks = masks_from_colors(picture, [picture])
+        assert len(masks.content) == 2 and not masks.warnings
+        edges = np.abs(np.diff(masks.content[0, 5])).nonzero()[0]
+        assert len(edges) == 1 and abs(edges[0] - 200) <= 2
+
     def test_colors_without_a_partner_are_named(self) -> None:
         content = fill((self.HALF, self.RED), (self.QUARTER, self.BLUE))
         style = fill((self.HALF, self.RED), (self.QUARTER, self.GRAY))
