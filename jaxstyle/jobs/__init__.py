@@ -5,7 +5,8 @@ Modules:
     events: what a job reports while it runs
     options: the options of a stylization, as the command and manifests have them
     parsing: values of options
-    manifest: the pairs of a job, from folders or a manifest
+    folders: the pictures in a folder, or those that a pattern matches
+    manifest: the pairs of a job, from pictures or a manifest
     names: names for results
     plan: which pairs are done, and groups for the others
     memory: the largest size that fits, and the check before a run
@@ -28,9 +29,10 @@ from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
 from jaxstyle.jobs.export import PLATFORMS, export_stylizer
+from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
 from jaxstyle.jobs.job import Job, Summary, check_output_folder, describe_job, failure_message, run_job
-from jaxstyle.jobs.manifest import Task, check_styles, find_pictures, match_column, pair_up, parse_cell, read_manifest
+from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, parse_cell, read_manifest
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options, Settings
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record

@@ -2,10 +2,8 @@
 
 import csv
 import difflib
-import glob
 import io
 import json
-import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,17 +14,11 @@ from typing import Any
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import WRITABLE, path_in_errors
-from jaxstyle.jobs.names import name_results, natural_order, normalize_name
+from jaxstyle.jobs.names import name_results, normalize_name
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import format_weighted
 from jaxstyle.jobs.reading import is_saved_style
 
-# The suffixes of pictures in a folder, including formats that cannot be read and are reported as failures.
-_PICTURE = re.compile(
-    r"\.(a?png|jpe?g?|jfif|webp|tiff?|bmp|dib|gif|avif|jp[2xfc]|j2k|p[pgbn]m|pfm"
-    r"|hei[cf]|jxl|psd|tga|svg|exr|dng|cr[23]|nef|arw|orf|rw2|raf)",
-    re.IGNORECASE,
-)
 _TYPES = typing.get_type_hints(Options) | {"size": int}
 _COLUMNS = ("content", "style", "output", *_TYPES)
 
@@ -63,39 +55,6 @@ class _Row:
     styles: tuple[Path, ...]
     settings: Settings
     output: str | None = None
-
-
-def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[list[Path], int]:
-    """The pictures in a folder, or the files that a pattern matches, in natural order; and the number of other files.
-
-    Args:
-        option: the name of the option, for errors.
-        pattern: a folder or a glob pattern.
-        styles: whether saved styles count as pictures.
-
-    Raises:
-        ConfigError: naming the option, if there are none.
-    """
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=natural_order)
-        files = [file for file in entries if _PICTURE.fullmatch(file.suffix) or (styles and is_saved_style(file))]
-        others = sum(not entry.is_dir() for entry in entries if entry not in set(files))
-    else:
-        files = [path] if path.exists() else sorted(_matches(path), key=natural_order)
-        others = 0
-    if not files:
-        raise ConfigError(
-            f"{option} is {pattern!r}, which matches no picture; expected a folder with pictures or a pattern of files"
-        )
-    return files, others
-
-
-def _matches(pattern: Path) -> list[Path]:
-    """The files that a pattern matches; folders that exist may have brackets in their names, which are no pattern."""
-    folder = next(parent for parent in pattern.parents if parent.exists())
-    names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
-    return [folder / name for name in names]
 
 
 def pair_up(contents: Sequence[Path], styles: Sequence[Path], options: Options, *, zipped: bool) -> list[Task]:
