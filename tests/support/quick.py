@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import jax
@@ -37,20 +38,31 @@ def objective_of(
     return make_objective(config, targets, statistics, extent=extent)
 
 
+_open_lists: list[list[str]] = []
+
+
 @contextmanager
 def compilations() -> Iterator[list[str]]:
     """The names of the events that JAX reports when it traces or compiles anything."""
+    _listen()
     events: list[str] = []
-
-    def listen(event: str, duration: float, **_: Any) -> None:
-        if event.startswith("/jax/core/compile/"):
-            events.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
+    _open_lists.append(events)
     try:
         yield events
     finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
+        _open_lists[:] = [other for other in _open_lists if other is not events]
+
+
+@cache
+def _listen() -> None:
+    """Listen from now on: not every version of JAX can remove a listener."""
+
+    def listen(event: str, duration: float, **_: Any) -> None:
+        if event.startswith("/jax/core/compile/"):
+            for events in _open_lists:
+                events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
 
 
 def random_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
