@@ -8,9 +8,9 @@ import numpy as np
 
 from jaxstyle.errors import PictureError
 from jaxstyle.images import check_picture
-from jaxstyle.styles.regions import resample_masks
 
 _VISIBLE = 0.05  # alpha from which a pixel keeps its color; the colors of fainter ones are often arbitrary
+_TINY = 1e-6  # avoids division by zero
 
 
 def check_transparent(picture: np.ndarray) -> np.ndarray:
@@ -52,7 +52,25 @@ def _fill(planes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     _, height, width = planes.shape
     if weights.min() == 1 or max(height, width) == 1:
         return planes
-    half = -(-height // 2), -(-width // 2)
-    *sums, totals = resample_masks(np.concatenate([planes * weights, weights[None]]), *half)
-    coarse = _fill(np.array(sums) / np.maximum(totals, 1e-6), np.minimum(1, totals * (totals > 1e-6)))
-    return weights * planes + (1 - weights) * resample_masks(coarse, height, width)
+    totals = _halve(weights)
+    coarse = _fill(_halve(planes * weights) / np.maximum(totals, _TINY), totals)
+    return weights * planes + (1 - weights) * _double(coarse)[:, :height, :width]
+
+
+def _halve(planes: np.ndarray) -> np.ndarray:
+    """Means of blocks of 2 x 2 pixels; a row or column without a partner is a block of its own."""
+    height, width = planes.shape[-2:]
+    padding = [(0, 0)] * (planes.ndim - 2) + [(0, height % 2), (0, width % 2)]
+    planes = np.pad(planes, padding, mode="edge")
+    rows = planes[..., ::2, :] + planes[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]) / 4
+
+
+def _double(planes: np.ndarray) -> np.ndarray:
+    """Planes `[C, H, W]` enlarged by linear interpolation."""
+    for axis in (1, 2):
+        repeated = planes.repeat(2, axis)
+        size = repeated.shape[axis]
+        before, after = (repeated.take(np.arange(size) + step, axis, mode="clip") for step in (-1, 1))
+        planes = repeated / 2 + (before + after) / 4
+    return planes
