@@ -1,4 +1,4 @@
-"""Settings for all tests (strict JAX, no internet), and shared pictures and networks."""
+"""Settings for all tests (quick compilation, strict JAX, no internet), and shared pictures and networks."""
 
 import os
 import shutil
@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Most of the time of the tests is compilation, which takes half as long without optimization; also in subprocesses.
+from support.compiler import with_quick_flags
+
+# Most of the time of the tests is compilation, which takes a quarter of the time like this; also in subprocesses.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ["XLA_FLAGS"] = with_quick_flags(os.environ.get("XLA_FLAGS", ""))
 
 import jax
 import numpy as np
 import pytest
 from support.examples import EXAMPLES
+from support.pyramid import sizes_from_32
 
 from jaxstyle.images import read_image
 from jaxstyle.networks import Network, convolution
@@ -22,6 +26,8 @@ from jaxstyle.weights import load_network
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Some GPUs round the factors of float32 products to 10 bits by default, too coarse to compare with other libraries.
 jax.config.update("jax_default_matmul_precision", "highest")
+# The compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile several times as long.
+MIN_CHANNELS, convolution.MIN_CHANNELS = convolution.MIN_CHANNELS, 10_000
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -50,10 +56,15 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-@pytest.fixture
-def quick_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile 10 times slower."""
-    monkeypatch.setattr(convolution, "MIN_CHANNELS", 10_000)
+@pytest.fixture(scope="class")
+def winograd() -> Iterator[None]:
+    """Convolve as users do on CPU, for tests of the convolution, and for a few of everything together."""
+    without = convolution.MIN_CHANNELS
+    jax.clear_caches()
+    convolution.MIN_CHANNELS = MIN_CHANNELS
+    yield
+    convolution.MIN_CHANNELS = without
+    jax.clear_caches()
 
 
 @pytest.fixture
@@ -65,6 +76,13 @@ def compiled_with_optimization() -> Iterator[None]:
     yield
     jax.clear_caches()
     jax.config.update("jax_disable_most_optimizations", without)
+
+
+@pytest.fixture(scope="class")
+def small_pyramid() -> Iterator[None]:
+    """Sizes from 32 pixels up, so that small pictures have several."""
+    with sizes_from_32():
+        yield
 
 
 @pytest.fixture(scope="session")

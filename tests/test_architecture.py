@@ -6,6 +6,7 @@ The components of the package stand in the order of the data: a component import
 import ast
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,16 @@ def module_name(path: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(path: Path) -> set[str]:
     """The modules of the package that a module imports anywhere in it, without names of functions and classes."""
     modules = {module_name(module) for module in MODULES}
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -53,6 +59,7 @@ def imported(path: Path) -> set[str]:
     return {name for name in names if name in modules}
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """The modules that each module of the package imports."""
     return {module_name(path): imported(path) for path in MODULES}
@@ -94,7 +101,7 @@ def test_components_import_from_packages_not_from_inside():
 
 def exported_modules(component: str) -> set[str]:
     """The modules that a subpackage exports as such: `solver`, whose functions are called as `solver.run`."""
-    tree = ast.parse((PACKAGE / component / "__init__.py").read_text(encoding="utf-8"))
+    tree = parsed(PACKAGE / component / "__init__.py")
     nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == f"jaxstyle.{component}"]
     return {alias.name for node in nodes for alias in node.names}
 
@@ -113,7 +120,7 @@ def test_no_module_imports_itself_through_others():
 
 @pytest.mark.parametrize("component", sorted(SUBPACKAGES))
 def test_subpackages_list_their_modules(component: str):
-    docstring = ast.get_docstring(ast.parse((PACKAGE / component / "__init__.py").read_text(encoding="utf-8"))) or ""
+    docstring = ast.get_docstring(parsed(PACKAGE / component / "__init__.py")) or ""
     listed = docstring.partition("Modules:\n")[2]
     missing = [path.stem for path in (PACKAGE / component).glob("[!_]*.py") if path.stem not in listed]
     assert not missing, f"jaxstyle/{component}/__init__.py does not list {', '.join(missing)}"
@@ -122,11 +129,11 @@ def test_subpackages_list_their_modules(component: str):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 class TestModules:
     def test_have_a_docstring(self, path: Path):
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert ast.get_docstring(parsed(path))
 
     def test_only_images_imports_pillow_and_only_cli_imports_typer_and_rich(self, path: Path):
         names = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -138,7 +145,7 @@ class TestModules:
     def test_only_cli_prints_exits_or_configures_jax(self, path: Path):
         if component_of(module_name(path)) == "cli":
             return
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             if called == "jax.config.update" and path.name == "enabling.py":  # `enable_cache`, which a user calls
                 continue

@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,21 @@ def test_importing_starts_no_device():
     assert completed.returncode != 0
 
 
-@pytest.mark.parametrize("first", ["", "from jaxstyle.stylize import Stylized; ", "import jaxstyle.stylize; "])
-def test_names_are_imported_when_they_are_used(first: str):
-    """`stylize` is the function, also after its module was imported."""
-    code = (
-        "import sys, jaxstyle; assert 'jax' not in sys.modules; "
-        f"{first}assert callable(jaxstyle.stylize) and callable(jaxstyle.texture) and 'jax' in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_names_are_imported_when_they_are_used():
+    """`stylize` is the function, also after its module was imported. One process for all, because it imports JAX."""
+    code = """
+        import sys
+
+        for first in ("", "from jaxstyle.stylize import Stylized", "import jaxstyle.stylize"):
+            import jaxstyle
+
+            assert first or "jax" not in sys.modules
+            exec(first)
+            assert callable(jaxstyle.stylize) and callable(jaxstyle.texture) and "jax" in sys.modules
+            for name in [name for name in sys.modules if name.startswith("jaxstyle")]:
+                del sys.modules[name]
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 def test_enabled_cache_is_used_after_the_first_compilation(tmp_path: Path):

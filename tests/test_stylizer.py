@@ -1,6 +1,5 @@
 """The stylizer: the same results as `stylize`, under all JAX transformations, and errors for invalid inputs."""
 
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import Mesh, PartitionSpec
+from support.compiler import simulated_devices
 from support.examples import EXAMPLES
 from support.quick import QUICK, first_layer, random_picture
 
@@ -79,6 +79,7 @@ def assert_close(found: Any, expected: Any, atol: float = 2e-3) -> None:
 
 
 class TestAgreesWithStylize:
+    @pytest.mark.usefixtures("compiled_with_optimization")
     def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:
         """From a mixture of all initial pictures for which they must agree."""
         initial_picture = random_picture(40, 50)
@@ -183,11 +184,7 @@ class TestShardMap:
         assert_close(sharded(stylizer, contents[:count], style)(stylizer, contents[:count], style), expected[:count])
 
     def test_on_four_devices_without_communication(self, expected: np.ndarray, tmp_path: Path) -> None:
-        environment = os.environ | {
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        }
+        environment = simulated_devices(4, Path(__file__).parent)
         out = tmp_path / "out.npy"
         code = f"import test_stylizer; test_stylizer.on_four_devices({str(out)!r})"
         process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)

@@ -101,7 +101,7 @@ def shifted(features: Features, position_weights: PositionWeights = None) -> Lay
         padded, padded_weights = jnp.pad(centered, (*padding, (0, 0))), jnp.pad(weights, padding)
 
         def covariance(shift: jax.Array) -> jax.Array:
-            moved = lax.dynamic_slice(padded, (*shift, 0), value.shape)
+            moved = lax.dynamic_slice(padded, (*shift, jnp.zeros_like(shift[0])), value.shape)
             return _mean_products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
 
         # The loop is compiled once for all shifts; the checkpoint stores no shifted features for the gradient.

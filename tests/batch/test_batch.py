@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from support.compiler import simulated_devices
+from support.pyramid import sizes_from_32
 from support.quick import QUICK, random_picture, run
 
 from jaxstyle import Progress
@@ -32,8 +34,15 @@ from jaxstyle.networks import Network
 from jaxstyle.optimization import targets as targets_module
 from jaxstyle.stylize import Stylized, measure_style
 
-TWO_SIZES = replace(QUICK, size=256, steps=8)
+QUICK = replace(QUICK, size=48)  # a single size
+TWO_SIZES = replace(QUICK, size=64, steps=8)
 HALF_LEVEL = 0.5 / 255
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pyramid() -> Iterator[None]:
+    with sizes_from_32():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +159,7 @@ class TestBatches:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Within one level after 10 steps. Padded pairs share one program, and one place of its batch is empty."""
-        config = replace(QUICK, size=96, steps=10)
+        config = replace(QUICK, steps=10)
         monkeypatch.setattr(batch_module, "plan_groups", partial(plan_groups, max_programs=max_programs))
         contents, styles = [*contents, contents[0]], [*styles, styles[1]]
         found = stylize_batch(contents, styles, network=first, config=config, batch_size=4)
@@ -165,11 +174,11 @@ class TestBatches:
     def test_padding_changes_nothing_in_any_term(
         self, first: Network, contents: list[np.ndarray], styles: list[np.ndarray], normalization: str
     ) -> None:
-        config = replace(QUICK, size=64, steps=3, normalization=normalization, tv_weight=2.0)
+        config = replace(QUICK, steps=3, normalization=normalization, tv_weight=2.0)
         pair = check_pair(first, Pair(contents[0], (styles[0],), config))
         results = [
             stylize_group(first, Group((0,), 1, (padded_shape,)), [pair])[0]
-            for padded_shape in (PaddedShape(49, 64, is_padded=False), PaddedShape(61, 83, is_padded=True))
+            for padded_shape in (PaddedShape(36, 48, is_padded=False), PaddedShape(45, 61, is_padded=True))
         ]
         for name, expected in vars(results[0].history).items():
             np.testing.assert_allclose(getattr(results[1].history, name), expected, rtol=1e-4, err_msg=name)
@@ -182,7 +191,7 @@ class TestBatches:
             check_pair(first, Pair(content, (style,), TWO_SIZES))
             for content, style in zip(contents, styles, strict=True)
         ]
-        padded_shapes = PaddedShape(128, 128, is_padded=True), PaddedShape(256, 256, is_padded=True)
+        padded_shapes = PaddedShape(32, 32, is_padded=True), PaddedShape(64, 64, is_padded=True)
         found = stylize_group(first, Group((0, 1, 2), 4, padded_shapes), pairs)
         for result, expected in zip(found, alone, strict=True):
             assert result.image.shape == expected.image.shape
@@ -196,7 +205,7 @@ class TestBatches:
         configs = [replace(config, steps=12) for config in configs]
         found = stylize_batch([photo] * 3, [painting] * 3, network=first, config=configs, batch_size=3)
         assert [result.error is None for result in found] == [True, False, True]
-        assert "64 px" in str(found[1].error) and np.isfinite(found[1].image).all()
+        assert "48 px" in str(found[1].error) and np.isfinite(found[1].image).all()
         for index in (0, 2):
             (alone,) = stylize_batch([photo], [painting], network=first, config=configs[index])
             np.testing.assert_allclose(found[index].history.total, alone.history.total, rtol=1e-3)
@@ -298,14 +307,8 @@ def test_the_cache_drops_the_oldest_and_never_confuses_pictures():
 
 
 def test_on_four_devices() -> None:
-    """In a separate process, because the number of devices is fixed when JAX starts."""
-    environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
     file = Path(__file__).parents[1] / "support" / "sharded.py"
-    completed = subprocess.run([sys.executable, file], env=environment, capture_output=True, text=True, check=False)
+    completed = subprocess.run([sys.executable, file], env=simulated_devices(4), capture_output=True, text=True)
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout == "no collective, equal results\n"
 

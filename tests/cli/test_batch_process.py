@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Set
 from pathlib import Path
 
-import pytest
-from support.batches import pictures_in, records_in
-from support.command import CONTENT, QUICK, STYLE, without_progress
+from support.batches import TINY, batch, pictures_in, records_in
+from support.command import CONTENT, STYLE, without_progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,62 +22,62 @@ def manifest(folder: Path, pairs: int) -> Path:
 
 
 def start(out: Path, *arguments: object) -> subprocess.Popen:
-    command = [sys.executable, "-m", "jaxstyle", "batch", "-o", out, *QUICK, *arguments]
+    command = [sys.executable, "-m", "jaxstyle", "batch", "-o", out, *TINY, *arguments]
     return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(pattern: str, folder: Path, process: subprocess.Popen) -> None:
+def wait_for(pattern: str, folder: Path, process: subprocess.Popen, ignored: Set[Path] = frozenset()) -> None:
+    """Wait for a file that is not one of those ignored."""
     deadline = time.monotonic() + 60
-    while not any(folder.glob(pattern)) and process.poll() is None and time.monotonic() < deadline:
+    while not set(folder.glob(pattern)) - ignored and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert any(folder.glob(pattern))
+    assert set(folder.glob(pattern)) - ignored
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path, stop):
-    """Its record has the step at which it resumed."""
+def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path):
+    """Killed, and then stopped by a signal. Meanwhile, another job in its folder is refused."""
     pairs, out = manifest(tmp_path, 1), tmp_path / "out"
-    steps = 400
-    process = start(out, pairs, "--steps", steps, "--checkpoint-every", 0.2)
-    wait_for(".jaxstyle/checkpoints/*/*[0-9]", out, process)
-    stopped = time.monotonic()
-    process.send_signal(stop)
-    printed, err = process.communicate(timeout=60)
-    if stop == signal.SIGKILL:
-        assert process.returncode == -stop
-    else:
-        assert (process.returncode, printed) == (130, "") and time.monotonic() - stopped < 3
-        assert (
-            without_progress(err)
-            == "jaxstyle: stopped; this run finished 0 pairs; run the same command again to resume\n"
-        )
+    steps, checkpoint = 1500, ".jaxstyle/checkpoints/*/*[0-9]"
+    options = ("--steps", steps, "--checkpoint-every", 0.2)
+    with start(out, pairs, *options) as process:
+        try:
+            wait_for(checkpoint, out, process)
+            process.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
+            refused = batch(out, pairs)
+            assert (refused.code, refused.out) == (1, "")
+            assert refused.err.startswith(f"jaxstyle: error: another job is running in {out}; ")
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
     assert pictures_in(out) == {} and records_in(out) == []
-    process = start(out, pairs, "--steps", steps, "--json")
-    printed, err = process.communicate(timeout=120)
-    assert (process.returncode, without_progress(err)) == (0, "")
+
+    before = set(out.glob(checkpoint))
+    with start(out, pairs, *options) as process:
+        try:
+            wait_for(checkpoint, out, process, ignored=before)
+            stopped = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            printed, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, printed) == (130, "") and time.monotonic() - stopped < 3
+    (line,) = without_progress(err).splitlines()
+    assert line.startswith("jaxstyle: stopped; 0 of 1 pairs are done, ")
+    assert pictures_in(out) == {} and records_in(out) == []
+
+    outcome = batch(out, pairs, "--steps", steps, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
     (line,) = records_in(out)
-    assert json.loads(printed)["done"] == 1 and line["steps"] == steps and 0 < line["resumed"] < steps
+    assert json.loads(outcome.out)["done"] == 1 and line["steps"] == steps and 0 < line["resumed"] < steps
     assert list((out / ".jaxstyle" / "checkpoints").iterdir()) == []
-
-
-def test_two_jobs_in_one_folder(tmp_path):
-    pairs, out = manifest(tmp_path, 1), tmp_path / "out"
-    first = start(out, pairs, "--steps", 100_000)
-    wait_for("results.jsonl", out, first)
-    second = start(out, pairs)
-    printed, err = second.communicate(timeout=60)
-    assert (second.returncode, printed) == (1, "")
-    assert err.startswith(f"jaxstyle: error: another job is running in {out}; ")
-    first.kill()
-    first.communicate()
 
 
 def test_jobs_that_are_killed_lose_nothing():
     """A short run of scripts/measuring/kill_batch.py."""
-    command = [sys.executable, "-m", "scripts.measuring.kill_batch", "--pairs", 2, "--kills", 2, "--size", 64]
-    command += ["--steps", 60, "--every", 0.2]
+    command = [sys.executable, "-m", "scripts.measuring.kill_batch", "--pairs", 1, "--kills", 1, "--size", 32]
+    command += ["--steps", 300, "--every", 0.2]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("2 kills of ") and done.stdout.endswith(
+    assert done.stdout.startswith("1 kills of ") and done.stdout.endswith(
         ", 0 of them different from those of the uninterrupted job\n"
     )

@@ -46,7 +46,6 @@ def test_a_row_for_each_size_and_batch(as_json: bool, monkeypatch: pytest.Monkey
         assert [row[-3:] for row in rows] == [["4.00", "0.40", "1.00"]] * 4
 
 
-@pytest.mark.usefixtures("quick_to_compile")
 def test_real_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jaxstyle.cli.bench.matrix_product_rate", lambda precision: 1e11)
     record = json.loads(succeed("bench", "--sizes", "64", "--rounds", 1, "--json"))

@@ -70,7 +70,7 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         ("stylize nothing.jpg style.jpg -o out.png", PICTURE, "nothing.jpg: cannot be read (No such file"),
         ("stylize folder.png style.jpg -o out.png", PICTURE, "folder.png: is a folder"),
         ("stylize empty.png style.jpg -o out.png", PICTURE, "empty.png: is empty (0 bytes)"),
-        ("stylize cut.jpg style.jpg -o out.png", PICTURE, "cut.jpg: is damaged or cut short"),
+        ("stylize cut.jpg style.jpg -o out.png", PICTURE, "cut.jpg: is damaged, cut short"),
         ("stylize text.png style.jpg -o out.png", PICTURE, "text.png: holds text: 'These are words"),
         ("stylize small.png style.jpg -o out.png", PICTURE, "small.png: has 9x200 pixels"),
         ("stylize long.png style.jpg -o out.png", PICTURE, "long.png: has 4000x40 pixels and would get 512x5"),

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.command import QUICK
+from support.batches import TINY
 from support.examples import EXAMPLES
 
 from jaxstyle.errors import ConfigError, JaxStyleError
@@ -66,7 +66,7 @@ def test_a_killed_process_loses_only_its_unfinished_pairs(tmp_path: Path):
 
     def start(address: str) -> list[subprocess.Popen]:
         where = ("--content", folders[0], "--style", folders[1], "-o", results)
-        command = [sys.executable, "-m", "jaxstyle", "batch", *map(str, (*where, *QUICK))]
+        command = [sys.executable, "-m", "jaxstyle", "batch", *map(str, (*where, *TINY))]
         shared = ["--coordinator", address, "--processes", "2", "--process"]
         return [
             subprocess.Popen([*command, *shared, str(process)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -74,7 +74,7 @@ def test_a_killed_process_loses_only_its_unfinished_pairs(tmp_path: Path):
         ]
 
     both = start(free_address())
-    while both[0].poll() is None and not (results / "results-0.jsonl").exists():
+    while both[0].poll() is None and not (results / ".jaxstyle" / "0-of-2.lock").exists():
         time.sleep(0.02)
     both[0].kill()
     outs = [process.communicate(timeout=120) for process in both]

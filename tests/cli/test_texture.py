@@ -1,6 +1,9 @@
 """`jaxstyle texture`: results, records and errors."""
 
 import json
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -11,8 +14,8 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.images import read_image
 from jaxstyle.jobs.parsing import parse_weighted
 
-QUICK = ("--size", 64, "--steps", 12, "--style-layers", "relu1_1,relu2_1")
-CONFIG = StyleConfig(steps=12, style_layers=parse_weighted("", "relu1_1,relu2_1"))
+QUICK = ("--size", 64, "--steps", 12, "--style-layers", "relu1_1,relu1_2")
+CONFIG = StyleConfig(steps=12, style_layers=parse_weighted("", "relu1_1,relu1_2"))
 
 
 def test_equals_the_python_function(tmp_path, network):
@@ -40,9 +43,18 @@ def test_of_saved_styles_and_other_networks(tmp_path):
 
 
 def test_ctrl_c_writes_the_current_picture(tmp_path, monkeypatch):
-    def interrupt():
-        raise KeyboardInterrupt
+    released = threading.Event()
 
+    def interrupt():
+        signal.raise_signal(signal.SIGINT)
+        released.wait(30)
+        raise SystemExit  # the end of the process
+
+    def leave(code):
+        released.set()
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr("jaxstyle.cli.run.stylize", fake_stylize(interrupt))
     out = tmp_path / "out.png"
     outcome = run("texture", STYLE, "-o", out, "--size", 64)

@@ -1,7 +1,6 @@
 """The programs in examples/embedding do what they say; here with fewer steps and shallower layers."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +11,7 @@ from types import ModuleType
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
+from support.compiler import simulated_devices
 from support.examples import EXAMPLES
 from support.quick import QUICK, random_picture
 
@@ -30,7 +29,6 @@ def program(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.usefixtures("quick_to_compile")
 class TestFeedForward:
     def test_training_reduces_the_loss(self, tmp_path: Path) -> None:
         """Train on a single batch, so that the loss can be compared with that of the untrained network.
@@ -78,11 +76,7 @@ class TestSharding:
         alone = sharding.main(config)
         out = tmp_path / "out.npy"
         code = f"import numpy, sharding; numpy.save({str(out)!r}, sharding.main(sharding.jaxstyle.{config!r}))"
-        environment = os.environ | {
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": os.pathsep.join([str(PROGRAMS), *sys.path]),
-        }
+        environment = simulated_devices(4, PROGRAMS)
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert done.stdout == "8 pictures of 32 x 32 pixels on 4 x cpu\n"

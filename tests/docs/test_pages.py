@@ -23,7 +23,6 @@ def execute(program: str, page: str) -> None:
     exec(compile(program, page, "exec"), {"__name__": "example"})
 
 
-@pytest.mark.usefixtures("quick_to_compile")
 def test_readme_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,5 @@
 """The convolution against naive NumPy and XLA's convolution, for many shapes and under all transformations."""
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -15,8 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import naive
+from support.compiler import simulated_devices
 
 from jaxstyle.networks import convolution
+
+pytestmark = pytest.mark.usefixtures("winograd")
 
 Shape = tuple[int, int, int, int, int]  # N, H, W, I, O
 
@@ -193,12 +195,7 @@ class TestTransformations:
                 assert len(results[0].sharding.device_set) == 2
                 module.assert_correct(results, *arrays)
         """
-        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
-        environment = os.environ | {
-            "XLA_FLAGS": flags,
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        }
+        environment = simulated_devices(2, Path(__file__).parent)
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
         completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert completed.returncode == 0, completed.stderr

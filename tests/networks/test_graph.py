@@ -18,8 +18,6 @@ from jaxstyle.styles import Style, check_compatible, load_style, measure_statist
 
 NAMES = ("alexnet", "googlenet", "googlenet-caffe")
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 
 @pytest.fixture(scope="module")
 def reference() -> dict[str, np.ndarray]:

@@ -63,18 +63,31 @@ def relative_error(value: jax.Array | np.ndarray, expected: jax.Array | np.ndarr
     return float(np.linalg.norm(value - expected) / np.linalg.norm(expected))
 
 
+def check_features_of_every_layer(name: str, pooling: str, reference: dict[str, np.ndarray]) -> None:
+    net = pretrained(name, pooling)
+    activations = features(net, jnp.float32(reference["picture"] / 255), net.layers)
+    entries, norms = (reference[f"{name}.{pooling}.{kind}"] for kind in ("entries", "norms"))
+    errors = {}
+    for layer, values, norm in zip(net.layers, entries, norms, strict=True):
+        errors[layer] = relative_error(picked(activations[layer], reference), values)
+        assert np.linalg.norm(activations[layer]) == pytest.approx(norm, rel=1e-4), layer
+    assert max(errors.values()) < 1e-4, errors
+
+
 class TestAgainstTorch:
     @pytest.mark.parametrize("pooling", POOLINGS)
     @pytest.mark.parametrize("name", NAMES)
     def test_features_of_every_layer(self, name: str, pooling: str, reference: dict[str, np.ndarray]) -> None:
-        net = pretrained(name, pooling)
-        activations = features(net, jnp.float32(reference["picture"] / 255), net.layers)
-        entries, norms = (reference[f"{name}.{pooling}.{kind}"] for kind in ("entries", "norms"))
-        errors = {}
-        for layer, values, norm in zip(net.layers, entries, norms, strict=True):
-            errors[layer] = relative_error(picked(activations[layer], reference), values)
-            assert np.linalg.norm(activations[layer]) == pytest.approx(norm, rel=1e-4), layer
-        assert max(errors.values()) < 1e-4, errors
+        check_features_of_every_layer(name, pooling, reference)
+
+    def test_average_gain_is_that_of_the_reference_values(self, reference: dict[str, np.ndarray]) -> None:
+        np.testing.assert_array_equal(vgg.AVERAGE_GAIN, reference["average_gain"])
+
+
+@pytest.mark.usefixtures("winograd")
+class TestWinogradAgainstTorch:
+    def test_features_of_every_layer(self, reference: dict[str, np.ndarray]) -> None:
+        check_features_of_every_layer("vgg19", "max", reference)
 
     def test_gradient_of_the_losses_of_gatys(self, reference: dict[str, np.ndarray]) -> None:
         net = pretrained("vgg19")
@@ -103,9 +116,6 @@ class TestAgainstTorch:
         # A few pixels differ: near ties, rounding changes which input of a rectifier or maximum gets the gradient.
         assert np.quantile(difference, 0.9) < 1e-4 * scale
         assert np.sqrt(np.mean(difference**2)) < 2e-2 * scale
-
-    def test_average_gain_is_that_of_the_reference_values(self, reference: dict[str, np.ndarray]) -> None:
-        np.testing.assert_array_equal(vgg.AVERAGE_GAIN, reference["average_gain"])
 
 
 class TestAgainstNumPy:
@@ -182,6 +192,7 @@ def naive_pool(x: np.ndarray, gain: float | None) -> np.ndarray:
     return result
 
 
+@pytest.mark.usefixtures("winograd")
 class TestTransformations:
     LAYERS = ("conv1_2", "pool1", "relu2_1")
 
@@ -287,6 +298,7 @@ class TestPytree:
         assert jax.tree.structure(net) == jax.tree.structure(net.replace(mean=net.mean + 1))
         assert jax.tree.structure(net) != jax.tree.structure(net.replace(pooling="avg"))
 
+    @pytest.mark.usefixtures("winograd")
     def test_weights_are_no_constants_of_compiled_functions(self) -> None:
         net, picture = pretrained("vgg19"), noise(16, 16, 3)
 
@@ -333,7 +345,6 @@ class TestArchitectures:
         assert ARCHITECTURES["vgg19"].layers[-3:] == ("conv5_4", "relu5_4", "pool5")
 
 
-@pytest.mark.usefixtures("quick_to_compile")
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 def test_padding_does_not_change_valid_positions(network: Network, photo: np.ndarray, pooling: str):
     """The padding is not 0, and 73 rows leave half a window at the first pool."""

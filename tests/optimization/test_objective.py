@@ -19,8 +19,6 @@ from jaxstyle.optimization import Objective, Terms
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 NORMALIZATIONS = ("relative", "gatys")
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 # Two layers with different weights, before and after a pool: complete, but compiled in a second.
 SHALLOW = StyleConfig(
     content_layers=(("relu2_1", 2.0), ("conv1_2", 1.0)),

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +11,26 @@ import numpy as np
 import pytest
 from support.naive import error
 
+from jaxstyle import styles
 from jaxstyle.errors import ConfigError
 from jaxstyle.optimization import style_loss
-from jaxstyle.styles import REPRESENTATIONS, check_representation, measure_features
+from jaxstyle.styles import REPRESENTATIONS, check_representation
 from jaxstyle.styles.representations import SHIFTS
 
 NAMES = tuple(REPRESENTATIONS)
 DEPEND_ON_POSITIONS = {"shifted", "neighbors"}  # they change if the same features are at other positions
 Layers = dict[str, np.ndarray]
+
+
+def measure_features(name: str, features: Layers, position_weights: Layers | None = None) -> dict[str, jax.Array]:
+    """Compiled: otherwise, each operation would be compiled by itself, again for each shape."""
+    return _measure(name, tuple(features), tuple(features.values()), position_weights)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _measure(name: str, layers: tuple[str, ...], values: Any, position_weights: Any) -> dict[str, jax.Array]:
+    """The order of the layers matters, and compiled functions sort the keys of dicts."""
+    return styles.measure_features(name, dict(zip(layers, values, strict=True)), position_weights)
 
 
 def random_features(seed: int = 0, height: int = 12, width: int = 10) -> Layers:

@@ -15,7 +15,8 @@ def batch(out: Path, *arguments: object) -> Outcome:
 
 def records_in(folder: Path) -> list[dict]:
     """The records of a folder of results, in the order in which they were written."""
-    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    file = folder / "results.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def pictures_in(folder: Path) -> dict[str, bytes]:

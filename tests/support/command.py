@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from unittest.mock import patch
 
 import jax
@@ -16,14 +18,17 @@ from support.examples import EXAMPLES
 from jaxstyle.__main__ import main
 from jaxstyle.cli import jax_config, progress
 from jaxstyle.images import fit_shape
+from jaxstyle.jobs import reading
+from jaxstyle.networks import Network
 from jaxstyle.optimization import STEPS_PER_CALL, Progress, Terms, schedule
 from jaxstyle.stylize import Stylized
+from jaxstyle.weights import EMBEDDED, load_network
 
 progress._INTERVAL = 3600.0  # on a busy machine, tests of commands can take more than 10 s
 
 CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"
-# Shallow layers, which compile in a second or two.
-QUICK = ("--size", 64, "--steps", 12, "--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
+# Shallow layers, which compile in a second.
+QUICK = ("--size", 64, "--steps", 12, "--content-layers", "relu1_1", "--style-layers", "relu1_1")
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,23 @@ class Terminal(io.StringIO):
         return True
 
 
+@cache
+def load_embedded(name: str, **options: str) -> Network:
+    return load_network(name, **options)
+
+
+def load_once(source: str | Path, **options: str) -> Network:
+    """Load a network as `load_network` does, but an embedded one only once for all commands."""
+    return load_embedded(source, **options) if source in EMBEDDED else load_network(source, **options)
+
+
 def run(*arguments: object, stderr: io.StringIO | None = None) -> Outcome:
     """Run `jaxstyle ARGUMENTS`, without configuring JAX, which all tests share."""
     out, err = io.StringIO(), stderr or io.StringIO()
     with (
         patch.object(sys, "argv", ["jaxstyle", *map(str, arguments)]),
         patch.object(jax_config, "configure_jax"),
+        patch.object(reading, "load_network", load_once),
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as exited,

@@ -2,12 +2,13 @@
 
 import re
 import sys
+from dataclasses import replace
 from unittest.mock import patch
 
 import jax
 import numpy as np
 from support.examples import EXAMPLES
-from support.quick import QUICK
+from support.quick import QUICK, first_layer
 
 from jaxstyle.batch import BatchSolver, stylize_batch
 from jaxstyle.batch import vmapped as vmapped
@@ -17,10 +18,9 @@ from jaxstyle.weights import load_network
 COLLECTIVES = re.compile(r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter|send\(|recv\(")
 
 assert len(jax.local_devices()) == 4
-network = load_network()
-first = network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
-photo = read_image(EXAMPLES / "content" / "harbour.jpg", size=64)
-painting = read_image(EXAMPLES / "style" / "swirls.jpg", size=64)
+first, CONFIG = first_layer(load_network()), replace(QUICK, size=48)
+photo = read_image(EXAMPLES / "content" / "harbour.jpg", size=48)
+painting = read_image(EXAMPLES / "style" / "swirls.jpg", size=48)
 contents, styles = [photo[::-1], photo, photo**2, photo, photo], [painting, painting**2, painting, painting, painting]
 
 texts, device_counts, original = [], [], vmapped._run
@@ -33,15 +33,15 @@ def run(*arguments, **options):
 
 
 with patch.object(vmapped, "_run", run):
-    sharded = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
+    sharded = stylize_batch(contents, styles, network=first, config=CONFIG, batch_size=8)
 assert device_counts and set(device_counts) == {4}, device_counts
 assert "while" in texts[0] and not COLLECTIVES.search(texts[0]), COLLECTIVES.findall(texts[0])
 
 with patch.object(
     BatchSolver, "_mesh", property(lambda self: jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",)))
 ):
-    on_one_device = stylize_batch(contents, styles, network=first, config=QUICK, batch_size=8)
-separate = stylize_batch(contents, styles, network=first, config=QUICK)
+    on_one_device = stylize_batch(contents, styles, network=first, config=CONFIG, batch_size=8)
+separate = stylize_batch(contents, styles, network=first, config=CONFIG)
 for found, expected, single in zip(sharded, on_one_device, separate, strict=True):
     assert np.abs(found.image - expected.image).max() < 1 / 255
     assert np.abs(found.image - single.image).max() < 1 / 255
