@@ -142,7 +142,7 @@ def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarr
     if alpha is None:
         return None if mask is None else fill_missing_regions(mask)
     visible = alpha[None] if mask is None else alpha * resample_masks(mask, *alpha.shape)
-    return alpha * fill_missing_regions(visible)
+    return np.minimum(alpha, fill_missing_regions(visible))
 
 
 def make_masks(

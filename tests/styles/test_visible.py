@@ -69,6 +69,13 @@ class TestStyles:
             assert values.shape == wanted_values.shape
             assert np.abs(values - wanted_values).mean() < 0.05 * np.abs(wanted_values).mean()
 
+    def test_count_by_their_alpha(self, network: Network) -> None:
+        """Red, and blue that is half transparent: twice as much red."""
+        picture = np.zeros((64, 64, 4), np.float32)
+        picture[:32], picture[32:] = (1, 0, 0, 1), (0, 0, 1, 0.5)
+        (statistics,) = measure_style(picture, network=network, config=QUICK).statistics
+        np.testing.assert_allclose(statistics.mean, [2 / 3, 0, 1 / 3], atol=0.01)
+
     def test_give_the_same_result_whatever_is_hidden(self, network: Network, photo: np.ndarray) -> None:
         one, other = (run(network, photo, cut_out(hidden)).image for hidden in HIDDEN)
         np.testing.assert_allclose(one, other, atol=2e-3)
