@@ -85,6 +85,22 @@ OPTIMIZATION = (
         ("optimization/test_losses.py::TestLosses",),
     ),
     Fault(
+        "color-gain",
+        "matching colors stretches the noise of gray pictures without limit",
+        "optimization/initial.py",
+        "_MAX_GAIN = 5.0",
+        "_MAX_GAIN = 500.0",
+        ("optimization/test_initial.py::TestMatchColors",),
+    ),
+    Fault(
+        "hidden-pixels",
+        "transparent pixels count in a style's statistics",
+        "optimization/targets.py",
+        "return np.minimum(alpha, fill_missing_regions(visible))",
+        "return fill_missing_regions(np.ones_like(visible))",
+        ("styles/test_visible.py::TestStyles",),
+    ),
+    Fault(
         "noise-seed",
         "noise does not depend on the seed",
         "optimization/initial.py",
