@@ -8,6 +8,7 @@ Modules:
     help: the layout of `--help`
     options: typer parameters for the options of a stylization
     interrupts: Ctrl-C and SIGTERM
+    messages: errors as the command line words them
     run, progress: one stylization, interruptible and with a progress bar
     job, batch_progress: a job of many pairs, interruptible and with progress bars
     jax_config: JAX's log and the cache of traced and compiled programs

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 import jaxstyle
 from jaxstyle.cli.help import HelpGroup, examples
+from jaxstyle.cli.messages import check_arguments, reword
 from jaxstyle.errors import JaxStyleError
 
 # The commands, each in the module of its name, and the first sentences of their help.
@@ -31,6 +32,14 @@ SUMMARIES = {
     "gram": "Explore Gram matrices: describe them, maximize an entry, sample new ones.",
     "weights": "List, verify, convert and fetch the weights of recognition networks.",
 }
+
+
+# Options whose names begin messages of the Python API.
+_OPTIONS = (
+    *("size", "steps", "content_weight", "style_weight", "color_weight", "tv_weight", "style_scale", "style_blend"),
+    *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision", "convention"),
+    *("init", "sampler", "strength", "height", "width"),
+)
 
 
 class LazyCommands(Mapping[str, Any]):
@@ -101,6 +110,7 @@ def run() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files that are not UTF-8 are printed as they are
         sys.stdout.reconfigure(errors="surrogateescape")
     try:
+        check_arguments(sys.argv[1:])
         code = app(prog_name="jaxstyle", standalone_mode=False) or 0
         sys.stdout.flush()
         return code
@@ -143,6 +153,6 @@ def _fail_to_print(error: OSError) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = reword(" ".join(message.split()), _OPTIONS)
     typer.echo(f"jaxstyle: error: {line}", err=True)
     return code

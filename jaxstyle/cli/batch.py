@@ -30,6 +30,7 @@ from jaxstyle.jobs import (
     read_manifest,
 )
 
+_MAX_PAIRS = 20  # to list in a dry run
 _PROCESSES = "Several processes"  # a group of options in `--help`
 EXAMPLES = examples(
     "Every photograph in the style of every painting:",
@@ -143,7 +144,7 @@ def batch_command(
     job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
     if dry_run:
         description = describe_job(job)
-        typer.echo(json.dumps(description, indent=2) if as_json else _format(description))
+        typer.echo(json.dumps(description, indent=2) if as_json else _format(description, tasks))
         return
     summary = run_with_progress(job, as_json=as_json)
     if sheet:
@@ -170,28 +171,47 @@ def _tasks(
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count:
             typer.echo(
-                f"jaxstyle: skipped {count} files in {folder} that do not have the suffix of a picture", err=True
+                f"jaxstyle: skipped {_count(count, 'file')} in {folder} without the suffix of a picture", err=True
             )
     return pair_up(contents, styles, options, zipped=zipped)
 
 
-def _format(description: dict[str, Any]) -> str:
+def _count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}{'s'[: number != 1]}"
+
+
+def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:
+    """A line for each of the first pairs to compute."""
+    task_of = {str(task.output): task for task in tasks}
+    lines = [
+        f"  {task_of[output].content} with {', '.join(map(str, task_of[output].styles))}: {output}"
+        for output in todo[:_MAX_PAIRS]
+    ]
+    return [*lines, *([f"  and {len(todo) - _MAX_PAIRS} more"] if len(todo) > _MAX_PAIRS else [])]
+
+
+def _format(description: dict[str, Any], tasks: list[Task]) -> str:
     """Format the description of a job as lines of text."""
     failed = description["failed"]
     lines = [
-        f"{description['pairs']} pairs: {description['done']} done, {len(failed)} failed, "
+        f"{_count(description['pairs'], 'pair')}: {description['done']} done, {len(failed)} failed, "
         f"{len(description['todo'])} to do",
         *(f"  failed: {error}" for error in dict.fromkeys(failed)),
     ]
+    lines += _format_pairs(description["todo"], tasks)
+    if description["replaced"]:
+        lines.append(f"{_count(description['replaced'], 'result')} of other files or settings will be replaced")
     if description["todo"]:
-        lines.append(f"on {device_name(description['device'])}, {description['at_once']} at a time:")
+        at_once = f"{_count(description['at_once'], 'program')} at a time"
+        lines.append(f"on {device_name(description['device'])}, {at_once}:")
     if memory := description["memory"]:
         lines.append(f"about {memory['needed'] / 2**30:.1f} of {memory['available'] / 2**30:.1f} GiB of memory")
     for group in description["groups"]:
         shapes = ", ".join(f"{width} x {height}" for height, width in group["shapes"])
-        batches = f" in batches of {group['together']}" if group["together"] > 1 else ""
+        batches = f", {group['together']} in a program" if group["together"] > 1 else ", 1 in a program"
         memory = f"{group['bytes'] / 2**30:.1f} GiB each time"
-        lines.append(f"  {group['pairs']} pairs{batches} at {shapes} pixels, {memory}")
+        lines.append(f"  {_count(group['pairs'], 'pair')} at {shapes} pixels{batches}, {memory}")
     if description["todo"]:
         seconds = description["seconds"]
         duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)

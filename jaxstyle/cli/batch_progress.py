@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,7 +16,19 @@ from rich.progress import Progress as Bar
 from jaxstyle.batch import Group
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
-from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Share, Started, Step, Written, failure_message
+from jaxstyle.jobs import (
+    Event,
+    Failed,
+    Finished,
+    Plan,
+    Planned,
+    Share,
+    Started,
+    Step,
+    Written,
+    failure_message,
+    replaced_results,
+)
 from jaxstyle.optimization import Progress, schedule
 
 
@@ -26,7 +39,8 @@ class BatchProgress:
         done: the number of results that were written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.done, self._failed = 0, 0
         self._plan: Plan | None = None
         self._share = Share()
@@ -72,6 +86,10 @@ class BatchProgress:
                 if memory and sys.stderr.isatty():
                     self._bar.console.print(f"{len(plan.todo)} pairs to do, {memory}", markup=False, highlight=False)
                 self._plan, self._share, self._started = plan, share, time.monotonic()
+                if replaced := len(replaced_results(plan, self._folder)):
+                    found = f"{replaced} result{'s'[: replaced != 1]} in {self._folder}"
+                    line = f"jaxstyle: replacing {found}, made of other files or with other settings"
+                    self._bar.console.print(line, markup=False, highlight=False)
                 groups = share.select(plan.groups)
                 self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]
                 for pair, error in plan.failed.items():

@@ -1,6 +1,7 @@
 """`jaxstyle export`: write a stylization of fixed size as one file that needs nothing but JAX to run."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ EXAMPLES = examples(
 )
 
 
-@with_options
+@partial(with_options, without=("regions", "background"))
 def export_command(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")],

@@ -99,6 +99,7 @@ def show_command(
         check_writable(output, overwrite=overwrite)
     device()
     if is_saved_style(picture):
+        _check_defaults(picture, size == maximize.COMPARED_SIZE, network, weights_file, pooling)
         style = _read_grams(picture)
         layers, measured = tuple(layer or style.layers), style.statistics[-1].measured
         if missing := [name for name in layers if name not in measured]:
@@ -165,6 +166,7 @@ def sample_command(
     check_style_writable(output, overwrite=overwrite)
     device()
     if is_saved_style(style):
+        _check_defaults(style, size == DEFAULTS.size, network, weights_file, pooling)
         measured = _read_grams(style)
     else:
         loaded = read_network(network, weights_file, pooling)
@@ -187,6 +189,20 @@ def _table(numbers: dict[str, dict[str, float]]) -> str:
     for layer, values in numbers.items():
         lines.append(f"{layer:<12}" + "".join(f"{values[name]:>16.4g}" for name in names))
     return "\n".join(lines)
+
+
+def _check_defaults(
+    file: Path, has_default_size: bool, network: str | None, weights_file: Path | None, pooling: str
+) -> None:
+    """Raise ConfigError for options that have no effect on a saved style."""
+    given = {
+        "--size": not has_default_size,
+        "--network": network,
+        "--weights": weights_file,
+        "--pooling": pooling != "max",
+    }
+    if unused := [option for option, value in given.items() if value]:
+        raise ConfigError(f"{file} is a saved style, to which {' and '.join(unused)} cannot apply; leave them out")
 
 
 def _read_grams(file: Path) -> Style:

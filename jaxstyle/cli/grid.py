@@ -53,13 +53,13 @@ def grid_command(
     ],
     options: Options,
     columns: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--columns",
             metavar="OPTION=VALUES",
             help=f"Option that varies from column to column, and its values, such as {AXIS_EXAMPLE}.",
         ),
-    ],
+    ] = None,
     rows: Annotated[
         str | None,
         typer.Option("--rows", metavar="OPTION=VALUES", help="Option that varies from row to row, and its values."),
@@ -76,7 +76,8 @@ def grid_command(
 
     All other options apply to all results. However the command is stopped, the same command resumes it.
     """
-    row_axis, column_axis = parse_axis("--rows", rows) if rows else None, parse_axis("--columns", columns)
+    row_axis = parse_axis("--rows", rows, options) if rows else None
+    column_axis = parse_axis("--columns", columns, options) if columns else None
     folder = output.with_suffix("")
 
     def settings_of(options: Options) -> list[Settings]:
@@ -98,7 +99,7 @@ def grid_command(
     if as_json:
         record = {
             "rows": [row_axis.option, row_axis.values] if row_axis else None,
-            "columns": [column_axis.option, column_axis.values],
+            "columns": [column_axis.option, column_axis.values] if column_axis else None,
             "results": [{"output": str(tasks[pair].output), "losses": losses[pair]} for pair in pictures],
             "distances": picture_distances(list(pictures.values())),
         }

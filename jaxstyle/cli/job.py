@@ -16,7 +16,7 @@ def run_with_progress(job: Job, *, as_json: bool) -> Summary:
 
     Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record.
     """
-    progress = BatchProgress()
+    progress = BatchProgress(job.folder)
 
     def finish() -> str:
         if as_json:
@@ -28,11 +28,14 @@ def run_with_progress(job: Job, *, as_json: bool) -> Summary:
 
 
 def exit_unless_done(summary: Summary) -> None:
-    """Print what is missing and exit with 1, unless all pairs are done."""
-    if summary.done < summary.pairs:
-        untried = f", {summary.untried} not tried" if summary.untried else ""
-        counts = f"{summary.done} of {summary.pairs} pairs are done, {len(summary.failed)} failed{untried}"
-        typer.echo(f"jaxstyle: {counts}; see {summary.record}", err=True)
+    """Print what is done, what was done before and what is missing; exit with 1, unless all pairs are done."""
+    is_complete = summary.done == summary.pairs
+    details = [f"{summary.done_before} of them before this run"] if summary.done_before else []
+    details += [] if is_complete else [f"{len(summary.failed)} failed"]
+    details += [f"{summary.untried} not tried"] if summary.untried else []
+    counts = ", ".join([f"{summary.done} of {summary.pairs} pairs are done", *details])
+    typer.echo(f"jaxstyle: {counts}; see {summary.record}", err=True)
+    if not is_complete:
         raise typer.Exit(1)
 
 

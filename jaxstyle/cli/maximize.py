@@ -101,6 +101,11 @@ def maximize_command(
         )
     levels = np.rint(np.asarray(result.pictures) * 255) / np.float32(255)
     values = np.asarray(entry_values(loaded.direct(), levels, np.array(entries), layer=layer), np.float64)
+    if zero := [f"{i},{j}" for (i, j), value in zip(entries, values, strict=True) if not value]:
+        raise ConfigError(
+            f"{layer} {' '.join(zero)} stayed 0, because no position has both channels active; choose another entry or "
+            "--seed, or the layer before the rectifier, such as conv3_1 for relu3_1"
+        )
     rows = [_entry_record(entry, float(value), largest) for entry, value in zip(entries, values, strict=True)]
     record = {
         "layer": layer,

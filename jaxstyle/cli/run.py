@@ -1,5 +1,6 @@
 """Run one stylization from the command line: interruptible at any moment, with snapshots, progress and a record."""
 
+import itertools
 import json
 import sys
 import time
@@ -145,8 +146,19 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
 
         with on_interrupt(finish):
             result = _stylize(run, monitor)
-    run.writer.write(run.output, result.image, len(result.sizes))
-    typer.echo(json.dumps(monitor.record(), indent=2) if as_json else run.output)
+    output = _write(run, result)
+    typer.echo(json.dumps(monitor.record() | {"output": str(output)}, indent=2) if as_json else output)
+
+
+def _write(run: Run, result: Stylized) -> Path:
+    """Write the result; under another name, if there is a file of its name by now, which nobody asked to replace."""
+    names = (run.output.with_stem(f"{run.output.stem}-{number}") for number in itertools.count(2))
+    output = run.output
+    if output.exists() and not run.writer.overwrite:
+        output = next(name for name in names if not name.exists())
+        typer.echo(f"jaxstyle: {run.output} has appeared meanwhile; the result is in {output}", err=True)
+    run.writer.write(output, result.image, len(result.sizes))
+    return output
 
 
 def _stylize(run: Run, monitor: _Monitor) -> Stylized:

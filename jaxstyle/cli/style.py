@@ -65,7 +65,8 @@ def save_command(
         typer.Option(
             "--size",
             metavar="PIXELS",
-            help="Longest side in pixels of the results to make with it. A half or a quarter of it works as well.",
+            help="Longest side in pixels of the results to make with it. Other sizes work if the file has measurements "
+            "near all of their sizes, coarse to fine; `jaxstyle style show` prints them.",
         ),
     ] = DEFAULTS.size,
     style_scale: Annotated[float, typer_option("style_scale", grouped=False)] = DEFAULTS.style_scale,

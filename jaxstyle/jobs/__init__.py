@@ -31,7 +31,15 @@ from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step
 from jaxstyle.jobs.export import PLATFORMS, export_stylizer
 from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
-from jaxstyle.jobs.job import Job, Summary, check_output_folder, describe_job, failure_message, run_job
+from jaxstyle.jobs.job import (
+    Job,
+    Summary,
+    check_output_folder,
+    describe_job,
+    failure_message,
+    replaced_results,
+    run_job,
+)
 from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, parse_cell, read_manifest
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options, Settings
@@ -112,6 +120,7 @@ __all__ = [
     "read_on_background",
     "read_records",
     "read_styles",
+    "replaced_results",
     "resolve_size",
     "result_record",
     "run_job",

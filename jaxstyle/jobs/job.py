@@ -157,6 +157,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "done": len(plan.done),
         "failed": [failure_message(plan.tasks[pair], error) for pair, error in (plan.failed | plan.unreadable).items()],
         "todo": [str(plan.tasks[pair].output) for pair in plan.todo],
+        "replaced": len(replaced_results(plan, job.folder)),
         "groups": list(descriptions.values()),
         "at_once": workers,
         "memory": {"needed": memory.needed, "available": memory.available.bytes} if memory else None,
@@ -193,6 +194,11 @@ def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
         if os.path.realpath(folder / task.output) in inputs:
             path = folder / task.output
             raise ConfigError(f"{path} is one of the pictures to read; choose another name for the result")
+
+
+def replaced_results(plan: Plan, folder: Path) -> list[int]:
+    """The pairs to compute whose results exist, of other files or settings."""
+    return [pair for pair in plan.todo if (folder / plan.tasks[pair].output).is_file()]
 
 
 def failure_message(task: Task, error: str) -> str:

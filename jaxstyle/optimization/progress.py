@@ -13,6 +13,7 @@ from jaxstyle.optimization.objective import Terms
 
 # Rejected steps in a row after which the optimization counts as diverged: the trust radius is then below 1e-5.
 _MAX_FAILURES = 8
+_ROUNDING = 1e-4  # of a loss, relative to it or to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +89,18 @@ def optimize_level(
 
 
 def has_diverged(progress: Progress) -> np.ndarray:
-    """Whether the last steps were all rejected, or the loss was never finite; one value for each picture of a batch."""
+    """Whether the last steps were all rejected, or the loss was never finite; one value for each picture of a batch.
+
+    At a minimum, such as a flat picture with a flat style, steps are rejected for rounding: the last rejected loss is
+    then that of the picture.
+    """
+    if progress.terms is None:
+        return np.zeros(np.shape(progress.state.loss), bool)
     failures = np.asarray(progress.state.failures) >= min(_MAX_FAILURES, max(1, progress.steps - 1))
-    return (failures | ~np.isfinite(progress.state.loss)) & (progress.step > 0)
+    loss, last = np.asarray(progress.state.loss), np.asarray(progress.terms.total)
+    with np.errstate(invalid="ignore"):
+        is_minimum = np.abs(last - loss) <= _ROUNDING * np.maximum(1, loss)
+    return (failures & ~is_minimum) | ~np.isfinite(loss)
 
 
 def divergence_error(progress: Progress, index: int = 0) -> DivergedError:

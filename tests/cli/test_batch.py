@@ -161,7 +161,7 @@ class TestErrors:
 
     def test_shares_that_fit_no_pair(self, photos, paintings, tmp_path):
         where = ("--content", photos, "--style", paintings)
-        assert "style_blend has 2 weights for 1 styles" in self.refused(tmp_path, *where, "--style-blend", "1,2")
+        assert "--style-blend has 2 weights for 1 styles" in self.refused(tmp_path, *where, "--style-blend", "1,2")
 
     def test_existing_files(self, photos, paintings, tmp_path):
         where = ("--content", photos, "--style", paintings)
@@ -188,4 +188,4 @@ def test_skipped_files_are_counted(photos, paintings, tmp_path):
     (photos / "notes.txt").touch()
     outcome = batch(tmp_path / "out", "--content", photos, "--style", paintings)
     assert outcome.code == 0
-    assert outcome.err == f"jaxstyle: skipped 1 files in {photos} that do not have the suffix of a picture\n"
+    assert outcome.err == f"jaxstyle: skipped 1 file in {photos} without the suffix of a picture\n"

@@ -12,7 +12,14 @@ from jaxstyle.images import read_image, write_image
 
 
 def grid(out: Path, *arguments: object) -> dict:
-    return json.loads(succeed("grid", CONTENT, STYLE, "-o", out, *TINY, *arguments, "--json"))
+    return json.loads(succeed("grid", CONTENT, STYLE, "-o", out, *tiny(*arguments), *arguments, "--json"))
+
+
+def tiny(*arguments: object) -> list[object]:
+    """The options TINY without those that vary."""
+    varied = [str(argument).partition("=")[0] for argument in arguments]
+    options = zip(TINY[::2], TINY[1::2], strict=True)
+    return [word for name, value in options if name[2:] not in varied for word in (name, value)]
 
 
 def test_every_result_equals_that_of_a_single_command_and_is_in_its_cell(tmp_path):
@@ -59,6 +66,11 @@ def test_one_row_of_different_sizes(tmp_path):
     assert [max(read_image(tmp_path / "sheet" / name).shape) for name in ("1-1.png", "1-2.png")] == [32, 48]
 
 
+def test_one_column(tmp_path):
+    record = grid(tmp_path / "sheet.png", "--rows", "content-weight=0;1")
+    assert record["columns"] is None and [result["output"] for result in record["results"]] == ["1-1.png", "2-1.png"]
+
+
 def test_finished_results_are_not_computed_again(tmp_path):
     sheet, columns = tmp_path / "sheet.png", ("--columns", "content-weight=0;1")
     first = grid(sheet, *columns)
@@ -79,7 +91,7 @@ def test_a_pair_that_fails_leaves_its_cell_empty(tmp_path):
     thin = tmp_path / "thin.png"
     write_image(thin, np.full((20, 64, 3), 0.5, np.float32))
     out = tmp_path / "sheet.png"
-    outcome = run("grid", thin, STYLE, "-o", out, *TINY, "--columns", "size=32;64", "--json")
+    outcome = run("grid", thin, STYLE, "-o", out, *TINY[2:], "--columns", "size=32;64", "--json")
     record = json.loads(outcome.out)
     assert outcome.code == 1 and "1 of 2 pairs are done, 1 failed" in outcome.err
     assert [result["output"] for result in record["results"]] == ["1-2.png"] and len(record["failed"]) == 1
@@ -92,14 +104,16 @@ def test_a_pair_that_fails_leaves_its_cell_empty(tmp_path):
         (("--columns", "init"), "--columns has 'init'; expected OPTION=VALUE;VALUE;..., such as 'init=content;noise'"),
         (("--columns", "inti=noise"), "--columns has 'inti', which is not an option; the nearest is 'init'"),
         (("--columns", "steps=1;few"), "--columns, steps: 'few'; expected a whole number"),
-        (("--columns", "steps=0"), "steps is 0; expected a whole number from 1 up"),
+        (("--columns", "steps=0"), "--steps is 0; expected a whole number from 1 up"),
         (("--columns", "steps=1;2", "--rows", "steps=3"), "--rows and --columns both vary steps"),
-        (("--columns", "style-blend=1,2"), "style_blend has 2 weights for 1 styles"),
+        (("--columns", "style-blend=1,2"), "--style-blend has 2 weights for 1 styles"),
+        (("--columns", "seed=0;1", "--seed", 7), "there is --seed 7 too, and --columns varies it"),
+        ((), "there is nothing to vary; give --columns, --rows or both"),
         (("--columns", "network=vgg19;resnet"), "--network is 'resnet'; expected one of vgg16"),
     ],
 )
 def test_errors_are_one_line(tmp_path, words, message):
-    outcome = run("grid", CONTENT, STYLE, "-o", tmp_path / "sheet.png", *TINY, *words)
+    outcome = run("grid", CONTENT, STYLE, "-o", tmp_path / "sheet.png", *tiny(*words), *words)
     assert outcome.code == 2 and outcome.out == "" and message in outcome.err and outcome.err.count("\n") == 1
     assert not (tmp_path / "sheet.png").exists()
 

@@ -1,16 +1,18 @@
 """Run `jaxstyle batch` on small pictures, and read the folder of results."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from support.command import Outcome, run
+from support.command import Outcome, run, without_progress
 
 TINY = ("--size", 32, "--steps", 3, "--content-layers", "relu1_1", "--style-layers", "relu1_1")
 
 
 def batch(out: Path, *arguments: object) -> Outcome:
     """Run `jaxstyle batch` with settings that take moments."""
-    return run("batch", "-o", out, *TINY, *arguments)
+    outcome = run("batch", "-o", out, *TINY, *arguments)
+    return replace(outcome, err=without_progress(outcome.err))
 
 
 def records_in(folder: Path) -> list[dict]:

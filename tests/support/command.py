@@ -74,14 +74,14 @@ def run(*arguments: object, stderr: io.StringIO | None = None) -> Outcome:
 def succeed(*arguments: object) -> str:
     """Run a command that must exit with 0 and print nothing on stderr; return its output."""
     outcome = run(*arguments)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, without_progress(outcome.err)) == (0, "")
     return outcome.out
 
 
 def without_progress(err: str) -> str:
-    """What a process printed to stderr, without the lines of its progress, which a busy machine prints."""
-    lines = err.splitlines(keepends=True)
-    return "".join(line for line in lines if not re.match(r"jaxstyle: (\d+ px \(|\d+/\d+ pairs)", line))
+    """What a command printed to stderr, without the lines of its progress and of the end of a job."""
+    progress = r"jaxstyle: (\d+ px \(|\d+/\d+ pairs|replacing \d+ result|(\d+) of \2 pairs are done)"
+    return "".join(line for line in err.splitlines(keepends=True) if not re.match(progress, line))
 
 
 def fake_stylize(end: Callable[[], None] = lambda: None):

@@ -1,0 +1,44 @@
+"""The wording of errors for the command line: options with their dashes, and the choice that was probably meant."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from jaxstyle.errors import ConfigError
+
+_FILES = ("-o", "--output", "--weights", "--content-mask", "--style-mask", "--contact-sheet", "--manifest")
+# What typer says about values of a wrong type, and what to say instead.
+_TYPES = {
+    r"Value error, ": "",
+    r"Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    r"Input should be a valid number, unable to parse string as a number": "expected a number",
+    r"Input should be greater than or equal to ": "expected a number from ",
+}
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Raise ConfigError for an empty name of a file, and for the name of a folder that is no folder, `-o out.png/`."""
+    for previous, argument in zip(("", *arguments), arguments, strict=False):
+        if not argument and (previous in _FILES or not previous.startswith("-")):
+            place = f"{previous} is empty" if previous in _FILES else "an argument is empty"
+            raise ConfigError(f"{place}, perhaps from a shell variable that is not set; expected the name of a file")
+        if previous in ("-o", "--output") and argument.endswith(("/", "\\")) and arguments[0] != "batch":
+            raise ConfigError(f"{previous} is {argument!r}, the name of a folder; expected that of a file")
+
+
+def reword(message: str, options: Sequence[str]) -> str:
+    """An error message with `--style-scale` for `style_scale` at its beginning, and with the nearest known choice.
+
+    Args:
+        message: the message of an error.
+        options: the names of options, as in Python.
+    """
+    for found, replacement in _TYPES.items():
+        message = re.sub(found, replacement, message)
+    message = re.sub(r"^unknown (pooling|precision|convention) ", r"\1 is ", message)
+    name, verb, rest = re.match(r"(\w*)( is | has |)(.*)", message, re.DOTALL).groups()  # type: ignore[union-attr]
+    if verb and name in options:
+        message = f"--{name.replace('_', '-')}{verb}{rest}"
+    choice = re.search(r"'([^']*)'[^;]*; expected (?:one|some) of ([^;]+)$", message)
+    nearest = difflib.get_close_matches(choice[1], re.split(r", (?:or )?", choice[2]), n=1) if choice else []
+    return f"{message}; did you mean {nearest[0]}?" if nearest else message

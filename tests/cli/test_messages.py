@@ -1,0 +1,44 @@
+"""Errors as the command line words them."""
+
+import pytest
+
+from jaxstyle.cli.messages import check_arguments, reword
+from jaxstyle.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("style_scale is 0; expected a number above 0", "--style-scale is 0; expected a number above 0"),
+        ("a.csv: line 2: style_scale is 0", "a.csv: line 2: style_scale is 0"),
+        (
+            "optimizer is 'lbfg'; expected one of lbfgs, adam",
+            "--optimizer is 'lbfg'; expected one of lbfgs, adam; did you mean lbfgs?",
+        ),
+        ("unknown pooling 'min'; expected one of max, avg", "--pooling is 'min'; expected one of max, avg"),
+        (
+            "Invalid value for '--steps': Input should be a valid integer, unable to parse string as an integer",
+            "Invalid value for '--steps': expected a whole number",
+        ),
+        ("", ""),
+    ],
+)
+def test_options_and_choices(message: str, expected: str):
+    assert reword(message, ("style_scale", "optimizer", "pooling")) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stylize", "", "b.jpg"], "an argument is empty"),
+        (["stylize", "a.jpg", "b.jpg", "-o", ""], "-o is empty"),
+        (["stylize", "a.jpg", "b.jpg", "-o", "c.png/"], "-o is 'c.png/', the name of a folder"),
+    ],
+)
+def test_names_that_are_no_files(arguments: list[str], message: str):
+    with pytest.raises(ConfigError, match=message):
+        check_arguments(arguments)
+
+
+def test_other_arguments_may_be_empty_or_folders():
+    check_arguments(["batch", "--style-blend", "", "-o", "results/"])
