@@ -43,20 +43,20 @@ def steps_of(path) -> int:
 
 class TestSnapshots:
     def test_of_smaller_sizes_are_enlarged(self, tmp_path):
-        """30 steps at 128 px, then 20 at 256."""
-        assert stylized(tmp_path, "--save-every", 20).code == 0
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["out-0020.png", "out-0040.png", "out.png"]
-        assert grays_of(tmp_path / "out-0020.png") == ((256, 196), [170])
-        assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
-        assert [steps_of(tmp_path / name) for name in ("out-0020.png", "out-0040.png", "out.png")] == [20, 40, 50]
+        """20 steps at 128 px, then 20 at 256."""
+        assert stylized(tmp_path, "--save-every", 15).code == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out-0020.png", "out-0030.png", "out.png"]
+        assert grays_of(tmp_path / "out-0020.png") == ((256, 196), [255])
+        assert grays_of(tmp_path / "out-0030.png") == ((256, 196), [128])
+        assert [steps_of(tmp_path / name) for name in ("out-0020.png", "out-0030.png", "out.png")] == [20, 30, 40]
 
     def test_replace_nothing_without_overwrite(self, tmp_path):
-        (tmp_path / "out-0040.png").write_text("precious")
-        outcome = stylized(tmp_path, "--save-every", 20)
-        assert outcome.code == 3 and "out-0040.png: exists already" in outcome.err
-        assert [path.name for path in tmp_path.iterdir()] == ["out-0040.png"]
-        assert stylized(tmp_path, "--save-every", 20, "--overwrite").code == 0
-        assert grays_of(tmp_path / "out-0040.png") == ((256, 196), [128])
+        (tmp_path / "out-0030.png").write_text("precious")
+        outcome = stylized(tmp_path, "--save-every", 15)
+        assert outcome.code == 3 and "out-0030.png: exists already" in outcome.err
+        assert [path.name for path in tmp_path.iterdir()] == ["out-0030.png"]
+        assert stylized(tmp_path, "--save-every", 15, "--overwrite").code == 0
+        assert grays_of(tmp_path / "out-0030.png") == ((256, 196), [128])
 
 
 @pytest.mark.parametrize("name", ["missing/out.png", "old.png"])
@@ -92,15 +92,15 @@ class TestInterruption:
         handlers = [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
         outcome = self.interrupted(tmp_path, monkeypatch, number)
         out = tmp_path / "out.png"
-        message = f"jaxstyle: stopped after 50 of 50 steps; the current picture is in {out}\n"
+        message = f"jaxstyle: stopped after 40 of 40 steps; the current picture is in {out}\n"
         assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
-        assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 50
+        assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 40
         assert handlers == [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
 
     def test_prints_the_record(self, tmp_path, monkeypatch):
         outcome = self.interrupted(tmp_path, monkeypatch, signal.SIGINT, "--json")
         record = json.loads(outcome.out)
-        assert (record["steps"], record["output"], outcome.code) == (50, str(tmp_path / "out.png"), 130)
+        assert (record["steps"], record["output"], outcome.code) == (40, str(tmp_path / "out.png"), 130)
         assert record["losses"]["total"] == {"first": 1.0, "last": 0.5}
 
     def test_leaves_no_unfinished_file(self, tmp_path, monkeypatch):
@@ -122,7 +122,7 @@ class TestDivergence:
     def test_writes_the_last_good_picture(self, tmp_path):
         outcome = stylized(tmp_path, end=raising(DivergedError("the loss is not finite")))
         out = tmp_path / "out.png"
-        message = f"the loss is not finite; stopped after 50 of 50 steps; the current picture is in {out}"
+        message = f"the loss is not finite; stopped after 40 of 40 steps; the current picture is in {out}"
         assert (outcome.code, outcome.out, outcome.err) == (5, "", f"jaxstyle: error: {message}\n")
         assert grays_of(out) == ((256, 196), [255])
 
