@@ -26,6 +26,7 @@ from jaxstyle.jobs import (
     read_masks,
     read_network,
     read_styles,
+    resized_styles,
     resolve_size,
     result_record,
 )
@@ -96,7 +97,11 @@ def stylize_command(
     picture = picture if background is None else Picture(picture.over(background))
     style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None
-    print_warnings(*(regions.warnings if regions else ()), enlarged_styles(styles, [settings.config]))
+    print_warnings(
+        *(regions.warnings if regions else ()),
+        enlarged_styles(styles, [settings.config]),
+        resized_styles(saved, settings.config),
+    )
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(as_array(picture, background), tuple(style_inputs), settings.config, settings.seed, initial_picture),

@@ -28,6 +28,7 @@ from jaxstyle.jobs import (
     read_initial_picture,
     read_network,
     read_styles,
+    resized_styles,
     resolve_size,
     result_record,
 )
@@ -93,7 +94,7 @@ def texture_command(
     canvas, config = as_stylization(height, width, settings.config)
     style_inputs, saved = read_styles(styles, network, config, background)
     initial_picture = read_initial_picture(initial, config.size, background, (height, width)) if initial else None
-    print_warnings(enlarged_styles(styles, [config]))
+    print_warnings(enlarged_styles(styles, [config]), resized_styles(saved, config))
     record = result_record(None, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(canvas, tuple(style_inputs), config, settings.seed, initial_picture),

@@ -58,6 +58,7 @@ from jaxstyle.jobs.reading import (
     read_network,
     read_on_background,
     read_styles,
+    resized_styles,
 )
 from jaxstyle.jobs.records import STATE_FOLDER, Share, read_records
 
@@ -121,6 +122,7 @@ __all__ = [
     "read_records",
     "read_styles",
     "replaced_results",
+    "resized_styles",
     "resolve_size",
     "result_record",
     "run_job",

@@ -17,7 +17,7 @@ from jaxstyle.images import WRITABLE, path_in_errors
 from jaxstyle.jobs.names import name_results, normalize_name
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import format_weighted
-from jaxstyle.jobs.reading import is_saved_style
+from jaxstyle.jobs.reading import check_network, is_saved_style
 
 _TYPES = typing.get_type_hints(Options) | {"size": int}
 _COLUMNS = ("content", "style", "output", *_TYPES)
@@ -176,6 +176,7 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
     try:
         settings = replace(options, **values).settings(folder=folder if "init" in values else Path())
         check_styles(styles, settings.config)
+        check_network(settings.network, None)
     except ConfigError as error:
         raise ConfigError(f"line {line}: {error}") from None
     return _Row(line, content, styles, settings, output)

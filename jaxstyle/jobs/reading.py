@@ -1,5 +1,6 @@
 """Read the inputs of a stylization: networks, pictures, saved styles and masks."""
 
+import math
 import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -11,8 +12,8 @@ import numpy as np
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, JaxStyleError, PictureError
 from jaxstyle.images import Picture, check_same_proportions, read_image, read_picture, read_shape
-from jaxstyle.networks import Network
-from jaxstyle.optimization import check_style
+from jaxstyle.networks import ARCHITECTURES, Network
+from jaxstyle.optimization import check_style, style_sizes
 from jaxstyle.styles import (
     STYLE_FILE_SUFFIX,
     Masks,
@@ -27,17 +28,27 @@ from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM, load_network
 
 _MASK_SIZE = 1024  # largest longest side of masks, whose edges may be soft in larger results
 _MAX_ENLARGEMENT = 2.0  # of a style; beyond it, strokes are visibly blurred
+_MAX_OTHER_SIZE = 1.05  # of a saved style, relative to the size that is needed; rounding stays below it
 _MAX_CROPPED = 4  # times the size at which a mostly transparent style is read
 
 
 def read_network(name: str | None, file: Path | None, pooling: str, precision: str = "auto") -> Network:
     """Load the network for `--network` or `--weights`; the default network if both are None."""
+    check_network(name, file)
+    network = load_network(file or name or DEFAULT_NETWORK, pooling=pooling, precision=precision)
+    if pooling != "max" and not any("pool" in layer for layer in network.layers):
+        raise ConfigError(f"--pooling is {pooling}, but {network.architecture} has no pooling; leave it out")
+    return network
+
+
+def check_network(name: str | None, file: Path | None) -> None:
+    """Raise ConfigError for an unknown name of a network, or both a name and a file."""
     if name and file:
         raise ConfigError("--network and --weights exclude each other; give one of them")
-    if name and name not in NAMES and not name.startswith(RANDOM):
+    architectures = [RANDOM + architecture for architecture in ARCHITECTURES]
+    if name and name not in (*NAMES, *architectures):
         known = f"{', '.join(NAMES)}, {RANDOM}ARCHITECTURE"
         raise ConfigError(f"--network is {name!r}; expected one of {known}, or --weights FILE")
-    return load_network(file or name or DEFAULT_NETWORK, pooling=pooling, precision=precision)
 
 
 def network_record(network: Network, name: str | None, file: Path | None) -> dict[str, str]:
@@ -161,6 +172,18 @@ def enlarged_styles(files: Iterable[Path], configs: Collection[StyleConfig]) -> 
     others = f" (too small are also {len(longest) - 1} others)" if len(longest) > 1 else ""
     found = f"{file} has {longest[file]} pixels on its longest side and is enlarged {factor:.2g} times{others}"
     return f"{found}, which blurs the style; use a larger file, or --style-scale {scale:.2g} for finer strokes"
+
+
+def resized_styles(saved: Sequence[dict[str, Any]], config: StyleConfig) -> str | None:
+    """A warning if a saved style, by its record, is used at other sizes than its own; None if all fit."""
+    for record in saved:
+        for needed in style_sizes(config):
+            nearest = min(record["sizes"], key=lambda size: abs(math.log(size / needed)))
+            if abs(math.log(nearest / needed)) > math.log(_MAX_OTHER_SIZE):
+                kind = "smaller" if nearest < needed else "larger"
+                found = f"{record['name']} was measured at {', '.join(map(str, record['sizes']))} px and is used for"
+                return f"{found} {round(needed)} px: its strokes get {kind}; save it for this --size and --style-scale"
+    return None
 
 
 def is_saved_style(file: Path) -> bool:

@@ -162,7 +162,8 @@ class TestStylize:
     def test_is_used_at_similar_sizes(self, record, tmp_path):
         """Strokes are then a little smaller or larger than requested."""
         out = tmp_path / "a.png"
-        succeed("stylize", CONTENT, "swirls.safetensors", "-o", out, *QUICK, "--style-scale", 1.4)
+        outcome = run("stylize", CONTENT, "swirls.safetensors", "-o", out, *QUICK, "--style-scale", 1.4)
+        assert outcome.code == 0 and "was measured at 64 px and is used for 90 px" in outcome.err
         np.testing.assert_array_equal(pixels(out), pixels(record["output"]))
 
 
@@ -188,7 +189,7 @@ class TestStylize:
             "was not measured in relu3_1, only",
         ),
         ("harbour.jpg swirls.safetensors --init style", USAGE, "but a measured style has no picture"),
-        ("harbour.jpg swirls.safetensors --style-blend 1,2", USAGE, "style_blend has 2 weights for 1 style"),
+        ("harbour.jpg swirls.safetensors --style-blend 1,2", USAGE, "--style-blend has 2 weights for 1 style"),
         # Files that are not styles
         ("harbour.jpg nothing.safetensors", STYLES, "nothing.safetensors: cannot be read (No such file"),
         ("harbour.jpg folder.safetensors", STYLES, "folder.safetensors: is a folder"),
@@ -224,11 +225,11 @@ def test_bad_styles(folder, command, code, found):
         (
             "swirls.jpg -o out.safetensors --size 64 --style-layers relu1_1 --style-blend 1,2",
             USAGE,
-            "style_blend has 2 weights for 1 style",
+            "--style-blend has 2 weights for 1 style",
         ),
         ("swirls.jpg -o out.safetensors --network vgg11", USAGE, "--network is 'vgg11'; expected one of"),
         ("swirls.jpg -o out.safetensors --weights no.pth", WEIGHTS, "no weights called 'no.pth'"),
-        ("swirls.jpg -o out.safetensors --pooling min", USAGE, "unknown pooling 'min'"),
+        ("swirls.jpg -o out.safetensors --pooling min", USAGE, "--pooling is 'min'"),
         ("swirls.jpg -o out.safetensors --background reddish", USAGE, "no color is called 'reddish'"),
         # The style was saved at 64 px and has no statistics for 80 px.
         ("swirls.safetensors -o out.safetensors --size 80 --style-layers relu1_1", USAGE, "was measured at 64 px; exp"),

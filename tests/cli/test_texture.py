@@ -65,7 +65,7 @@ def test_ctrl_c_writes_the_current_picture(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--network", "random:resnet"), "unknown architecture 'resnet'; expected one of vgg16"),
+        (("--network", "random:resnet"), "--network is 'random:resnet'; expected one of vgg16"),
         (("--network", "resnet"), "--network is 'resnet'; expected one of vgg16"),
         (("--content-weight", 1), "No such option"),
         (("--background", "white"), "No such option"),
