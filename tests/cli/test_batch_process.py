@@ -28,7 +28,7 @@ def start(out: Path, *arguments: object) -> subprocess.Popen:
 
 def wait_for(pattern: str, folder: Path, process: subprocess.Popen, ignored: Set[Path] = frozenset()) -> None:
     """Wait for a file that is not one of those ignored."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not set(folder.glob(pattern)) - ignored and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert set(folder.glob(pattern)) - ignored
