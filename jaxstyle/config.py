@@ -10,6 +10,7 @@ from jaxstyle.errors import ConfigError
 
 NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
+COLORS = ("style", "content", "luminance")
 INITS = ("content", "noise", "pink", "style", "picture")
 
 MAX_REGIONS = 16  # the memory for the style layers is multiplied by the number of regions
@@ -41,6 +42,9 @@ class StyleConfig:
         tv_weight: weight of the total variation.
         style_blend: share of each style picture, where only the ratios matter; empty for equal shares. Negative shares
             extrapolate: (1.5, -0.5) goes beyond the first style, away from the second.
+        colors: whose colors the result has: "style"; "content", for which the style is recolored, with a share such as
+            `(("content", 0.5),)`, where the rest is the style's; or "luminance", for which only the luminance is
+            stylized, and the chroma stays exactly the content's.
         style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
@@ -61,6 +65,7 @@ class StyleConfig:
     style_weight: float = 1.0
     color_weight: float = 1.0
     tv_weight: float = 0.3
+    colors: Weighted = (("style", 1.0),)
     style_blend: tuple[float, ...] = ()
     style_scale: float = 1.0
     style_representation: str = "gram"
@@ -93,6 +98,7 @@ class StyleConfig:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for component, _ in self.init:
             _check_choice("init", component, INITS)
+        _check_colors(self.colors)
         for name in ("content_weight", "style_weight", "color_weight", "tv_weight"):
             _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
@@ -112,6 +118,17 @@ class StyleConfig:
             raise ConfigError(f"style_blend is {list(self.style_blend)}; expected numbers that add up to more than 0")
         if not self.content_layers and not self.style_layers:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
+
+
+def _check_colors(colors: Weighted) -> None:
+    for name, share in colors:
+        _check_choice("colors", name, COLORS)
+        _check(f"the share of {name} in colors", share, "a number from 0 to 1", lambda share: 0 <= share <= 1)
+    _check_unique("colors", [name for name, _ in colors])
+    if not colors or sum(share for _, share in colors) > 1 + 1e-6:
+        raise ConfigError(f"the shares in colors are {[share for _, share in colors]}; expected at most 1 together")
+    if "luminance" in dict(colors) and colors != (("luminance", 1.0),):
+        raise ConfigError("colors has luminance with a share or other colors; expected luminance alone")
 
 
 def _check_unique(name: str, layers: Sequence[str]) -> None:

@@ -22,8 +22,8 @@ from jaxstyle.optimization import (
     as_style_list,
     check_content,
     check_initial_picture,
-    check_no_regions,
     check_style,
+    check_without_content,
     divergence_error,
     enlarge,
     has_diverged,
@@ -31,11 +31,13 @@ from jaxstyle.optimization import (
     make_masks,
     make_targets,
     optimize_level,
+    pictures_to_optimize,
     schedule,
     solver,
     start_level,
     style_sizes,
     style_statistics,
+    with_kept_chroma,
 )
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import load_network
@@ -109,20 +111,22 @@ def stylize(
     network = network or load_network()
     config = resolve_layers(config, network.architecture)
     network = prepare_network(network, config)
-    content = check_content(content, config)
+    original = check_content(content, config)
     styles = [check_style(style, network, config) for style in as_style_list(style)]
-    initial_picture = check_initial_picture(initial_picture, content)
+    initial_picture = check_initial_picture(initial_picture, original)
+    content, styles = pictures_to_optimize(config, original, styles)
     masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
     def on_progress(progress: Progress) -> None:
         if has_diverged(progress):
             raise divergence_error(progress)
         if callback:
-            callback(progress)
+            callback(replace(progress, picture=with_kept_chroma(config, progress.picture, original)))
 
     levels, progress = schedule(config, *content.shape[:2]), None
     if resume:  # with a copy of the state, which the solver donates
-        progress = replace(resume, state=jax.tree.map(lambda leaf: jax.device_put(np.array(leaf)), resume.state))
+        state = jax.tree.map(lambda leaf: jax.device_put(np.array(leaf)), resume.state)
+        progress = replace(resume, state=state, picture=np.clip(np.asarray(resume.state.picture), 0, 1))
     first = resume.level if resume else 0
     makers = [partial(make_targets, network, config, content, styles, masks, size) for size, _ in levels[first:]]
     # Larger sizes are measured and compiled while smaller ones are optimized.
@@ -147,7 +151,8 @@ def stylize(
             run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
             progress = optimize_level(progress, run, on_progress)
     assert progress is not None
-    return Stylized(progress.picture, progress.history, np.repeat(*np.transpose(levels)), config)
+    picture = with_kept_chroma(config, progress.picture, original)
+    return Stylized(picture, progress.history, np.repeat(*np.transpose(levels)), config)
 
 
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:
@@ -204,7 +209,7 @@ def measure_style(
     """
     network = network or load_network()
     config = resolve_layers(config, network.architecture)
-    check_no_regions(config)
+    check_without_content(config)
     styles = [check_style(style, network, config) for style in as_style_list(style)]
     blends = [style_statistics(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
     selected = [select_layers(statistics, config.style_names) for statistics in blends]

@@ -17,8 +17,8 @@ from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import check_same_proportions, check_scaled_shape, scaled_shape
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
-    check_no_regions,
     check_style,
+    check_without_content,
     content_targets,
     descend,
     enlarge,
@@ -176,7 +176,7 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
     for name, pixels in sides.items():
         if not isinstance(pixels, Integral) or pixels < 1:
             raise ConfigError(f"{name} is {pixels!r}; expected a whole number from 1 up")
-    check_no_regions(config)
+    check_without_content(config)
     check_representation(config.style_representation)
     if dict(config.init).get("style"):
         raise ConfigError(

@@ -12,7 +12,7 @@ from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import PictureError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Progress, check_no_regions
+from jaxstyle.optimization import Progress, check_without_content
 from jaxstyle.styles import Style
 from jaxstyle.stylize import Stylized, stylize
 
@@ -62,7 +62,7 @@ def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.nda
 
 def texture_config(height: int, width: int, config: StyleConfig) -> StyleConfig:
     """The settings with which `stylize` synthesizes a texture; errors as `as_stylization`."""
-    check_no_regions(config)
+    check_without_content(config)
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
     # Pink noise, because the grain of white noise takes many more steps to disappear.

@@ -24,6 +24,7 @@ from jaxstyle.optimization import (
     pad_picture,
     schedule,
     start_level,
+    with_kept_chroma,
 )
 from jaxstyle.stylize import Stylized, network_at
 
@@ -127,9 +128,13 @@ def _results(
         for index in range(len(pairs))
     ]
     return [
-        Stylized(picture, history, sizes, pair.config, errors.get(index))
+        Stylized(_finished(picture, pair), history, sizes, pair.config, errors.get(index))
         for index, (picture, history, pair) in enumerate(zip(_pictures(last, pairs), histories, pairs, strict=True))
     ]
+
+
+def _finished(picture: np.ndarray, pair: Pair) -> np.ndarray:
+    return picture if pair.original is None else with_kept_chroma(pair.config, picture, pair.original)
 
 
 def _pictures(progress: Progress, pairs: Sequence[Pair]) -> list[np.ndarray]:

@@ -19,6 +19,7 @@ from jaxstyle.optimization import (
     make_initial_picture,
     make_masks,
     make_targets,
+    pictures_to_optimize,
 )
 from jaxstyle.styles import Style
 
@@ -34,21 +35,20 @@ class Pair:
     config: StyleConfig = DEFAULTS
     seed: int = 0
     initial_picture: np.ndarray | None = None
+    original: np.ndarray | None = None  # the content in its own colors, from `check_pair`
 
 
 def check_pair(network: Network, pair: Pair) -> Pair:
-    """Return the pair with its pictures as float32.
+    """Return the pair with its pictures as float32, in the colors in which they are compared.
 
     Raises:
         PictureError, ConfigError: as `stylize`.
     """
-    content = check_content(pair.content, pair.config)
-    return replace(
-        pair,
-        content=content,
-        styles=tuple(check_style(style, network, pair.config) for style in pair.styles),
-        initial_picture=check_initial_picture(pair.initial_picture, content),
-    )
+    original = check_content(pair.content, pair.config)
+    styles = [check_style(style, network, pair.config) for style in pair.styles]
+    content, styles = pictures_to_optimize(pair.config, original, styles)
+    initial_picture = check_initial_picture(pair.initial_picture, original)
+    return replace(pair, content=content, styles=tuple(styles), initial_picture=initial_picture, original=original)
 
 
 class MeasurementCache:

@@ -54,7 +54,7 @@ def stylize_batch(
             CPU. With 1, pairs are computed separately, and each result is byte for byte that of `stylize`, unless
             there are so many shapes that `plan_groups` merges some.
         callback: called as that of `stylize`, with the indices of the pairs first; from several threads if there are
-            several. In a batch, arrays have a leading axis.
+            several. In a batch, arrays have a leading axis. With the colors "luminance", its pictures are gray.
 
     Returns:
         One result for each pair, in order.

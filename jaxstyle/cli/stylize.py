@@ -40,6 +40,8 @@ EXAMPLES = examples(
     "Shapes closer to the photograph, or larger strokes:",
     "jaxstyle stylize photo.jpg painting.jpg -o out.png --content-weight 0.3",
     "jaxstyle stylize photo.jpg painting.jpg -o out.png --style-scale 1.5",
+    "In the colors of the photograph:",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.png --colors content",
     "A blend of two styles:",
     "jaxstyle stylize photo.jpg one.jpg two.jpg -o out.png --style-blend 0.7,0.3",
     "Sky in the style of the sky, ground in the style of the ground:",

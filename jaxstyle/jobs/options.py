@@ -3,14 +3,22 @@
 `Options` holds the values as text and numbers, with a help text for each; `Settings` holds the parsed values.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from jaxstyle.config import DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
+from jaxstyle.config import COLORS, DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs.parsing import NAMED_INITS, check_size, format_weighted, parse_init, parse_layers, parse_numbers
+from jaxstyle.jobs.described import described
+from jaxstyle.jobs.parsing import (
+    NAMED_INITS,
+    check_size,
+    format_weighted,
+    parse_init,
+    parse_layers,
+    parse_numbers,
+    parse_weighted,
+)
 from jaxstyle.networks import POOLINGS, PRECISIONS, Network, resolve_layers
 from jaxstyle.styles import REPRESENTATIONS, check_representation
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
@@ -19,37 +27,6 @@ from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 PICTURE, STYLE, OPTIMIZATION, NETWORK = "Picture", "Style", "Optimization", "Network"
 
 _LAYERS = f"NAME or NAME=WEIGHT, comma-separated, or one of {', '.join(PARTITIONS)}"
-
-
-@dataclass(frozen=True)
-class Help:
-    """How `--help` shows an option.
-
-    Attributes:
-        text: what the option changes.
-        group: the heading under which it is listed; None for the first group.
-        metavar: the placeholder for its value.
-        choices: the values to complete.
-        default: how the default is shown, if not as its value.
-    """
-
-    text: str
-    group: str | None = None
-    metavar: str | None = None
-    choices: tuple[str, ...] = ()
-    default: str | None = None
-
-
-def _help(
-    text: str,
-    group: str | None = None,
-    *,
-    metavar: str | None = None,
-    choices: Sequence[str] = (),
-    default: str | None = None,
-) -> dict[str, Help]:
-    """The metadata of a field."""
-    return {"help": Help(text, group, metavar or "|".join(choices) or None, tuple(choices), default)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +65,7 @@ class Options:
 
     size: int | str = field(
         default=DEFAULTS.size,
-        metadata=_help(
+        metadata=described(
             "Longest side of the result in pixels. Larger: finer detail, but more time and memory; max: the largest "
             "that fits the memory.",
             metavar="PIXELS",
@@ -96,14 +73,14 @@ class Options:
     )
     steps: int = field(
         default=DEFAULTS.steps,
-        metadata=_help(
+        metadata=described(
             "Optimization steps at each size, coarse to fine. More: closer to the style, but slower.",
             metavar="N",
         ),
     )
     content_weight: float = field(
         default=DEFAULTS.content_weight,
-        metadata=_help(
+        metadata=described(
             "Weight of the content. Higher: shapes closer to the content; lower: shapes dissolve into the style. Try "
             "0.03 to 0.3.",
             PICTURE,
@@ -112,7 +89,7 @@ class Options:
     )
     style_weight: float = field(
         default=DEFAULTS.style_weight,
-        metadata=_help(
+        metadata=described(
             "Weight of the style. Higher: stronger strokes and textures; 0: only the style's colors.",
             PICTURE,
             metavar="WEIGHT",
@@ -120,7 +97,7 @@ class Options:
     )
     color_weight: float = field(
         default=DEFAULTS.color_weight,
-        metadata=_help(
+        metadata=described(
             "Weight of the style's color distribution. Higher: colors closer to the style's; 0: paler colors.",
             PICTURE,
             metavar="WEIGHT",
@@ -128,15 +105,25 @@ class Options:
     )
     tv_weight: float = field(
         default=DEFAULTS.tv_weight,
-        metadata=_help(
+        metadata=described(
             "Weight of the total variation. Higher: smoother, with less grain; lower: crisper.",
             PICTURE,
             metavar="WEIGHT",
         ),
     )
+    colors: str = field(
+        default=format_weighted(DEFAULTS.colors),
+        metadata=described(
+            "Whose colors the result has: style; content, where the style is recolored before; luminance, where only "
+            "light and dark are painted and the content keeps its colors exactly; or a share such as content=0.5.",
+            PICTURE,
+            metavar="COLORS",
+            choices=COLORS,
+        ),
+    )
     background: str | None = field(
         default=None,
-        metadata=_help(
+        metadata=described(
             "Color under transparent pictures, such as white or '#1e90ff'. Without it, only what is visible counts, "
             "and the result is as transparent as the content and must be .png, .webp or .tiff.",
             PICTURE,
@@ -145,7 +132,7 @@ class Options:
     )
     style_scale: float = field(
         default=DEFAULTS.style_scale,
-        metadata=_help(
+        metadata=described(
             "Size of the style pictures relative to the result. Above 1: larger strokes; below 1: finer strokes.",
             STYLE,
             metavar="FACTOR",
@@ -153,7 +140,7 @@ class Options:
     )
     style_blend: str = field(
         default="",
-        metadata=_help(
+        metadata=described(
             "Share of each style, such as 0.7,0.3. Higher: more of that style; negative: away from it.",
             STYLE,
             metavar="SHARE,...",
@@ -162,7 +149,7 @@ class Options:
     )
     style_representation: str = field(
         default=DEFAULTS.style_representation,
-        metadata=_help(
+        metadata=described(
             "Statistics that describe the style. "
             + "; ".join(f"{name}: {representation.effect}" for name, representation in REPRESENTATIONS.items())
             + ".",
@@ -173,7 +160,7 @@ class Options:
     )
     regions: int = field(
         default=DEFAULTS.regions,
-        metadata=_help(
+        metadata=described(
             "Number of regions to find in the content and in the style, such as sky and ground. Above 1: each region "
             "takes the style of the most similar region, not of the whole picture.",
             STYLE,
@@ -182,7 +169,7 @@ class Options:
     )
     content_layers: str = field(
         default="default",
-        metadata=_help(
+        metadata=described(
             "Layers that compare the result with the content. Shallow: every detail stays; deep: only shapes. "
             f"{_LAYERS}.",
             STYLE,
@@ -192,7 +179,7 @@ class Options:
     )
     style_layers: str = field(
         default="default",
-        metadata=_help(
+        metadata=described(
             f"Layers that compare the result with the style. Shallow: fine texture; deep: large patterns. {_LAYERS}.",
             STYLE,
             metavar="LAYERS",
@@ -201,7 +188,7 @@ class Options:
     )
     normalization: str = field(
         default=DEFAULTS.normalization,
-        metadata=_help(
+        metadata=described(
             "Scale of the losses. relative: the default weights suit most pictures; gatys: as in Gatys et al., with "
             "weights to be found for each picture.",
             STYLE,
@@ -211,7 +198,7 @@ class Options:
     )
     init: str = field(
         default=format_weighted(DEFAULTS.init),
-        metadata=_help(
+        metadata=described(
             "Initial picture: content (in the style's colors), noise, pink (noise with large blotches), style, a "
             "picture file, or a mixture such as content=0.7,noise=0.3. More noise: farther from the content.",
             OPTIMIZATION,
@@ -221,13 +208,13 @@ class Options:
     )
     seed: int = field(
         default=0,
-        metadata=_help(
+        metadata=described(
             "Seed of the noise. Another seed: another result, if --init has noise.", OPTIMIZATION, metavar="N"
         ),
     )
     optimizer: str = field(
         default=DEFAULTS.optimizer,
-        metadata=_help(
+        metadata=described(
             "lbfgs: close to the style after few steps; adam: changes the picture more gradually. The results are "
             "similar.",
             OPTIMIZATION,
@@ -236,7 +223,7 @@ class Options:
     )
     network: str | None = field(
         default=None,
-        metadata=_help(
+        metadata=described(
             f"Recognition network: {', '.join(NAMES)}, or {RANDOM}ARCHITECTURE for random weights. vgg16: bolder "
             "strokes than vgg19.",
             NETWORK,
@@ -247,7 +234,7 @@ class Options:
     )
     weights: Path | None = field(
         default=None,
-        metadata=_help(
+        metadata=described(
             "Weights file of another network, from `jaxstyle weights convert`, in place of --network.",
             NETWORK,
             metavar="FILE",
@@ -255,11 +242,11 @@ class Options:
     )
     pooling: str = field(
         default="max",
-        metadata=_help("Pooling of the network. avg: softer pictures than max.", NETWORK, choices=POOLINGS),
+        metadata=described("Pooling of the network. avg: softer pictures than max.", NETWORK, choices=POOLINGS),
     )
     precision: str = field(
         default="auto",
-        metadata=_help(
+        metadata=described(
             f"Precision of the features: {', '.join(PRECISIONS)}. auto: bfloat16 on GPUs and TPUs, which is faster, "
             "and float32 on CPUs. The pictures look the same.",
             NETWORK,
@@ -286,6 +273,7 @@ class Options:
             style_weight=self.style_weight,
             color_weight=self.color_weight,
             tv_weight=self.tv_weight,
+            colors=parse_weighted("--colors", self.colors),
             style_blend=parse_numbers("--style-blend", self.style_blend),
             style_scale=self.style_scale,
             style_representation=self.style_representation,

@@ -5,6 +5,7 @@ Modules:
     losses: content loss, style loss and total variation
     objective: the weighted sum of losses that is minimized
     initial: initial pictures
+    colors: matching colors, and keeping those of the content
     pyramid: the sizes of a run, coarse to fine
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
@@ -15,8 +16,9 @@ Modules:
 
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
+from jaxstyle.optimization.colors import match_colors, pictures_to_optimize, with_kept_chroma
 from jaxstyle.optimization.failures import is_out_of_memory, memory_message
-from jaxstyle.optimization.initial import make_initial_picture, match_colors, pink_noise, weighted_mean
+from jaxstyle.optimization.initial import make_initial_picture, pink_noise, weighted_mean
 from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
 from jaxstyle.optimization.memory import (
     MemoryNeed,
@@ -40,8 +42,8 @@ from jaxstyle.optimization.targets import (
     as_style_list,
     check_content,
     check_initial_picture,
-    check_no_regions,
     check_style,
+    check_without_content,
     make_masks,
     make_targets,
     pad_picture,
@@ -64,8 +66,8 @@ __all__ = [
     "check_content",
     "check_initial_picture",
     "check_memory",
-    "check_no_regions",
     "check_style",
+    "check_without_content",
     "content_loss",
     "content_targets",
     "descend",
@@ -87,6 +89,7 @@ __all__ = [
     "network_bytes",
     "optimize_level",
     "pad_picture",
+    "pictures_to_optimize",
     "pink_noise",
     "predict_bytes",
     "predict_peak_bytes",
@@ -98,4 +101,5 @@ __all__ = [
     "style_statistics",
     "total_variation",
     "weighted_mean",
+    "with_kept_chroma",
 ]

@@ -245,7 +245,10 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
     return picture
 
 
-def check_no_regions(config: StyleConfig) -> None:
-    """Raise ConfigError if the settings ask for regions where a style is measured without a content."""
+def check_without_content(config: StyleConfig) -> None:
+    """Raise ConfigError if the settings need a content where a style is measured without one."""
     if config.regions > 1:
         raise ConfigError(f"regions is {config.regions}, but a style has no regions without a content; expected 1")
+    if config.colors != (("style", 1.0),):
+        names = ", ".join(name for name, _ in config.colors)
+        raise ConfigError(f"colors is {names}, but here is no content whose colors could be kept; expected style")

@@ -87,10 +87,10 @@ OPTIMIZATION = (
     Fault(
         "color-gain",
         "matching colors stretches the noise of gray pictures without limit",
-        "optimization/initial.py",
+        "optimization/colors.py",
         "_MAX_GAIN = 5.0",
         "_MAX_GAIN = 500.0",
-        ("optimization/test_initial.py::TestMatchColors",),
+        ("optimization/test_colors.py::TestMatchColors",),
     ),
     Fault(
         "hidden-pixels",

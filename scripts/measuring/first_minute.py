@@ -47,7 +47,9 @@ def commands(content: Path, style: Path, size: int, output: Path) -> dict[str, t
 def timed(command: tuple[str, ...], cache: Path) -> float:
     """The seconds that a process takes with a cache folder."""
     began = time.perf_counter()
-    subprocess.run(command, capture_output=True, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}, check=False)
+    subprocess.run(
+        command, capture_output=True, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}, check=False
+    )
     return time.perf_counter() - began
 
 
