@@ -54,8 +54,8 @@ def test_a_measured_style_gives_the_same_as_its_picture(network: Network, painti
 def test_goes_from_coarse_to_fine_and_calls_the_callback(network: Network, painting: np.ndarray) -> None:
     calls: list[Progress] = []
     result = make(network, painting, height=256, width=160, config=replace(CONFIG, steps=10), callback=calls.append)
-    assert [progress.size for progress in calls] == [128] * 3 + [256] * 2
-    assert result.image.shape == (256, 160, 3) and [*result.sizes] == [128] * 15 + [256] * 10
+    assert [progress.size for progress in calls] == [128] * 2 + [256] * 2
+    assert result.image.shape == (256, 160, 3) and [*result.sizes] == [128] * 10 + [256] * 10
 
 
 def test_can_start_from_white_noise(network: Network, painting: np.ndarray, result: Stylized) -> None:

@@ -4,6 +4,7 @@ Modules:
     job: `Job`, `run_job`, `describe_job` and the summary of a job
     events: what a job reports while it runs
     options: the options of a stylization, as the command and manifests have them
+    described: what the help says of an option
     parsing: values of options
     folders: the pictures in a folder, or those that a pattern matches
     manifest: the pairs of a job, from pictures or a manifest

@@ -65,8 +65,8 @@ def with_kept_chroma(config: StyleConfig, picture: np.ndarray, content: np.ndarr
     """
     if "luminance" not in dict(config.colors):
         return picture
-    own = resize(content[..., :3], *picture.shape[:2])
-    chroma = own - _luminance(own)
+    resized = resize(content[..., :3], *picture.shape[:2])
+    chroma = resized - _luminance(resized)
     luminance = np.clip(_luminance(picture), -chroma.min(-1, keepdims=True), 1 - chroma.max(-1, keepdims=True))
     return (luminance + chroma).clip(0, 1)
 

@@ -86,6 +86,7 @@ class TestFolders:
 COLUMNS = {
     "size": 80,
     "background": "red",
+    "colors": "content=0.5",
     "content_weight": 0.25,
     "style_weight": 2.0,
     "color_weight": 0.0,
@@ -118,6 +119,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
         style_weight=2,
         color_weight=0,
         tv_weight=1e-3,
+        colors=(("content", 0.5),),
         content_layers=(("relu3_1", 0.5), ("relu4_1", 1.0)),
         style_layers=(("pool1", 1.0),),
         normalization="gatys",

@@ -76,7 +76,7 @@ def test_processes_share_everything_and_nothing_twice(count, things):
 
 def test_work_is_pixels_of_all_steps():
     assert count_pixel_steps(StyleConfig(size=100, steps=7), 50, 100) == 7 * 50 * 100
-    assert count_pixel_steps(StyleConfig(size=256, steps=10), 256, 128) == 10 * 256 * 128 + 15 * 128 * 64
+    assert count_pixel_steps(StyleConfig(size=256, steps=10), 256, 128) == 10 * 256 * 128 + 10 * 128 * 64
 
 
 def test_pace_is_that_of_most_pairs_on_such_a_device():

@@ -199,10 +199,12 @@ class TestKeptChroma:
     @given(st.integers(0, 999), st.sampled_from([1, 2]))
     def test_chroma_is_that_of_the_content_and_the_result_is_a_picture(self, seed: int, scale: int) -> None:
         content, picture = random_picture(9 * scale, 8 * scale, seed), random_picture(9, 8, seed + 1)
-        own, found = resize(content, 9, 8), with_kept_chroma(LUMINANCE, picture, content)
+        expected, found = resize(content, 9, 8), with_kept_chroma(LUMINANCE, picture, content)
         assert found.min() >= 0 and found.max() <= 1
         for one, other in ((0, 1), (1, 2)):  # differences of channels are those of the chroma
-            np.testing.assert_allclose(found[..., one] - found[..., other], own[..., one] - own[..., other], atol=1e-6)
+            np.testing.assert_allclose(
+                found[..., one] - found[..., other], expected[..., one] - expected[..., other], atol=1e-6
+            )
 
     def test_luminance_is_that_of_the_picture_where_the_color_exists(self) -> None:
         weights = [0.299, 0.587, 0.114]
