@@ -4,12 +4,7 @@ A picture is float32 sRGB in [0, 1], `[H, W, 3]`. Only this package imports Pill
 
 Modules:
     reading: reading picture files, upright and in sRGB
-    formats: which reader opens a file, by its first bytes
-    jpeg, png, tiff, heif, jpegxl, netpbm, pillow: the readers of formats; heif is HEIC, AVIF and JPEG 2000
-    samples: what readers return, and its reduction to a smaller size
-    color: color profiles and other encodings to sRGB
-    exif, boxes: metadata: orientation, and the colors of HEIC, AVIF and JPEG 2000
-    extras: packages that are installed as extras
+    readers: the readers of picture formats
     resizing: resizing, shapes, and checks of arrays
     writing: writing picture files
     sheet: grids of pictures with titles and captions

@@ -12,12 +12,9 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images.color import to_srgb
-from jaxstyle.images.exif import turn_upright
 from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
-from jaxstyle.images.formats import EXPECTED, open_source
+from jaxstyle.images.readers import EXPECTED, Source, open_source, shrink, to_srgb, turn_upright
 from jaxstyle.images.resizing import MIN_SIDE, fit_shape, lanczos
-from jaxstyle.images.samples import Source, shrink
 
 _MAX_PIXELS = 2**28  # in a file: more than phones and cameras have; a small file can claim to have billions
 _OVERSAMPLING = 2  # pictures are read at no less than this many times the size to which they are then resized

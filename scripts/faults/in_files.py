@@ -7,7 +7,7 @@ IMAGES = (
     Fault(
         "exif-orientation",
         "pictures are not rotated upright",
-        "images/exif.py",
+        "images/readers/exif.py",
         "return orientation if orientation is not None and 1 <= orientation <= 8 else 1",
         "return 1",
         (f"{READING}::test_orientation",),
@@ -15,7 +15,7 @@ IMAGES = (
     Fault(
         "alpha-ignored",
         "transparency is not read",
-        "images/samples.py",
+        "images/readers/samples.py",
         "return means[..., :-1], means[..., -1]",
         "return means[..., :-1], None",
         (f"{READING}::test_alpha_over_a_background",),
@@ -32,7 +32,7 @@ IMAGES = (
     Fault(
         "icc-profile",
         "color profiles are ignored",
-        "images/color.py",
+        "images/readers/color.py",
         "if encoding.profile:",
         "if False:",
         (f"{READING}::test_color_profile",),
@@ -40,7 +40,7 @@ IMAGES = (
     Fault(
         "png-gamma",
         "the gamma of PNG is ignored",
-        "images/png.py",
+        "images/readers/png.py",
         "if gamma and abs(gamma / _SRGB_GAMMA - 1) > _GAMMA_TOLERANCE:",
         "if False:",
         ("images/test_png.py::test_color_chunks",),
@@ -48,7 +48,7 @@ IMAGES = (
     Fault(
         "hdr-as-sdr",
         "high dynamic range is read as sRGB",
-        "images/color.py",
+        "images/readers/color.py",
         "if transfer in _HDR_TRANSFERS:",
         "if False:",
         ("images/test_png.py::test_hdr_is_refused",),
@@ -56,7 +56,7 @@ IMAGES = (
     Fault(
         "tiff-white-is-zero",
         "TIFF whose white is zero is read as a negative",
-        "images/tiff.py",
+        "images/readers/tiff.py",
         "(white, 0) if photometric == _WHITE_IS_ZERO else (0, white)",
         "(0, white)",
         ("images/test_tiff.py::test_tiff",),
@@ -64,7 +64,7 @@ IMAGES = (
     Fault(
         "tiff-strips-missing",
         "missing strips of TIFF are read as black",
-        "images/tiff.py",
+        "images/readers/tiff.py",
         "    _check_segments(page, file)\n",
         "",
         ("images/test_tiff.py::test_tiff_without_some_of_its_strips",),
@@ -72,7 +72,7 @@ IMAGES = (
     Fault(
         "jpeg-cut-short",
         "the missing rest of a JPEG is read as gray",
-        "images/jpeg.py",
+        "images/readers/jpeg.py",
         "if not _has_all_scans(data) or not np.array_equal(first.values, second.values):",
         "if False:",
         ("images/test_large.py::test_a_jpeg_that_is_cut_short_is_refused",),

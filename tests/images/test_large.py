@@ -9,7 +9,7 @@ from PIL import Image
 from support.pictures import encoded, error_message, saved
 
 from jaxstyle.images import read_image, read_picture, read_shape, resize
-from jaxstyle.images.formats import open_source
+from jaxstyle.images.readers import open_source
 
 WAVES = np.sin(np.mgrid[0:20:701j, 0:30:1001j]).transpose(1, 2, 0) * 0.4 + 0.5
 WAVES = np.dstack([WAVES, WAVES.mean(-1)]).astype(np.float32)  # [701, 1001, 3]; blocks of no size fill it

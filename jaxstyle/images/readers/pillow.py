@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, Jpeg2KImagePlugin, WebPImagePlugin
 
-from jaxstyle.images.color import Encoding, Space
-from jaxstyle.images.exif import stored_orientation
-from jaxstyle.images.samples import Alpha, Samples, Source
+from jaxstyle.images.readers.color import Encoding, Space
+from jaxstyle.images.readers.exif import stored_orientation
+from jaxstyle.images.readers.samples import Alpha, Samples, Source
 
 _warning_filters = threading.Lock()
 _WITHOUT_ALPHA = {"1": "L", "P": "RGB", "PA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}

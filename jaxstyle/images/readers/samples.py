@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images.color import Encoding, Space
+from jaxstyle.images.readers.color import Encoding, Space
 
 _STRIP_VALUES = 2**22  # values that are converted to float32 at a time
 

@@ -4,10 +4,10 @@ from typing import BinaryIO
 
 import imagecodecs
 
-from jaxstyle.images.boxes import read_boxes
-from jaxstyle.images.color import Encoding, Space
-from jaxstyle.images.extras import import_extra
-from jaxstyle.images.samples import Samples, Source, array_samples, check_floats, unsupported
+from jaxstyle.images.readers.boxes import read_boxes
+from jaxstyle.images.readers.color import Encoding, Space
+from jaxstyle.images.readers.extras import import_extra
+from jaxstyle.images.readers.samples import Samples, Source, array_samples, check_floats, unsupported
 
 CODESTREAM, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
 _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}  # of width to height

@@ -5,11 +5,11 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 
-from jaxstyle.images.boxes import read_heif_boxes, read_jp2_boxes
-from jaxstyle.images.color import Encoding, encoding_of_code_points
-from jaxstyle.images.extras import import_extra
-from jaxstyle.images.pillow import open_avif_image, open_jpeg2000_image, pillow_orientation, pillow_samples
-from jaxstyle.images.samples import Samples, Source, array_samples, unsupported
+from jaxstyle.images.readers.boxes import read_heif_boxes, read_jp2_boxes
+from jaxstyle.images.readers.color import Encoding, encoding_of_code_points
+from jaxstyle.images.readers.extras import import_extra
+from jaxstyle.images.readers.pillow import open_avif_image, open_jpeg2000_image, pillow_orientation, pillow_samples
+from jaxstyle.images.readers.samples import Samples, Source, array_samples, unsupported
 
 
 def open_avif(file: BinaryIO) -> Source:

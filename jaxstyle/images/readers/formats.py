@@ -5,13 +5,16 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images import netpbm, png
-from jaxstyle.images.heif import open_avif, open_heic, open_jpeg2000
-from jaxstyle.images.jpeg import open_jpeg
-from jaxstyle.images.jpegxl import CODESTREAM, CONTAINER, open_jpegxl
-from jaxstyle.images.pillow import open_bmp, open_gif, open_webp
-from jaxstyle.images.samples import Source
-from jaxstyle.images.tiff import open_tiff
+from jaxstyle.images.readers.heif import open_avif, open_heic, open_jpeg2000
+from jaxstyle.images.readers.jpeg import open_jpeg
+from jaxstyle.images.readers.jpegxl import CODESTREAM, CONTAINER, open_jpegxl
+from jaxstyle.images.readers.netpbm import MAGIC as NETPBM
+from jaxstyle.images.readers.netpbm import open_netpbm
+from jaxstyle.images.readers.pillow import open_bmp, open_gif, open_webp
+from jaxstyle.images.readers.png import SIGNATURE as PNG
+from jaxstyle.images.readers.png import open_png
+from jaxstyle.images.readers.samples import Source
+from jaxstyle.images.readers.tiff import open_tiff
 
 _HEAD = 64  # bytes that are needed to recognize a format
 EXPECTED = "expected a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG XL, JPEG 2000 or PPM picture"
@@ -19,7 +22,7 @@ EXPECTED = "expected a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG XL, JPE
 _READERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO], Source]], ...] = tuple(
     (re.compile(pattern, re.DOTALL), reader)
     for pattern, reader in (
-        (re.escape(png.SIGNATURE), png.open_png),
+        (re.escape(PNG), open_png),
         (rb"\xff\xd8\xff", open_jpeg),
         (rb"RIFF....WEBP", open_webp),
         (rb"II[*+]\0|MM\0[*+]", open_tiff),
@@ -29,7 +32,7 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO], Source]], ...] = t
         (rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif[12]|msf1|jpeg|avci|vvic)", open_heic),
         (re.escape(CODESTREAM) + b"|" + re.escape(CONTAINER), open_jpegxl),
         (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", open_jpeg2000),
-        (netpbm.MAGIC.pattern, netpbm.open_netpbm),
+        (NETPBM.pattern, open_netpbm),
     )
 )
 _OTHERS = tuple(

@@ -12,9 +12,9 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 
-from jaxstyle.images.color import Chromaticities, Encoding, Space, encoding_of_code_points
-from jaxstyle.images.exif import stored_orientation
-from jaxstyle.images.samples import Samples, Source, array_samples
+from jaxstyle.images.readers.color import Chromaticities, Encoding, Space, encoding_of_code_points
+from jaxstyle.images.readers.exif import stored_orientation
+from jaxstyle.images.readers.samples import Samples, Source, array_samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"

@@ -10,8 +10,8 @@ import numpy as np
 import tifffile
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images.color import Encoding, Space
-from jaxstyle.images.samples import Alpha, Samples, Source, check_floats, unsupported, ycbcr_to_rgb
+from jaxstyle.images.readers.color import Encoding, Space
+from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_floats, unsupported, ycbcr_to_rgb
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 _COLOR_CHANNELS = {

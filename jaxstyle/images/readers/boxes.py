@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jaxstyle.images.color import Encoding, encoding_of_code_points
+from jaxstyle.images.readers.color import Encoding, encoding_of_code_points
 
 
 @dataclass(frozen=True)

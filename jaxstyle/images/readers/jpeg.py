@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import JpegImagePlugin
 
-from jaxstyle.images.pillow import open_silently, pillow_orientation, pillow_samples
-from jaxstyle.images.samples import Samples, Source, unsupported
+from jaxstyle.images.readers.pillow import open_silently, pillow_orientation, pillow_samples
+from jaxstyle.images.readers.samples import Samples, Source, unsupported
 
 _END = b"\xff\xd9"
 _FILLERS = (bytes(64), b"\xaa" * 64)  # begin with different bits

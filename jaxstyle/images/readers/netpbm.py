@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from jaxstyle.images.color import Space
-from jaxstyle.images.samples import Alpha, Samples, Source, check_floats, unsupported
+from jaxstyle.images.readers.color import Space
+from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_floats, unsupported
 
 MAGIC = re.compile(rb"P[1-7Ff]\s")
 _TOKEN = re.compile(rb"(?:\s|#[^\n]*\n)*([^\s#]+)")

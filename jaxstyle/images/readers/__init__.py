@@ -1,0 +1,17 @@
+"""Readers of picture formats, chosen by the first bytes of a file.
+
+Modules:
+    formats: which reader opens a file
+    jpeg, png, tiff, heif, jpegxl, netpbm, pillow: the readers; heif is HEIC, AVIF and JPEG 2000
+    samples: what readers return, and its reduction to a smaller size
+    color: color profiles and other encodings to sRGB
+    exif, boxes: metadata: orientation, and the colors of HEIC, AVIF and JPEG 2000
+    extras: packages that are installed as extras
+"""
+
+from jaxstyle.images.readers.color import to_srgb
+from jaxstyle.images.readers.exif import turn_upright
+from jaxstyle.images.readers.formats import EXPECTED, open_source
+from jaxstyle.images.readers.samples import Source, shrink
+
+__all__ = ["EXPECTED", "Source", "open_source", "shrink", "to_srgb", "turn_upright"]
