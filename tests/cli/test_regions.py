@@ -81,7 +81,7 @@ class TestResults:
 @pytest.mark.parametrize(
     ("options", "code", "found"),
     [
-        ("--style-representation grams", USAGE, "style_representation is 'grams'; expected one of gram, moments"),
+        ("--style-representation grams", USAGE, "--style-representation is 'grams'; expected one of gram, moments"),
         ("--regions 0", USAGE, "regions is 0; expected a whole number from 1 to 16"),
         ("--content-mask mask.png", USAGE, "there is --content-mask without --style-mask; give both"),
         ("--style-mask mask.png", USAGE, "there is --style-mask without --content-mask; give both"),
