@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from jaxstyle import weights
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.errors import ConfigError, WeightsError
+from jaxstyle.errors import ConfigError
 
 app = typer.Typer(
     name="weights",
@@ -103,9 +103,8 @@ def convert(
     """Convert a weights file of another framework."""
     if convention is not None and convention not in weights.CONVENTIONS:
         raise ConfigError(f"unknown convention {convention!r}; expected one of {', '.join(weights.CONVENTIONS)}")
-    if out.exists() and not overwrite:
-        raise WeightsError(f"{out} exists already; choose another name, or add --overwrite")
-    written = weights.convert(file, out, convention=weights.CONVENTIONS[convention] if convention else None)
+    known = weights.CONVENTIONS[convention] if convention else None
+    written = weights.convert(file, out, convention=known, overwrite=overwrite)
     names = {value: name for name, value in weights.CONVENTIONS.items()}
     typer.echo(f"{out}: {written.architecture}, input as in {names[written.convention]}; use it with --weights {out}")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxstyle.errors import WeightsError
+from jaxstyle.errors import ConfigError, WeightsError
+from jaxstyle.images import path_in_errors
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 from jaxstyle.weights.convolutions import Convolution, Layers
 from jaxstyle.weights.files import (
@@ -27,7 +28,7 @@ from jaxstyle.weights.files import (
     check_finite,
     write_weights,
 )
-from jaxstyle.weights.readers import batch_norm_error, read_convolutions
+from jaxstyle.weights.readers import batch_norm_error, files_read, read_convolutions
 from jaxstyle.weights.store import ORIGINAL_VGGS, load_weights
 
 # Transpositions of kernels to HWIO: from Keras and NumPy, which are HWIO, and from PyTorch and ONNX, which are OIHW.
@@ -49,24 +50,44 @@ _MAX_LISTED = 60
 
 
 def convert(
-    path: str | os.PathLike[str], out: str | os.PathLike[str], *, convention: Convention | None = None
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    convention: Convention | None = None,
+    overwrite: bool = True,
 ) -> Weights:
     """Convert a weights file of PyTorch, Keras, NumPy, MatConvNet, ONNX or timm into a jaxstyle weights file.
 
     Args:
         path: the file. Its format is recognized by its content. No code in it is run.
-        out: the file to write; an existing file is replaced.
+        out: the file to write.
         convention: the input normalization of the network, or None to recognize it, see `recognize_convention`.
+        overwrite: whether to replace `out` if it exists. A file that is read is never replaced.
 
     Returns:
         The weights that were written.
 
     Raises:
         WeightsError: as `read_foreign`; or if `out` cannot be written.
+        ConfigError: if `out` is a file that is read, or exists and must not be replaced.
     """
+    _check_output(Path(path), out, overwrite=overwrite)
     weights = read_foreign(path, convention=convention)
     write_weights(out, weights)
     return weights
+
+
+def _check_output(path: Path, out: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Check the output before the work. The input may be the only copy, so it is kept even with `overwrite`."""
+    with path_in_errors(out, "written", WeightsError) as target:
+        try:
+            target.stat()
+        except FileNotFoundError:
+            return
+    if any(os.path.exists(file) and file.samefile(target) for file in files_read(path)):
+        raise ConfigError(f"{out} is a file to convert; choose another name for the result")
+    if not overwrite:
+        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
 
 
 def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None = None) -> Weights:

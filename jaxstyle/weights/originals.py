@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxstyle.errors import WeightsError
+from jaxstyle.errors import ConfigError, WeightsError
 from jaxstyle.weights.download import Progress, download
 from jaxstyle.weights.files import CAFFE, read_weights, write_weights
 from jaxstyle.weights.foreign import read_foreign
@@ -68,11 +68,12 @@ def fetch(name: str, *, base_url: str | None = None, progress: Progress | None =
         pause: seconds between the first two attempts to connect; see `download`.
 
     Raises:
-        WeightsError: for an unknown name, if the server cannot be reached or sends another file, or if the cache cannot
-            be written. An interrupted download stays in the cache, and the next call resumes it.
+        ConfigError: for an unknown name.
+        WeightsError: if the server cannot be reached or sends another file, or if the cache cannot be written. An
+            interrupted download stays in the cache, and the next call resumes it.
     """
     if name not in ORIGINALS:
-        raise WeightsError(f"no network called {name!r} can be fetched; expected one of {', '.join(ORIGINALS)}")
+        raise ConfigError(f"no network called {name!r} can be fetched; expected one of {', '.join(ORIGINALS)}")
     original, embedded = ORIGINALS[name], name in EMBEDDED
     (loaded_name,) = [key for key, original_name in FETCHED.items() if original_name == name]
     path = path_of(loaded_name)

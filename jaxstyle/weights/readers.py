@@ -201,15 +201,26 @@ def _read_safetensors(path: Path) -> Layers:
     return layers_among(path, arrays)
 
 
-def _read_onnx(path: Path) -> Layers:
-    onnx = import_library("onnx")
-    places = [
+def files_read(path: Path) -> list[Path]:
+    """The files that a conversion reads: the weights file, and those in which an ONNX file has its numbers."""
+    try:
+        return [path, *(_external_files(import_library("onnx"), path) if _detect_format(path) == "ONNX" else [])]
+    except Exception:  # reading it will say what is wrong
+        return [path]
+
+
+def _external_files(onnx: Any, path: Path) -> list[Path]:
+    return [
         path.parent / entry.value
         for tensor in onnx.load(path, load_external_data=False).graph.initializer
         for entry in tensor.external_data
         if entry.key == "location"
     ]
-    if missing := [place.name for place in places if not place.exists()]:
+
+
+def _read_onnx(path: Path) -> Layers:
+    onnx = import_library("onnx")
+    if missing := [place.name for place in _external_files(onnx, path) if not place.exists()]:
         raise WeightsError(f"{path} needs {missing[0]}, which has its numbers; put it into the same folder")
     graph = onnx.load(path).graph
     arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}

@@ -53,7 +53,7 @@ def load_weights(name: str | os.PathLike[str]) -> Weights:
             f"jaxstyle has no weights for {name} and cannot fetch them; convert a file with: "
             "jaxstyle weights convert FILE OUT, and use OUT"
         )
-    if not Path(name).exists():
+    if not os.path.exists(name):  # Path.exists raises an error for names that are too long
         raise WeightsError(f"no weights called {str(name)!r}; expected one of {', '.join(NAMES)}, or a file")
     return read_weights(name)
 

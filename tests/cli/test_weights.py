@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 from support import foreign
 from support.foreign import TINY, random_parameters
@@ -93,12 +94,45 @@ def test_convert_of_an_incomplete_checkpoint_writes_nothing(tmp_path: Path) -> N
 
 def test_convert_replaces_a_file_only_with_overwrite(foreign_file: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("precious")
-    assert str(fail("convert", foreign_file, tmp_path / "out")).endswith(
-        "exists already; choose another name, or add --overwrite"
-    )
+    error = fail("convert", foreign_file, tmp_path / "out")
+    assert isinstance(error, ConfigError)
+    assert str(error).endswith("exists already; choose another name, or add --overwrite")
     assert (tmp_path / "out").read_text() == "precious"
     run("convert", foreign_file, tmp_path / "out", "--overwrite")
     weights.verify(tmp_path / "out")
+
+
+def test_convert_never_replaces_its_source(foreign_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "soft").symlink_to(foreign_file)
+    (tmp_path / "hard").hardlink_to(foreign_file)
+    content = foreign_file.read_bytes()
+    for out in (foreign_file, tmp_path / "folder" / ".." / "w.pth", tmp_path / "soft", tmp_path / "hard", "~/w.pth"):
+        for option in ((), ("--overwrite",)):
+            error = fail("convert", foreign_file, out, *option)
+            assert isinstance(error, ConfigError) and str(error).startswith(f"{out} is a file to convert; choose")
+    assert foreign_file.read_bytes() == (tmp_path / "hard").read_bytes() == content
+
+
+def test_convert_never_replaces_the_numbers_of_an_onnx_file(tmp_path: Path) -> None:
+    foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY))
+    model = onnx.load(tmp_path / "w.onnx")
+    onnx.save(model, tmp_path / "w.onnx", save_as_external_data=True, location="w.data", size_threshold=0)
+    numbers = (tmp_path / "w.data").read_bytes()
+    convert = ("convert", tmp_path / "w.onnx", tmp_path / "w.data", "--convention", "caffe", "--overwrite")
+    assert isinstance(fail(*convert), ConfigError)
+    assert (tmp_path / "w.data").read_bytes() == numbers
+
+
+def test_names_that_are_too_long(foreign_file: Path, tmp_path: Path) -> None:
+    name = "x" * 300
+    for option in ((), ("--overwrite",)):
+        error = fail("convert", foreign_file, tmp_path / name, *option)
+        assert isinstance(error, WeightsError) and "cannot be written (File name too long)" in str(error)
+    assert isinstance(fail("convert", tmp_path / name, tmp_path / "out"), WeightsError)
+    assert "cannot read weights" in str(fail("convert", tmp_path / name, foreign_file, "--overwrite"))
+    assert "no weights called" in str(fail("verify", tmp_path / name))
 
 
 def test_an_unknown_convention_is_a_config_error(foreign_file: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from support import foreign
 from support.loopback import Server, giving, ignoring_ranges, server
 
 from jaxstyle import weights
-from jaxstyle.errors import WeightsError
+from jaxstyle.errors import ConfigError, WeightsError
 from jaxstyle.weights import store
 from jaxstyle.weights.originals import ORIGINALS, Original
 
@@ -76,5 +76,5 @@ def test_missing_library_is_reported_before_the_download(
 
 
 def test_unknown_network() -> None:
-    with pytest.raises(WeightsError, match="'resnet' can be fetched; expected one of vgg16, vgg19, alexnet, googlenet"):
+    with pytest.raises(ConfigError, match="'resnet' can be fetched; expected one of vgg16, vgg19, alexnet, googlenet"):
         weights.fetch("resnet")
