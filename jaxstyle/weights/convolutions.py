@@ -1,7 +1,7 @@
 """The convolutions among named arrays: kernels with their biases, in order, with batch normalization folded."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,11 @@ _EPSILON = 1e-3  # of both; the files do not contain it
 _EPSILON_IN_SEQUENCE = 1e-5  # PyTorch's default
 # What only batch normalizations have in their names: the statistics, or the usual names of layers.
 _NORMALIZATION = re.compile(r"(running|moving)_(mean|var)|batch_?norm|(?<![a-z])bn(?![a-z])", re.IGNORECASE)
+# Numbers of 8 bits and less: GPTQ, AWQ; bitsandbytes.
+_PACKED = re.compile(r"\.(qweight|SCB|absmax|quant_state\.\w+)$")
+# Scales beside a kernel `conv.weight`: those that begin with its name, and those in place of its last word.
+_SCALES_OF_NAME = ("_scale", "_scales", "_scale_inv", ".scale", "._scale")
+_SCALES_OF_LAYER = ("scale", "scales", "scale_weight")
 # Parts of names whose alphabetical order is not the order of computation, and their replacements for sorting.
 _ORDER = {
     "_conv_stem": "_1",
@@ -68,11 +73,13 @@ class Layers:
         convolutions: the convolutions with biases, in the order of computation.
         normalizations: names in batch normalizations that are not folded into convolutions.
         kernels: names, shapes and types of all arrays with four axes, for errors.
+        integers: the same of kernels of integers, and names that only packed numbers have, for errors.
     """
 
     convolutions: Sequence[Convolution]
     normalizations: Sequence[str] = ()
     kernels: Sequence[str] = ()
+    integers: Sequence[str] = ()
 
 
 def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
@@ -82,6 +89,7 @@ def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
         WeightsError: for a batch normalization of which something is missing, and for kernels of an unknown type or
             with a scale.
     """
+    names = arrays.keys()
     try:
         arrays = {
             name: widen(name, array)
@@ -90,10 +98,22 @@ def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
         }
         arrays = _fold_batch_norms(arrays)
         normalizations = [name for name in arrays if _NORMALIZATION.search(name)] + _unnamed_normalizations(arrays)
-        kernels = [f"{name} {list(array.shape)} {array.dtype}" for name, array in arrays.items() if array.ndim == 4]
-        return Layers(list(_pair(arrays)), normalizations, kernels)
+        kernels = [_described(name, array) for name, array in arrays.items() if array.ndim == 4]
+        named = {name: array for name, array in arrays.items() if _bias_names(name)}  # pictures have other names
+        integers = [*integer_kernels(named), *filter(_PACKED.search, names)]
+        return Layers(list(_pair(arrays, names)), normalizations, kernels, integers)
     except WeightsError as error:
         raise WeightsError(f"{path} {error}") from None
+
+
+def integer_kernels(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """The names, shapes and types of kernels of integers."""
+    found = {name: array for name, array in arrays.items() if array.ndim == 4 and array.dtype.kind in "iu"}
+    return [_described(name, array) for name, array in found.items()]
+
+
+def _described(name: str, array: np.ndarray) -> str:
+    return f"{name} {list(array.shape)} {array.dtype}"
 
 
 def widen(name: str, array: np.ndarray) -> np.ndarray:
@@ -108,8 +128,8 @@ def widen(name: str, array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if "float" in dtype.name and dtype.itemsize < 4 else array
 
 
-def _pair(arrays: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
-    """Kernels with their biases, in the order of their names."""
+def _pair(arrays: Mapping[str, np.ndarray], names: Collection[str]) -> Iterator[Convolution]:
+    """Kernels with their biases, in the order of their names; `names` are those of all arrays in the file."""
     for name in sorted(arrays, key=_sort_key):
         kernel = arrays[name]
         if kernel.ndim != 4 or kernel.dtype.kind != "f":
@@ -117,7 +137,7 @@ def _pair(arrays: Mapping[str, np.ndarray]) -> Iterator[Convolution]:
         for bias_name in _bias_names(name):
             bias = arrays.get(bias_name)
             if bias is not None and _is_bias(bias, kernel):
-                _check_unscaled(name, arrays)
+                _check_unscaled(name, names)
                 yield Convolution(name, kernel, bias.reshape(-1))
                 break
 
@@ -147,10 +167,14 @@ def _is_vector(array: np.ndarray) -> bool:
     return array.ndim in (1, 2) and array.size == max(array.shape)
 
 
-def _check_unscaled(name: str, arrays: Mapping[str, np.ndarray]) -> None:
+def _check_unscaled(name: str, names: Collection[str]) -> None:
     """Raise WeightsError for kernels of 8 bits with a scale, which is stored beside them in several ways."""
-    for scale in (f"{name}_scale", f"{name}_scale_inv", re.sub(r"weight$", "scale_weight", name)):
-        if scale != name and scale in arrays:
+    layer = _KERNEL_NAME.sub("", name)
+    scales = [name + end for end in _SCALES_OF_NAME]
+    if layer != name:
+        scales += [layer + end for end in _SCALES_OF_LAYER]
+    for scale in scales:
+        if scale in names:
             raise WeightsError(
                 f"has a scaled kernel ({name}, {scale}); multiply it by its scale, and save it as float32"
             )

@@ -186,10 +186,13 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
         raise WeightsError(f"{path} does not fit {architecture}: {described}")
 
 
-def check_finite(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
-    """Raise WeightsError, naming the tensors, if any has NaN or infinity."""
+def check_numbers(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
+    """Raise WeightsError, naming the tensors, if any has NaN or infinity, or a kernel is all zeros."""
     if damaged := [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]:
         raise WeightsError(f"{path} is damaged: NaN or infinity in {', '.join(damaged)}")
+    kernels = [name for name in sorted(tensors) if name.endswith((".kernel", f".kernel{TABLE}"))]
+    if empty := [name for name in kernels if not tensors[name].any()]:
+        raise WeightsError(f"{path} is damaged: only zeros in {', '.join(empty)}; save the trained network again")
 
 
 def _expected_shapes(architecture: str, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:

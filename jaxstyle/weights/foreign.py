@@ -25,10 +25,10 @@ from jaxstyle.weights.files import (
     TORCHVISION_GOOGLENET,
     Convention,
     Weights,
-    check_finite,
+    check_numbers,
     write_weights,
 )
-from jaxstyle.weights.readers import batch_norm_error, files_read, read_convolutions
+from jaxstyle.weights.readers import batch_norm_error, files_read, quantized_error, read_convolutions
 from jaxstyle.weights.store import ORIGINAL_VGGS, load_weights
 
 # Transpositions of kernels to HWIO: from Keras and NumPy, which are HWIO, and from PyTorch and ONNX, which are OIHW.
@@ -94,13 +94,13 @@ def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None 
     """Read another framework's weights file; see `convert`.
 
     Raises:
-        WeightsError: if the file cannot be read, fits no architecture, has several different networks, has NaN or
-            infinity, or its input convention is not recognized.
+        WeightsError: if the file cannot be read, fits no architecture, has several different networks, has NaN,
+            infinity or a kernel of zeros, or its input convention is not recognized.
     """
     path = Path(path)
     found = _choose(path, read_convolutions(path))
     parameters = _turn_kernels(found.architecture, found.parameters())
-    check_finite(parameters, path)
+    check_numbers(parameters, path)
     if convention is None:
         convention = recognize_convention(path, found.architecture, parameters, found.convolutions)
     return Weights(found.architecture, convention, f"converted from {path.name}", "that of the source", parameters)
@@ -148,6 +148,8 @@ def _choose(path: Path, layers: Layers) -> _Found:
         for shapes in [list(_kernel_shapes(architecture).values())]
         for start in _starts(_shapes_in(layers.convolutions, layout), shapes)
     ]
+    if not found and layers.integers:
+        raise quantized_error(path, layers)
     if not found:
         raise batch_norm_error(path) if layers.normalizations else _no_network_error(path, layers.convolutions)
     if not all(_is_equal(found[0], other) for other in found[1:]):

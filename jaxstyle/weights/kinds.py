@@ -1,5 +1,6 @@
 """Names for files that are no weights file that jaxstyle reads, and how to convert them."""
 
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def describe(path: Path) -> str:
         return f"is empty; {_RENEW}"
     if not any(head):
         return f"begins with zeros only, as an interrupted download does; {_RENEW}"
-    if head[257:].startswith(b"ustar") and head.startswith((b"sys_info", b"storages", b"tensors", b"pickle")):
+    if head[257:].startswith(b"ustar") and _first_member(path) in ("sys_info", "storages", "tensors", "pickle"):
         return f"is a PyTorch file of 2016, a tar archive; load it in PyTorch, and {_SAVE}"
     for position, mark, what, remedy in _BEGINNINGS:
         if head[position:].startswith(mark):
@@ -84,6 +85,16 @@ def describe(path: Path) -> str:
         if path.name.lower().endswith(endings):
             return f"{what}; {remedy}"
     return _describe_messages(head) or f"is not a weights file that jaxstyle reads, or is damaged; {_EXPECTED}"
+
+
+def _first_member(path: Path) -> str:
+    """The name of the first member of a tar archive; headers of other kinds may be before it."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            member = archive.next()
+    except (tarfile.TarError, ValueError):
+        return ""
+    return member.name if member else ""
 
 
 def describe_archive(members: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ import safetensors
 from jaxstyle.errors import WeightsError
 from jaxstyle.weights import kinds, matfile
 from jaxstyle.weights.content import arrays_in
-from jaxstyle.weights.convolutions import Convolution, Layers, layers_among, widen
+from jaxstyle.weights.convolutions import Convolution, Layers, integer_kernels, layers_among, widen
 from jaxstyle.weights.pickles import Unpickler
 from jaxstyle.weights.torchfile import read_torch
 
@@ -36,6 +36,8 @@ _SAFETENSORS_TYPES: dict[str, Any] = {
     "BF16": ml_dtypes.bfloat16,
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E5M2": ml_dtypes.float8_e5m2,
+    **{f"I{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)},
 }
 
 
@@ -58,9 +60,23 @@ def read_convolutions(path: Path) -> Layers:
     if not layers.convolutions:
         if layers.normalizations:
             raise batch_norm_error(path)
-        found = f"; found {', '.join(layers.kernels[:3])}" if layers.kernels else ""
-        raise WeightsError(f"{path} has no convolutions with biases, so it is not a recognition network{found}")
+        if layers.integers:
+            raise quantized_error(path, layers)
+        found = f" (found {', '.join(layers.kernels[:3])})" if layers.kernels else ""
+        raise WeightsError(
+            f"{path} has no convolutions with biases{found}, so it is not a recognition network; "
+            "use the weights of a VGG, AlexNet, GoogLeNet or EfficientNet-Lite0, with their usual names"
+        )
     return layers
+
+
+def quantized_error(path: Path, layers: Layers) -> WeightsError:
+    """The error for a network whose kernels are integers: their scales are not known."""
+    more = ", ..." if len(layers.integers) > 3 else ""
+    return WeightsError(
+        f"{path} has quantized kernels ({', '.join(layers.integers[:3])}{more}); expected floats: use the file before "
+        "quantization, or multiply the integers by their scales, and save them as float32"
+    )
 
 
 def batch_norm_error(path: Path) -> WeightsError:
@@ -196,8 +212,13 @@ def _read_safetensors(path: Path) -> Layers:
         raise WeightsError(f"{path} is already a jaxstyle weights file; use it without conversion")
     arrays: dict[str, np.ndarray] = {}
     for name, tensor in safetensors.deserialize(content):
-        if dtype := _SAFETENSORS_TYPES.get(tensor["dtype"]):
-            arrays[name] = np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
+        kind, shape = tensor["dtype"], tensor["shape"]
+        if kind in _SAFETENSORS_TYPES:
+            arrays[name] = np.frombuffer(tensor["data"], _SAFETENSORS_TYPES[kind]).reshape(shape)
+        elif len(shape) == 4:
+            raise WeightsError(f"{path} has numbers of an unknown type ({kind}) in {name}; save them as float32")
+        else:  # the name is important: scales can have types of their own
+            arrays[name] = np.frombuffer(tensor["data"], np.uint8)
     return layers_among(path, arrays)
 
 
@@ -239,7 +260,7 @@ def _read_onnx(path: Path) -> Layers:
                 )
             kernel, bias = (widen(name, arrays[name]) for name in node.input[1:])
             convolutions.append(Convolution(node.input[1], kernel, bias))
-    return Layers(convolutions)
+    return Layers(convolutions, integers=integer_kernels(arrays))
 
 
 _READERS = {

@@ -7,7 +7,7 @@ import platformdirs
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.networks import ARCHITECTURES, Network, make_network, random_network
-from jaxstyle.weights.files import Weights, check_finite, read_weights
+from jaxstyle.weights.files import Weights, check_numbers, read_weights
 
 # Embedded networks, with the SHA-256 of their files, which `scripts.weights.build` writes.
 EMBEDDED = {
@@ -59,13 +59,13 @@ def load_weights(name: str | os.PathLike[str]) -> Weights:
 
 
 def verify(name: str | os.PathLike[str]) -> Weights:
-    """Read weights and check that all numbers are finite.
+    """Read weights and check that all numbers are finite, and no kernel is all zeros.
 
     Raises:
-        WeightsError: as `load_weights`, and for tensors with NaN or infinity.
+        WeightsError: as `load_weights`, and for tensors with NaN or infinity, and kernels of zeros.
     """
     weights = load_weights(name)
-    check_finite(weights.tensors, name)
+    check_numbers(weights.tensors, name)
     return weights
 
 

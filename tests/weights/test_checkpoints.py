@@ -264,9 +264,26 @@ class TestNarrowTypes:
         onnx.save(model, tmp_path / "w.onnx")
         assert_read(tmp_path / "w.onnx", parameters)
 
-    def test_scaled_kernels_are_refused(self, tmp_path: Path) -> None:
-        np.savez(tmp_path / "w.npz", **STATE, **{"features.0.weight_scale": np.ones(1, np.float32)})
-        assert "scaled kernel (features.0.weight, features.0.weight_scale)" in error_message(tmp_path / "w.npz")
+    @pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 2), (4, 1, 1, 1)])
+    @pytest.mark.parametrize("name", ["weight_scale", "weight_scale_inv", "scale_weight", "scale", "weight.scale"])
+    def test_scaled_kernels_are_refused(self, name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+        np.savez(tmp_path / "w.npz", **STATE, **{f"features.0.{name}": np.ones(shape, np.float32)})
+        assert f"scaled kernel (features.0.weight, features.0.{name})" in error_message(tmp_path / "w.npz")
+
+    @pytest.mark.parametrize("kernel", ["F8_E4M3", "F4"])
+    def test_scales_of_an_unknown_type_are_refused(self, kernel: str, tmp_path: Path) -> None:
+        """Such as the powers of two of MXFP8: they must not be overlooked."""
+        tensors = {"features.0.weight": (kernel, [4, 3, 3, 3]), "features.0.weight_scale": ("F8_E8M0", [4])}
+        tensors["features.0.bias"] = ("F8_E4M3", [4])
+        header, begin = {}, 0
+        for name, (kind, shape) in tensors.items():
+            end = begin + int(np.prod(shape)) // (2 if kind == "F4" else 1)
+            header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
+            begin = end
+        text = json.dumps(header).encode()
+        (tmp_path / "w").write_bytes(len(text).to_bytes(8, "little") + text + bytes(begin))
+        expected = "an unknown type (F4) in features.0.weight" if kernel == "F4" else "has a scaled kernel"
+        assert expected in error_message(tmp_path / "w")
 
     def test_quantized_tensors(self, tmp_path: Path) -> None:
         """One scale for a tensor, or one for each output: scale * (integers - zero)."""

@@ -232,16 +232,49 @@ def test_missing_bias(tmp_path: Path) -> None:
 
 def test_only_fully_connected_layers(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", fc6_W=np.ones((4, 4)), fc6_b=np.ones(4))
-    assert "no convolutions with biases" in error_message(tmp_path / "w.npz")
+    message = error_message(tmp_path / "w.npz")
+    assert "no convolutions with biases" in message and "; use the weights of a VGG, AlexNet" in message
 
 
-def test_quantized_kernels(tmp_path: Path) -> None:
-    tensors = {name: tensor.astype(np.int8) for name, tensor in foreign.torch_names(random_parameters(TINY)).items()}
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16"])
+@pytest.mark.parametrize("first", [0, 2], ids=["all", "all but the first"])
+def test_quantized_kernels(dtype: str, first: int, tmp_path: Path) -> None:
+    tensors = foreign.torch_names(random_parameters(TINY))
+    quantized = [name for name in ("features.0.weight", "features.2.weight") if name >= f"features.{first}"]
+    tensors |= {name: np.ones(tensors[name].shape, dtype) for name in quantized}
     np.savez(tmp_path / "w.npz", **tensors)
-    assert error_message(tmp_path / "w.npz").endswith(
-        "has no convolutions with biases, so it is not a recognition network; "
-        "found features.0.weight [4, 3, 3, 3] int8, features.2.weight [5, 4, 3, 3] int8"
-    )
+    foreign.write_safetensors(tmp_path / "w.safetensors", tensors)
+    for path in (tmp_path / "w.npz", tmp_path / "w.safetensors"):
+        message = error_message(path)
+        assert "has quantized kernels (features." in message and "save them as float32" in message
+        assert f"features.2.weight [5, 4, 3, 3] {dtype}" in message
+        assert ("features.0.weight [4, 3, 3, 3]" in message) == (first == 0)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        {"weight": np.ones((54, 1), np.uint8), "weight.absmax": np.ones(2, np.float32)},  # bitsandbytes
+        {"weight": np.ones((54, 1), np.uint8), "weight.quant_state.bitsandbytes__nf4": np.ones(9, np.uint8)},
+        {"qweight": np.ones((4, 5), np.int32), "scales": np.ones((1, 5), np.float16)},  # GPTQ
+    ],
+)
+def test_packed_kernels(packed: Tensors, tmp_path: Path) -> None:
+    tensors = foreign.torch_names(random_parameters(TINY))
+    del tensors["features.2.weight"]
+    foreign.write_safetensors(tmp_path / "w", tensors | {f"features.2.{name}": packed[name] for name in packed})
+    assert "has quantized kernels (features.2." in error_message(tmp_path / "w")
+
+
+def test_quantized_onnx(tmp_path: Path) -> None:
+    foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY))
+    model = onnx.load(tmp_path / "w.onnx")
+    for node in model.graph.node:
+        node.op_type = node.op_type.replace("Conv", "ConvInteger")
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(onnx.numpy_helper.from_array(np.ones(tuple(tensor.dims), np.int8), tensor.name))
+    onnx.save(model, tmp_path / "w.onnx")
+    assert "has quantized kernels (k" in error_message(tmp_path / "w.onnx")
 
 
 def test_batch_normalization(tmp_path: Path) -> None:
@@ -259,6 +292,13 @@ def test_nan_in_a_kernel(tmp_path: Path) -> None:
     parameters["conv1_2.kernel"][0, 0, 0, 0] = np.nan
     write_torch(tmp_path / "w.pth", parameters)
     assert error_message(tmp_path / "w.pth").endswith("NaN or infinity in conv1_2.kernel")
+
+
+def test_kernel_of_zeros(tmp_path: Path) -> None:
+    parameters = random_parameters(TINY)
+    parameters["conv1_2.kernel"][:] = 0
+    write_torch(tmp_path / "w.pth", parameters)
+    assert "is damaged: only zeros in conv1_2.kernel; " in error_message(tmp_path / "w.pth")
 
 
 def test_jaxstyle_weights_file(tmp_path: Path) -> None:

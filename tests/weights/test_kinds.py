@@ -45,7 +45,7 @@ def tarred(members: Mapping[str, bytes]) -> bytes:
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, content in members.items():
             entry = tarfile.TarInfo(name)
-            entry.size = len(content)
+            entry.size, entry.mtime = len(content), 1e9 + 0.5  # a fraction, which needs a header of its own
             archive.addfile(entry, io.BytesIO(content))
     return stream.getvalue()
 

@@ -196,9 +196,10 @@ def test_original_vgg_is_recognized(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [scipy.io.savemat, write_version_7])
 def test_files_without_a_network(write: Callable, tmp_path: Path) -> None:
     write(tmp_path / "w.mat", {"x": np.ones((3, 4)), "words": cells("a", "b"), "s": {"t": np.ones(2)}})
-    assert error_message(tmp_path / "w.mat").endswith(
-        "has no convolutions with biases, so it is not a recognition network"
-    )
+    message = "has no convolutions with biases, so it is not a recognition network; use the weights of a VGG"
+    assert message in error_message(tmp_path / "w.mat")
+    write(tmp_path / "w.mat", {"X": np.ones((8, 8, 3, 4), np.uint8)})  # pictures
+    assert "has no convolutions with biases (found X [" in error_message(tmp_path / "w.mat")
     content = (tmp_path / "w.mat").read_bytes()
     (tmp_path / "w.mat").write_bytes(content[: len(content) * 2 // 3])
     assert "is damaged" in error_message(tmp_path / "w.mat")
