@@ -107,9 +107,9 @@ def layers_among(path: Path, arrays: Mapping[str, np.ndarray]) -> Layers:
 
 
 def integer_kernels(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """The names, shapes and types of kernels of integers."""
+    """The names, shapes and types of kernels of integers, in the order of their names."""
     found = {name: array for name, array in arrays.items() if array.ndim == 4 and array.dtype.kind in "iu"}
-    return [_described(name, array) for name, array in found.items()]
+    return [_described(name, found[name]) for name in sorted(found, key=_sort_key)]
 
 
 def _described(name: str, array: np.ndarray) -> str:
