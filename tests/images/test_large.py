@@ -1,12 +1,15 @@
-"""Pictures much larger than what is asked for, and JPEG without its end."""
+"""Pictures much larger than what is asked for, and JPEG of which a part is missing."""
 
 import io
+import itertools
 import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
-from support.pictures import encoded, error_message, saved
+from support.pictures import encoded, error_message, examples, saved
 
 from jaxstyle.images import read_image, read_picture, read_shape, resize
 from jaxstyle.images.readers import open_source
@@ -77,12 +80,12 @@ def test_more_than_100_megapixels(tmp_path):
     np.testing.assert_allclose(read_image(path, size=64), np.full((48, 64, 3), 99 / 255), atol=1e-6)
 
 
-# JPEG without its end
+# JPEG of which a part is missing
 
 
-def jpeg(*, progressive: bool) -> bytes:
+def jpeg(*, progressive: bool, **options) -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (75, 125, 3)).astype(np.uint8)
-    return encoded(Image.fromarray(noise).resize((250, 150)), "JPEG", progressive=progressive)
+    return encoded(Image.fromarray(noise).resize((250, 150)), "JPEG", progressive=progressive, **options)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -119,3 +122,54 @@ def test_zeros_in_place_of_the_rest_of_a_jpeg(tmp_path, progressive):
 def test_what_follows_the_end_is_ignored(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(progressive=False) + b"another picture of a phone" * 9)
     assert read_image(tmp_path / "a.jpg").shape == (150, 250, 3)
+
+
+@pytest.mark.parametrize("interval", [0, 1, 3])
+def test_a_jpeg_with_missing_data_and_an_end_is_refused(tmp_path, interval):
+    """Wherever they are missing: decoders go on with gray, or at the next marker, without a word."""
+    path, content = tmp_path / "a.jpg", jpeg(progressive=False, restart_marker_rows=interval)
+    start = content.index(b"\xff\xda") + 14
+    for length in np.linspace(start, len(content) - 9, 7).astype(int):
+        path.write_bytes(content[:length] + b"\xff\xd9")
+        assert "data are missing" in error_message(path, read_image, path)
+    path.write_bytes(content[: len(content) // 2] + content[len(content) // 2 + 300 :])
+    assert "data are missing" in error_message(path, read_image, path)
+
+
+def test_missing_data_of_each_scan_of_a_jpeg(tmp_path):
+    """A decoder goes on with the next scan."""
+    path, content = tmp_path / "a.jpg", jpeg(progressive=True)
+    ends = [place for place in range(700, len(content) - 1) if content[place] == 255 and content[place + 1] >= 0xC4]
+    assert len(ends) > 10
+    for end in (end for start, end in itertools.pairwise(ends) if content[start + 1] == 0xDA):
+        path.write_bytes(content[: end - 20] + content[end:])
+        assert "data are missing" in error_message(path, read_image, path)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("count", [1, 8])
+def test_missing_intervals_of_a_jpeg(tmp_path, progressive, count):
+    content = jpeg(progressive=progressive, restart_marker_blocks=2)
+    places = [place for place in range(len(content)) if content[place] == 255 and 208 <= content[place + 1] <= 215]
+    (tmp_path / "a.jpg").write_bytes(content[: places[5]] + content[places[5 + count] :])
+    assert "data are missing" in error_message(tmp_path / "a.jpg", read_image, tmp_path / "a.jpg")
+
+
+@settings(examples, max_examples=60)
+@given(st.data())
+def test_whole_jpegs_are_read_as_their_decoder_gives_them(tmp_path, data):
+    height, width = data.draw(st.integers(16, 50)), data.draw(st.integers(16, 50))
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 4)).astype(np.uint8)
+    levels = noise if data.draw(st.booleans()) else np.full_like(noise, data.draw(st.integers(0, 255)))
+    options = {
+        "quality": data.draw(st.sampled_from([5, 50, 95])),
+        "progressive": data.draw(st.booleans()),
+        "optimize": data.draw(st.booleans()),
+        "subsampling": data.draw(st.sampled_from(["4:4:4", "4:2:2", "4:2:0"])),
+        "restart_marker_blocks": data.draw(st.sampled_from([0, 1, 2, 7])),
+    }
+    image = Image.fromarray(levels[..., data.draw(st.sampled_from([0, slice(3)]))])
+    content = encoded(image, "JPEG", **options)
+    (tmp_path / "a.jpg").write_bytes(content[: len(content) - data.draw(st.integers(0, 2))])
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) / np.float32(255)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)

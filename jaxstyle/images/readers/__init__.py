@@ -3,6 +3,7 @@
 Modules:
     formats: which reader opens a file
     jpeg, png, tiff, heif, jpegxl, netpbm, pillow: the readers; heif is HEIC, AVIF and JPEG 2000
+    jpeg_scans: the structure of a JPEG, and what is missing
     samples: what readers return, and its reduction to a smaller size
     color: color profiles and other encodings to sRGB
     exif, boxes: metadata: orientation, and the colors of HEIC, AVIF and JPEG 2000
