@@ -113,6 +113,28 @@ def test_orientation_in_xmp(tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "a.png"), VALUES[::-1, ::-1], atol=1e-6)
 
 
+@pytest.mark.parametrize(("depth", "color_type"), [(1, 0), (2, 3), (4, 3), (8, 0), (8, 2), (8, 4), (16, 2), (16, 6)])
+def test_interlacing(tmp_path, capfd, depth, color_type):
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color_type]
+    levels = np.random.default_rng(0).integers(0, min(2**depth, 2**16), (19, 29, channels))
+    chunks = b""
+    if color_type == 3:
+        chunks = chunk(b"PLTE", bytes(range(100, 148))) + chunk(b"tRNS", bytes([255, 9, 80]))
+    pictures = []
+    for interlaced in (False, True):
+        (tmp_path / "a.png").write_bytes(png(levels, color_type, depth, chunks, interlaced=interlaced))
+        pictures.append(read_picture(tmp_path / "a.png"))
+    np.testing.assert_array_equal(pictures[1].rgb, pictures[0].rgb)
+    np.testing.assert_array_equal(pictures[1].alpha, pictures[0].alpha)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_apple_png(tmp_path):
+    content = png(COLORS, 2, 8)
+    (tmp_path / "a.png").write_bytes(content[:8] + chunk(b"CgBI", bytes(4)) + content[8:])
+    assert "Apple" in error_message(tmp_path / "a.png", read_image, tmp_path / "a.png")
+
+
 # High dynamic range
 
 

@@ -14,11 +14,14 @@ import numpy as np
 
 from jaxstyle.images.readers.color import Chromaticities, Encoding, Space, encoding_of_code_points
 from jaxstyle.images.readers.exif import stored_orientation
-from jaxstyle.images.readers.samples import Samples, Source, array_samples
+from jaxstyle.images.readers.samples import Samples, Source, array_samples, unsupported
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _COLOR_CHUNKS = {0: (b"tRNS",), 2: (b"tRNS",), 3: (b"PLTE", b"tRNS")}  # of color types, which the decoder needs
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of color types
+# The first row and column of each pass, and the steps to the next ones
+_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 _HEADER_CHUNKS = (b"IHDR", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iTXt")
 _MAX_HEADER_CHUNK = 2**24  # bytes
 _MAX_PROFILE = 2**26  # bytes
@@ -29,11 +32,13 @@ def open_png(file: BinaryIO) -> Source:
     """Read the header of a PNG.
 
     Raises:
-        PictureError: if it has high dynamic range.
+        PictureError: if it has high dynamic range, or is of Apple's own kind.
     """
     named: dict[bytes, bytes] = {}
     has_pixels = False
     for kind, position, length in _chunks(file):
+        if kind == b"CgBI":
+            raise unsupported("is a PNG of Apple's own kind (CgBI), as in apps for iPhone")
         has_pixels |= kind == b"IDAT"
         if kind in _HEADER_CHUNKS and length <= _MAX_HEADER_CHUNK:
             file.seek(position)
@@ -61,19 +66,55 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _decode(file: BinaryIO, color_type: int, encoding: Encoding, *, is_narrow: bool) -> Samples:
-    kinds = (b"IHDR", b"IDAT", *_COLOR_CHUNKS.get(color_type, ()))
+    kinds = (b"IHDR", *_COLOR_CHUNKS.get(color_type, ()), b"IDAT")
+    chunks = {kind: bytearray() for kind in kinds}
     content = bytearray(SIGNATURE)
+    is_interlaced = False
     for kind, position, length in _chunks(file):
         if kind in kinds:
             file.seek(position - 8)
-            content += _checked(file.read(length + 12))
+            chunk = _checked(file.read(length + 12))
+            is_interlaced |= kind == b"IHDR" and chunk[20] == 1
+            if is_interlaced:
+                chunks[kind] += memoryview(chunk)[8:-4]
+            else:
+                content += chunk
     content += _END
-    values = imagecodecs.png_decode(content)
+    values = _decode_passes(chunks) if is_interlaced else imagecodecs.png_decode(content)
     samples = array_samples(values, encoding, int(np.iinfo(values.dtype).max))
     if is_narrow:  # black and white of television, as for 8 bits
         unit = 1 if values.dtype == np.uint8 else 256
         return replace(samples, low=16 * unit, high=235 * unit)
     return samples
+
+
+def _decode_passes(chunks: dict[bytes, bytearray]) -> np.ndarray:
+    """Decode an interlaced picture pass by pass (section 8.1): of a whole one, the decoder prints a warning."""
+    width, height, depth, color_type = struct.unpack_from(">IIBB", chunks[b"IHDR"])
+    bits = depth * _CHANNELS[color_type]
+    inflater = zlib.decompressobj()
+    data: bytes = chunks.pop(b"IDAT")
+    values = np.empty(0)
+    for row, column, down, right in _PASSES:
+        rows, columns = len(range(row, height, down)), len(range(column, width, right))
+        if rows * columns == 0:
+            continue
+        size = rows * (1 + -(-columns * bits // 8))
+        pixels = inflater.decompress(data, size)
+        data = inflater.unconsumed_tail
+        if len(pixels) < size:
+            raise ValueError("pixels are missing")
+        header = struct.pack(">II", columns, rows) + chunks[b"IHDR"][8:12] + b"\0"
+        parts = {**chunks, b"IHDR": header, b"IDAT": zlib.compress(pixels, 1)}
+        decoded = imagecodecs.png_decode(SIGNATURE + b"".join(_chunk(*part) for part in parts.items()) + _END)
+        if values.size == 0:
+            values = np.empty((height, width, *decoded.shape[2:]), decoded.dtype)
+        values[row::down, column::right] = decoded
+    return values
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 
 def _checked(chunk: bytes) -> bytes:

@@ -122,6 +122,8 @@ def _mean_rows(values: np.ndarray, factor: int) -> np.ndarray:
 def check_floats(values: np.ndarray, white: float = 1) -> None:
     """Raise PictureError unless values are between 0 and white."""
     lowest, highest = values.min(), values.max()
+    if np.isnan(lowest):
+        raise PictureError(f"has values that are not numbers; expected 0 to {white:g}: replace these values")
     if not 0 <= lowest <= highest <= white:
         found = f"has float values from {lowest:g} to {highest:g}"
         raise PictureError(f"{found}; expected 0 to {white:g}: rescale the values")

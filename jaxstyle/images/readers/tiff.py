@@ -27,7 +27,7 @@ _COLOR_CHANNELS = {
 _JPEG = (6, 7, 33007, 34892)  # compressions that tifffile decodes to RGB
 _PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions with predictors: LZW, Deflate, LZMA, Zstandard
 _RAW = (32803, 34892)  # interpretations of sensors' data: color filter array, linear raw
-_UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4  # SampleFormat
+_UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED, _COMPLEX_INTEGERS, _COMPLEX = 1, 2, 3, 4, 5, 6  # SampleFormat
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples
 _LAB_WHITE = 0xFF00  # L* = 100 in 16 bits
 _MAX_OTHER_PAGES = 8  # that are searched for data of a sensor
@@ -116,6 +116,8 @@ def _check_layout(page: tifffile.TiffPage, photometric: int, channels: int) -> N
     extra = page.samplesperpixel - channels
     if formats == {_SIGNED}:
         raise unsupported("has signed samples, whose black and white are not known")
+    if formats & {_COMPLEX_INTEGERS, _COMPLEX}:
+        raise unsupported("has complex numbers")
     if len(formats) > 1 or not formats <= {_UNSIGNED, _FLOAT, _UNDEFINED}:
         raise unsupported(f"has samples of the formats {sorted(map(int, formats))}")
     if bits not in ((16, 32, 64) if formats == {_FLOAT} else (*range(1, 17), 32)) or page.dtype is None:
