@@ -13,7 +13,7 @@ from PIL import Image, ImageColor
 
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
-from jaxstyle.images.readers import EXPECTED, Source, open_source, shrink, to_srgb, turn_upright
+from jaxstyle.images.readers import EXPECTED, WHOLE, Source, open_source, shrink, to_srgb, turn_upright
 from jaxstyle.images.resizing import MIN_SIDE, fit_shape, lanczos
 
 _MAX_PIXELS = 2**28  # in a file: more than phones and cameras have; a small file can claim to have billions
@@ -120,9 +120,9 @@ def _opened(path: PathLike) -> Iterator[Source]:
             except MemoryError:
                 raise PictureError("needs more memory than there is; use a smaller copy") from None
             except Exception as error:
-                reason = str(error).split(". ")[0]  # some libraries go on about how to build them
-                found = f"is damaged, cut short or of a rare kind ({type(error).__name__}: {reason})"
-                raise PictureError(f"{found}; expected a whole picture: fetch or export it again") from error
+                # Without the words of libraries, which few people would understand.
+                found = "is damaged, cut short or of a rare kind"
+                raise PictureError(f"{found}; {WHOLE}") from error
 
 
 def _too_large(source: Source) -> str:

@@ -14,6 +14,7 @@ from support.pictures import (
     chunk,
     cmyk,
     cmyk_profile,
+    encoded,
     error_message,
     from_adobe_rgb,
     gray_profile,
@@ -239,6 +240,28 @@ def test_first_frame(tmp_path, name):
     red, blue = (Image.new("RGB", (24, 20), color) for color in ("red", "blue"))
     path = saved(tmp_path / name, red, save_all=True, append_images=[blue])
     np.testing.assert_allclose(read_image(path), np.broadcast_to([1, 0, 0], (20, 24, 3)), atol=0.05)
+
+
+@pytest.mark.parametrize("transparency", [{}, {"transparency": 1}])
+def test_a_gif_is_transparent_outside_its_frame(tmp_path, transparency):
+    image = Image.fromarray((GRAYS % 3).astype(np.uint8))
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    content = bytearray(encoded(image, "GIF", **transparency))
+    content[6:10] = struct.pack("<HH", 40, 30)  # the screen
+    place = content.index(b"\x2c\0\0\0\0\x18\0\x14\0")  # the descriptor of the frame
+    content[place + 1 : place + 5] = struct.pack("<HH", 7, 5)
+    (tmp_path / "a.gif").write_bytes(content)
+    expected = np.zeros((30, 40))
+    expected[5:25, 7:31] = GRAYS % 3 != 1 if transparency else 1
+    picture = read_picture(tmp_path / "a.gif")
+    np.testing.assert_array_equal(picture.alpha, expected)
+    visible = expected[5:25, 7:31] > 0
+    np.testing.assert_array_equal(picture.rgb[5:25, 7:31][visible], np.eye(3)[GRAYS % 3][visible])
+
+
+def test_samples_above_their_maximum(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 24 20 100\n" + bytes([101] * 480))
+    assert "up to 101" in error_message(tmp_path / "a.pgm", read_image, tmp_path / "a.pgm")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])

@@ -13,6 +13,6 @@ Modules:
 from jaxstyle.images.readers.color import to_srgb
 from jaxstyle.images.readers.exif import turn_upright
 from jaxstyle.images.readers.formats import EXPECTED, open_source
-from jaxstyle.images.readers.samples import Source, shrink
+from jaxstyle.images.readers.samples import WHOLE, Source, shrink
 
-__all__ = ["EXPECTED", "Source", "open_source", "shrink", "to_srgb", "turn_upright"]
+__all__ = ["EXPECTED", "WHOLE", "Source", "open_source", "shrink", "to_srgb", "turn_upright"]

@@ -18,7 +18,7 @@ from jaxstyle.images.readers.jpeg_scans import (
     read_segments,
 )
 from jaxstyle.images.readers.pillow import open_silently, pillow_orientation, pillow_samples
-from jaxstyle.images.readers.samples import Samples, Source, unsupported
+from jaxstyle.images.readers.samples import Samples, Source, damaged, unsupported
 
 _FILLER = b"\xaa" * 64  # unlike the zeros and the gray that decoders put in place of missing data
 _PADDING = 16  # zeros; coded data may end with a few
@@ -33,15 +33,15 @@ def open_jpeg(file: BinaryIO) -> Source:
         PictureError: if it is lossless or hierarchical, or has other than 8 bits.
     """
     data = file.read()
-    frame, content = next((marker, content) for marker, content, _ in read_segments(data) if marker in FRAMES)
-    if frame == JPEG_LS:
+    kind, content = next((marker, content) for marker, content, _ in read_segments(data) if marker in FRAMES)
+    if kind == JPEG_LS:
         raise unsupported("is a JPEG-LS")
-    if frame not in _FRAMES_READ or content[0] != 8:
+    if kind not in _FRAMES_READ or content[0] != 8:
         raise unsupported("is a JPEG without loss, of several resolutions, or of 12 bits")
     if not any(content[1:3]):
         raise unsupported("is a JPEG that gives its height only after its data")
     image = _open(data)
-    is_padded = frame not in _ARITHMETIC
+    is_padded = kind not in _ARITHMETIC
     return Source(
         image.height, image.width, lambda factor: _decode(data, factor, is_padded=is_padded), pillow_orientation(image)
     )
@@ -52,19 +52,19 @@ def _open(data: bytes) -> Any:
 
 
 def _decode(data: bytes, factor: int, *, is_padded: bool) -> Samples:
-    """Decode; OSError if coded data are missing. The marker of the end may be missing."""
+    """Decode; PictureError if coded data are missing. The marker of the end may be missing."""
     scan = next(read_scans(data)).start
     has_end = data.find(END, scan) >= 0
     if not has_end:
         data = _without_padding(data) + END
     if not has_all_restarts(data) or not (has_end or has_all_scans(data)):
-        raise OSError("coded data are missing")
+        raise damaged("coded data are missing")
     samples = _decode_reduced(data, factor)
     # The decoder reads on in whatever follows if it needs more data: a picture is whole if that makes no difference.
     if is_padded or not has_end:
         padded = _decode_reduced(pad_coded_data(data, _FILLER), factor)
         if not np.array_equal(samples.values, padded.values):
-            raise OSError("coded data are missing")
+            raise damaged("coded data are missing")
     return samples
 
 

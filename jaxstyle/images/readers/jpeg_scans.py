@@ -22,14 +22,14 @@ class Scan:
         header: the content of its segment.
         start: where its coded data begin.
         end: where they end.
-        frame: the content of the segment of its frame.
+        frame_header: the content of the segment of its frame.
         interval: MCUs between markers of restart, or 0.
     """
 
     header: bytes
     start: int
     end: int
-    frame: bytes
+    frame_header: bytes
     interval: int
 
     @property
@@ -55,15 +55,15 @@ def read_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 def read_scans(data: bytes) -> Iterator[Scan]:
     """The scans."""
-    frame, interval = b"", 0
+    frame_header, interval = b"", 0
     for marker, content, end in read_segments(data):
         if marker in FRAMES:
-            frame = content
+            frame_header = content
         elif marker == _RESTART_INTERVAL:
             interval = int.from_bytes(content[:2], "big")
         elif marker == _SCAN and content:
             coded_end = _CODED_END.search(data, end)
-            yield Scan(content, end, coded_end.start() if coded_end else len(data), frame, interval)
+            yield Scan(content, end, coded_end.start() if coded_end else len(data), frame_header, interval)
 
 
 def pad_coded_data(data: bytes, filler: bytes) -> bytes:
@@ -89,8 +89,9 @@ def has_all_restarts(data: bytes) -> bool:
 
 def _count_mcus(scan: Scan) -> int:
     """The number of units of coded data (A.2): blocks of a single component, or groups of blocks of several."""
-    height, width = (int.from_bytes(scan.frame[start : start + 2], "big") for start in (1, 3))
-    sampling = {name: (hv >> 4, hv & 15) for name, hv in zip(scan.frame[6::3], scan.frame[7::3], strict=False)}
+    header = scan.frame_header
+    height, width = (int.from_bytes(header[start : start + 2], "big") for start in (1, 3))
+    sampling = {name: (hv >> 4, hv & 15) for name, hv in zip(header[6::3], header[7::3], strict=False)}
     most_h, most_v = (max(factors) for factors in zip(*sampling.values(), strict=True))
     if len(scan.components) == 1:
         h, v = sampling[scan.components[0]]
@@ -103,7 +104,7 @@ def has_all_scans(data: bytes) -> bool:
     known: dict[int, set[int]] = {}
     components: set[int] = set()
     for scan in read_scans(data):
-        components = set(scan.frame[6::3])
+        components = set(scan.frame_header[6::3])
         first, last, bits = scan.header[-3:]
         if bits & 15 == 0:  # the lowest bit
             for name in scan.components:

@@ -6,7 +6,7 @@ from typing import BinaryIO
 import numpy as np
 
 from jaxstyle.images.readers.color import Space
-from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_floats, unsupported
+from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_floats, damaged, unsupported
 
 MAGIC = re.compile(rb"P[1-7Ff]\s")
 _TOKEN = re.compile(rb"(?:\s|#[^\n]*\n)*([^\s#]+)")
@@ -28,7 +28,7 @@ def open_netpbm(file: BinaryIO) -> Source:
         width, height = int(tokens[0]), int(tokens[1])
         white = float(tokens[2]) if kind in "Ff" else int(tokens[2]) if count == 3 else 1
     if kind not in "Ff" and not 1 <= white <= 65535:
-        raise ValueError(f"the maximum is {white}")
+        raise damaged(f"the maximum is {white}")
     return Source(height, width, lambda factor: _decode(file, kind, (height, width, channels), white, start))
 
 
@@ -38,7 +38,7 @@ def _tokens(head: bytes, count: int) -> tuple[list[bytes], int]:
     for _ in range(count):
         match = _TOKEN.match(head, position)
         if match is None:
-            raise ValueError("the header is incomplete")
+            raise damaged("the header is incomplete")
         tokens.append(match[1])
         position = match.end()
     return tokens, position + 1
@@ -69,6 +69,8 @@ def _decode(file: BinaryIO, kind: str, shape: tuple[int, int, int], white: float
         values = _plain(data, kind).astype(np.uint16)[: height * width * channels].reshape(shape)
     else:
         values = np.frombuffer(data, np.uint8 if white < 256 else ">u2", height * width * channels).reshape(shape)
+    if values.max() > white:
+        raise damaged(f"samples go up to {values.max()}, and the header says {white}")
     low, high = (1, 0) if kind in "14" else (0, white)  # bits are black
     return Samples(
         values,

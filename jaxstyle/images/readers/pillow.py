@@ -3,6 +3,7 @@
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -33,8 +34,22 @@ def open_webp(file: BinaryIO) -> Source:
 
 
 def open_gif(file: BinaryIO) -> Source:
-    """Read the header of a GIF."""
-    return _source(open_silently(GifImagePlugin.GifImageFile, file))
+    """Read the header of a GIF; where its first frame does not cover its screen, it is transparent."""
+    image = open_silently(GifImagePlugin.GifImageFile, file)
+    left, top, right, bottom = image.tile[0][1]
+
+    def decode(factor: int) -> Samples:
+        samples = pillow_samples(image)
+        if (left, top, right, bottom) == (0, 0, image.width, image.height):
+            return samples
+        covered = np.zeros((image.height, image.width, 1), np.uint8)
+        covered[top:bottom, left:right] = 255
+        if samples.alpha is Alpha.NONE:
+            return replace(samples, values=np.concatenate([samples.values, covered], axis=-1), alpha=Alpha.STRAIGHT)
+        alpha = np.minimum(samples.values[..., -1:], covered)
+        return replace(samples, values=np.concatenate([samples.values[..., :-1], alpha], axis=-1))
+
+    return Source(image.height, image.width, decode)
 
 
 def open_bmp(file: BinaryIO) -> Source:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxstyle.images.readers.color import Chromaticities, Encoding, Space, encoding_of_code_points
 from jaxstyle.images.readers.exif import stored_orientation
-from jaxstyle.images.readers.samples import Samples, Source, array_samples, unsupported
+from jaxstyle.images.readers.samples import Samples, Source, array_samples, damaged, unsupported
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -44,7 +44,7 @@ def open_png(file: BinaryIO) -> Source:
             file.seek(position)
             named.setdefault(kind, file.read(length))
     if not has_pixels:
-        raise ValueError("there are no pixels")
+        raise damaged("there are no pixels")
     width, height, _, color_type = struct.unpack_from(">IIBB", named[b"IHDR"])
     encoding, code_points = _encoding(named), named.get(b"cICP", b"")
     is_narrow = len(code_points) >= 4 and code_points[3] == 0
@@ -93,7 +93,7 @@ def _decode_passes(chunks: dict[bytes, bytearray]) -> np.ndarray:
     width, height, depth, color_type = struct.unpack_from(">IIBB", chunks[b"IHDR"])
     bits = depth * _CHANNELS[color_type]
     inflater = zlib.decompressobj()
-    data: bytes = chunks.pop(b"IDAT")
+    data = bytes(chunks.pop(b"IDAT"))
     values = np.empty(0)
     for row, column, down, right in _PASSES:
         rows, columns = len(range(row, height, down)), len(range(column, width, right))
@@ -103,24 +103,25 @@ def _decode_passes(chunks: dict[bytes, bytearray]) -> np.ndarray:
         pixels = inflater.decompress(data, size)
         data = inflater.unconsumed_tail
         if len(pixels) < size:
-            raise ValueError("pixels are missing")
-        header = struct.pack(">II", columns, rows) + chunks[b"IHDR"][8:12] + b"\0"
-        parts = {**chunks, b"IHDR": header, b"IDAT": zlib.compress(pixels, 1)}
-        decoded = imagecodecs.png_decode(SIGNATURE + b"".join(_chunk(*part) for part in parts.items()) + _END)
+            raise damaged("pixels are missing")
+        header = bytearray(struct.pack(">II", columns, rows)) + chunks[b"IHDR"][8:12] + b"\0"
+        contents = {**chunks, b"IHDR": header, b"IDAT": bytearray(zlib.compress(pixels, 1))}
+        joined = b"".join(_chunk(kind, content) for kind, content in contents.items())
+        decoded = imagecodecs.png_decode(SIGNATURE + joined + _END)
         if values.size == 0:
             values = np.empty((height, width, *decoded.shape[2:]), decoded.dtype)
         values[row::down, column::right] = decoded
     return values
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def _chunk(kind: bytes, content: bytes | bytearray) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 
 def _checked(chunk: bytes) -> bytes:
-    """A chunk; ValueError if its checksum is wrong, of which the decoder would also print a warning."""
+    """A chunk; PictureError if its checksum is wrong, of which the decoder would also print a warning."""
     if zlib.crc32(memoryview(chunk)[4:-4]) != int.from_bytes(chunk[-4:], "big"):
-        raise ValueError("a checksum is wrong")
+        raise damaged("a checksum is wrong")
     return chunk
 
 

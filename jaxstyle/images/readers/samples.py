@@ -10,6 +10,7 @@ import numpy as np
 from jaxstyle.errors import PictureError
 from jaxstyle.images.readers.color import Encoding, Space
 
+WHOLE = "expected a whole picture: fetch or export it again"
 _STRIP_VALUES = 2**22  # values that are converted to float32 at a time
 
 
@@ -134,6 +135,11 @@ def unsupported(found: str) -> PictureError:
     return PictureError(
         f"{found}, which cannot be read here; expected gray, RGB or CMYK: export it as PNG or plain TIFF"
     )
+
+
+def damaged(found: str) -> PictureError:
+    """The error for a picture that is not whole."""
+    return PictureError(f"is damaged, cut short or of a rare kind ({found}); {WHOLE}")
 
 
 def ycbcr_to_rgb(luma: np.ndarray, chroma: np.ndarray, red: float = 0.299, blue: float = 0.114) -> np.ndarray:

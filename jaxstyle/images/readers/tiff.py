@@ -11,7 +11,7 @@ import tifffile
 
 from jaxstyle.errors import PictureError
 from jaxstyle.images.readers.color import Encoding, Space
-from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_floats, unsupported, ycbcr_to_rgb
+from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_floats, damaged, unsupported, ycbcr_to_rgb
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 _COLOR_CHANNELS = {
@@ -144,7 +144,7 @@ def _check_layout(page: tifffile.TiffPage, photometric: int, channels: int) -> N
 
 
 def _check_segments(page: tifffile.TiffPage, file: BinaryIO) -> None:
-    """Raise ValueError if strips or tiles are missing: their pixels would be black."""
+    """Raise PictureError if strips or tiles are missing: their pixels would be black."""
     size = file.seek(0, 2)
     offsets, counts = page.dataoffsets, page.databytecounts
     rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
@@ -152,7 +152,7 @@ def _check_segments(page: tifffile.TiffPage, file: BinaryIO) -> None:
     expected *= page.samplesperpixel if page.planarconfig == 2 else 1
     whole = len(offsets) == len(counts) and len(offsets) >= (1 if page.is_contiguous else expected)
     if not whole or any(not count or offset + count > size for offset, count in zip(offsets, counts, strict=True)):
-        raise ValueError("strips or tiles are missing")
+        raise damaged("strips or tiles are missing")
 
 
 def _look_up(page: tifffile.TiffPage, indices: np.ndarray) -> tuple[np.ndarray, int]:
