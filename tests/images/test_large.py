@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 import tracemalloc
 
 import numpy as np
@@ -153,6 +154,18 @@ def test_missing_intervals_of_a_jpeg(tmp_path, progressive, count):
     places = [place for place in range(len(content)) if content[place] == 255 and 208 <= content[place + 1] <= 215]
     (tmp_path / "a.jpg").write_bytes(content[: places[5]] + content[places[5 + count] :])
     assert "data are missing" in error_message(tmp_path / "a.jpg", read_image, tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_fill_bytes_before_markers(tmp_path, progressive):
+    """Any number of bytes FF may be before a marker (ITU-T T.81, B.1.1.2)."""
+    content = jpeg(progressive=progressive, restart_marker_blocks=5)
+    (tmp_path / "whole.jpg").write_bytes(content)
+    start = content.index(b"\xff\xda")
+    filled = content[:start] + re.sub(rb"\xff(?=[\xd0-\xda\xc4])", b"\xff\xff\xff", content[start:])
+    (tmp_path / "a.jpg").write_bytes(filled)
+    assert len(filled) > len(content) + 50
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), read_image(tmp_path / "whole.jpg"))
 
 
 @settings(examples, max_examples=60)

@@ -10,8 +10,8 @@ JPEG_LS = 0xF7
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {JPEG_LS}
 _SCAN, _RESTART_INTERVAL = 0xDA, 0xDD
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
-_CODED_END = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]|\xff*\Z")
+_RESTART = re.compile(rb"\xff+([\xd0-\xd7])")  # a marker may follow any number of bytes FF
+_CODED_END = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
         if marker == END[1] or end > len(data):
             return
         yield marker, data[position + 4 : end], end
-        position = end
+        position = _coded_end(data, end) if marker == _SCAN else end
 
 
 def read_scans(data: bytes) -> Iterator[Scan]:
@@ -62,8 +62,13 @@ def read_scans(data: bytes) -> Iterator[Scan]:
         elif marker == _RESTART_INTERVAL:
             interval = int.from_bytes(content[:2], "big")
         elif marker == _SCAN and content:
-            coded_end = _CODED_END.search(data, end)
-            yield Scan(content, end, coded_end.start() if coded_end else len(data), frame_header, interval)
+            yield Scan(content, end, _coded_end(data, end), frame_header, interval)
+
+
+def _coded_end(data: bytes, start: int) -> int:
+    """Where coded data end: at a marker other than those of restart."""
+    found = _CODED_END.search(data, start)
+    return found.start() if found else len(data)
 
 
 def pad_coded_data(data: bytes, filler: bytes) -> bytes:
