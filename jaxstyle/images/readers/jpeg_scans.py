@@ -10,8 +10,9 @@ JPEG_LS = 0xF7
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {JPEG_LS}
 _SCAN, _RESTART_INTERVAL = 0xDA, 0xDD
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_RESTART = re.compile(rb"\xff+([\xd0-\xd7])")  # a marker may follow any number of bytes FF
-_CODED_END = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+# A marker may follow any number of bytes FF. These expressions begin with a single one, for fast searches.
+_RESTART = re.compile(rb"\xff\xff*([\xd0-\xd7])")
+_CODED_END = re.compile(rb"\xff\xff*[^\x00\xff\xd0-\xd7]")
 
 
 @dataclass(frozen=True)
