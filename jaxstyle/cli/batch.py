@@ -1,6 +1,7 @@
 """`jaxstyle batch`: stylize many pairs, from folders or a manifest, in a job that can be stopped and resumed."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -137,7 +138,7 @@ def batch_command(
     check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
-        check_writable(sheet, overwrite=overwrite or (output / STATE_FOLDER).is_dir())
+        check_writable(sheet, overwrite=overwrite or os.path.isdir(output / STATE_FOLDER))
     all_styles, configs = {style for task in tasks for style in task.styles}, {task.settings.config for task in tasks}
     print_warnings(enlarged_styles(sorted(all_styles), configs))
     share = Share(*join_processes(coordinator, processes, process))

@@ -1,6 +1,7 @@
 """`jaxstyle grid`: one pair with settings that vary in two directions, on one sheet, in a job that can be resumed."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +88,7 @@ def grid_command(
     tasks = grid_tasks(content, tuple(styles), options, row_axis, column_axis)
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
-    check_writable(output, overwrite=overwrite or (folder / STATE_FOLDER).is_dir())
+    check_writable(output, overwrite=overwrite or os.path.isdir(folder / STATE_FOLDER))
     print_warnings(enlarged_styles(styles, [task.settings.config for task in tasks]))
     summary = run_with_progress(Job(tasks, folder, record_losses=True), as_json=as_json)
     records = read_records(folder)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -154,8 +155,8 @@ def _write(run: Run, result: Stylized) -> Path:
     """Write the result; under another name, if there is a file of its name by now, which nobody asked to replace."""
     names = (run.output.with_stem(f"{run.output.stem}-{number}") for number in itertools.count(2))
     output = run.output
-    if output.exists() and not run.writer.overwrite:
-        output = next(name for name in names if not name.exists())
+    if os.path.exists(output) and not run.writer.overwrite:
+        output = next(name for name in names if not os.path.exists(name))
         typer.echo(f"jaxstyle: {run.output} has appeared meanwhile; the result is in {output}", err=True)
     run.writer.write(output, result.image, len(result.sizes))
     return output

@@ -1,10 +1,12 @@
 """The pictures in a folder, or those that a pattern matches."""
 
 import glob
+import os
 import re
 from pathlib import Path
 
 from jaxstyle.errors import ConfigError
+from jaxstyle.images import path_in_errors
 from jaxstyle.jobs.names import natural_order
 from jaxstyle.jobs.reading import is_saved_style
 
@@ -27,13 +29,14 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
     Raises:
         ConfigError: naming the option, if there are none.
     """
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=natural_order)
+    path = Path(os.path.expanduser(pattern))
+    if os.path.isdir(path):
+        with path_in_errors(path, "read", ConfigError):
+            entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=natural_order)
         files = [file for file in entries if _PICTURE.fullmatch(file.suffix) or (styles and is_saved_style(file))]
         others = sum(not entry.is_dir() for entry in entries if entry not in set(files))
     else:
-        files = [path] if path.exists() else sorted(_matches(path), key=natural_order)
+        files = [path] if os.path.exists(path) else sorted(_matches(path), key=natural_order)
         others = 0
     if not files:
         raise ConfigError(
@@ -44,6 +47,6 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
 
 def _matches(pattern: Path) -> list[Path]:
     """The files that a pattern matches; folders that exist may have brackets in their names, which are no pattern."""
-    folder = next(parent for parent in pattern.parents if parent.exists())
+    folder = next(parent for parent in pattern.parents if os.path.exists(parent))
     names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
     return [folder / name for name in names]

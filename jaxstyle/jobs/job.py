@@ -177,10 +177,10 @@ def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool,
     if from_folders and os.path.realpath(folder) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
         raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
     check_inputs_stay(tasks, folder)
-    if overwrite or (folder / STATE_FOLDER).is_dir():
+    if overwrite or os.path.isdir(folder / STATE_FOLDER):
         return
     for task in tasks:
-        if (folder / task.output).exists():
+        if os.path.exists(folder / task.output):
             path = folder / task.output
             raise PictureError(
                 f"{path}: exists already, and no job wrote it; choose another folder, or replace it with --overwrite"
@@ -198,7 +198,7 @@ def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
 
 def replaced_results(plan: Plan, folder: Path) -> list[int]:
     """The pairs to compute whose results exist, of other files or settings."""
-    return [pair for pair in plan.todo if (folder / plan.tasks[pair].output).is_file()]
+    return [pair for pair in plan.todo if os.path.isfile(folder / plan.tasks[pair].output)]
 
 
 def failure_message(task: Task, error: str) -> str:
@@ -207,7 +207,7 @@ def failure_message(task: Task, error: str) -> str:
 
 
 def _real_inputs(tasks: Sequence[Task]) -> set[str]:
-    return {os.path.realpath(file.expanduser()) for task in tasks for file in task.files}
+    return {os.path.realpath(os.path.expanduser(file)) for task in tasks for file in task.files}
 
 
 def _plan(job: Job, networks: NetworkCache) -> Plan:

@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import json
+import os
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -105,7 +106,7 @@ def _rows_with_names_of_bytes(data: bytes, options: Options, folder: Path) -> li
         rows = _rows(data.decode("utf-8-sig", "surrogateescape"), options, folder)
     except ConfigError:
         raise not_text from None
-    if not all(file.exists() for row in rows for file in (row.content, *row.styles)):
+    if not all(os.path.exists(file) for row in rows for file in (row.content, *row.styles)):
         raise not_text
     return rows
 
@@ -204,7 +205,7 @@ def _value(column: str, cell: Any, folder: Path) -> Any:
     """The value of a cell in a column; ValueError or TypeError if it has no meaning there."""
     if column == "style":
         if isinstance(cell, str):
-            is_one = ";" not in cell or _file(cell, folder).exists()
+            is_one = ";" not in cell or os.path.exists(_file(cell, folder))
             cell = [cell] if is_one else cell.split(";")
         return tuple(_file(name, folder) for name in (cell if isinstance(cell, list) else _reject()))
     if column == "output":
@@ -233,13 +234,13 @@ def _text(cell: Any) -> str:
 
 
 def _file(cell: Any, folder: Path) -> Path:
-    if not isinstance(cell, str) or not cell.strip():
+    if not isinstance(cell, str) or not cell.strip() or "\0" in cell:
         _reject()
-    return folder / Path(cell.strip()).expanduser()
+    return folder / os.path.expanduser(cell.strip())
 
 
 def _output(cell: Any) -> str:
-    output = PurePath(cell.strip() if isinstance(cell, str) else _reject())
+    output = PurePath(cell.strip() if isinstance(cell, str) and "\0" not in cell else _reject())
     inside = not output.is_absolute() and ".." not in output.parts
     return str(output) if inside and output.suffix.lower() in WRITABLE else _reject()
 

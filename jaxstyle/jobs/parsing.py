@@ -1,6 +1,7 @@
 """Parse option values: weighted names, layers, numbers and initial pictures."""
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def parse_init(option: str, text: str, *, folder: Path = Path()) -> tuple[Weight
     known = ", ".join(NAMED_INITS)
     if not shares or len(files) > 1:
         raise ConfigError(f"{option} has {text!r}; expected some of {known} and at most one picture file")
-    path = folder / Path(files[0]).expanduser() if files else None
+    path = folder / os.path.expanduser(files[0]) if files else None
     if path and not _exists(folder, files[0]):
         raise ConfigError(f"{option} has {files[0]!r}, which is no file; expected one of {known}, or a picture file")
     return tuple(("picture" if name in files else name, share) for name, share in shares), path
@@ -89,10 +90,7 @@ def _split_mixture(text: str, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _exists(folder: Path, name: str) -> bool:
-    try:
-        return bool(name) and (folder / Path(name).expanduser()).exists()
-    except (OSError, ValueError):  # a text too long for a name, or with a null character
-        return False
+    return bool(name) and os.path.exists(folder / os.path.expanduser(name))
 
 
 def _split_weight(item: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The plan of a job: which pairs are done, which failed, and in what groups the others are computed."""
 
+import os
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +100,7 @@ def done_and_failed(
             continue
         if record["error"] is not None:
             failed[pair] = record["error"]
-        elif (folder / task.output).is_file():
+        elif os.path.isfile(folder / task.output):
             done.add(pair)
     return frozenset(done), failed
 

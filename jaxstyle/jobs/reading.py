@@ -193,7 +193,7 @@ def is_saved_style(file: Path) -> bool:
 
 def check_output_is_no_input(output: Path, inputs: Sequence[Path]) -> None:
     """Raise ConfigError if the output is an input, even with --overwrite: the photograph may be the only copy."""
-    output, *inputs = [file.expanduser() for file in (output, *inputs)]
     for file in inputs:
-        if output.exists() and file.exists() and os.path.samefile(output, file):
+        paths = [os.path.expanduser(path) for path in (output, file)]
+        if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
             raise ConfigError(f"{output} is one of the pictures to read; choose another name for the result")

@@ -50,7 +50,7 @@ def file_digests(files: Iterable[Path]) -> dict[Path, str]:
 
 def _digest(path: Path) -> str:
     try:
-        with path.expanduser().open("rb") as file:
+        with open(os.path.expanduser(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return _MISSING
@@ -75,7 +75,9 @@ def read_records(folder: Path) -> dict[str, dict[str, Any]]:
     although the clock may have been set back.
     """
     records: list[dict[str, Any]] = []
-    for file in sorted(folder.glob("results*.jsonl")):
+    with path_in_errors(folder, "read", JaxStyleError):
+        files = sorted(folder.glob("results*.jsonl"))
+    for file in files:
         latest = ""
         with path_in_errors(file, "read", JaxStyleError) as path:
             for line in path.read_bytes().split(b"\n"):
@@ -96,7 +98,7 @@ class Records:
     def __init__(self, folder: Path, share: Share):
         name = f"results-{share.index}.jsonl" if share.count > 1 else "results.jsonl"
         self.path = folder / name
-        self._created = [path for path in (folder / STATE_FOLDER, folder) if not path.exists()]
+        self._created = [path for path in (folder / STATE_FOLDER, folder) if not os.path.exists(path)]
         self._lock: FileLock | None = None
         with path_in_errors(folder, "written", JaxStyleError):
             (folder / STATE_FOLDER).mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from support.command import CONTENT, STYLE, fake_stylize, run
 from jaxstyle.images import writing
 from jaxstyle.weights import path_of
 
-USAGE, PICTURE, WEIGHTS = 2, 3, 4  # exit codes
+FAILURE, USAGE, PICTURE, WEIGHTS, STYLE_FILE = 1, 2, 3, 4, 6  # exit codes
 
 
 @pytest.fixture
@@ -49,6 +49,7 @@ def refused(folder: Path, command: str) -> tuple[int, str]:
     return outcome.code, line
 
 
+LONG = 260 * "x"  # more than any system allows in a name
 PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
 
 
@@ -81,7 +82,15 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         ("stylize content.jpg text.png -o out.png", PICTURE, "text.png: holds text"),
         ("stylize content.jpg long.png -o out.png", PICTURE, "long.png: has 4000x40 pixels"),
         (f"{PAIR} --init text.png", PICTURE, "text.png: holds text"),
+        (f"stylize {LONG} style.jpg -o out.png", PICTURE, f"{LONG}: cannot be read (File name too long)"),
+        (f"batch --content {LONG} --style style.jpg -o out", USAGE, "which matches no picture"),
+        (f"batch --content content.jpg --style {LONG}/*.jpg -o out", USAGE, "which matches no picture"),
         # The file to write
+        (f"stylize content.jpg style.jpg -o {LONG}.png", PICTURE, "cannot be written (File name too long)"),
+        (f"texture style.jpg -o {LONG}.png", PICTURE, "cannot be written (File name too long)"),
+        (f"grid content.jpg style.jpg -o {LONG}.png --rows seed=1;2", PICTURE, "(File name too long)"),
+        (f"style save style.jpg -o {LONG}.safetensors", STYLE_FILE, "cannot be written (File name too long)"),
+        (f"batch --content content.jpg --style style.jpg -o {LONG}", FAILURE, "cannot be written (File name too long)"),
         ("stylize content.jpg style.jpg -o out", PICTURE, "out: has no suffix; expected one of .png"),
         ("stylize content.jpg style.jpg -o out.gif", PICTURE, "out.gif: has the suffix '.gif'; expected one of .png"),
         ("stylize content.jpg style.jpg -o no/out.png", PICTURE, "is not a folder; create it"),
@@ -129,6 +138,7 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         (f"{PAIR} --weights content.jpg", WEIGHTS, "content.jpg is not a jaxstyle weights file"),
         (f"{PAIR} --network vgg16 --weights damaged.safetensors", USAGE, "--network and --weights exclude each other"),
         ("weights verify damaged.safetensors", WEIGHTS, "damaged.safetensors is not a jaxstyle weights file"),
+        (f"{PAIR} --weights {LONG}", WEIGHTS, f"no weights called '{LONG}'"),
         ("weights convert nothing.pth out", WEIGHTS, "nothing.pth"),
     ],
 )
