@@ -80,13 +80,12 @@ class _Monitor:
         """The number of steps taken at all sizes together."""
         return steps_taken(self.last, self.levels) if self.last else 0
 
-    def write_last(self) -> str:
-        """Write the last picture, if any step was taken; returns a message that says so."""
+    def write_last(self) -> bool:
+        """Write the last picture, if any step was taken; returns whether it was."""
         if self.last is None or self.steps == 0:
-            return "before the first step; nothing was written"
+            return False
         self.run.writer.write(self.run.output, self.last.picture, self.steps)
-        total = sum(steps for _, steps in self.levels)
-        return f"after {self.steps} of {total} steps; the current picture is in {self.run.output}"
+        return True
 
     def record(self) -> dict[str, Any]:
         """The record of the run up to now, whose output was written if any step was taken."""
@@ -140,10 +139,13 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
 
         def finish() -> str:
             stopped = replace(monitor, timeline=[*monitor.timeline])  # the run goes on in its thread
-            message = stopped.write_last()
+            is_written = stopped.write_last()
             if as_json:
                 typer.echo(json.dumps(stopped.record(), indent=2))
-            return f"stopped {message}"
+            if not is_written:
+                return "stopped before the first step; nothing was written"
+            total = sum(steps for _, steps in levels)
+            return f"stopped after {stopped.steps} of {total} steps; the current picture is in {run.output}"
 
         with on_interrupt(finish):
             result = _stylize(run, monitor)
@@ -176,7 +178,8 @@ def _stylize(run: Run, monitor: _Monitor) -> Stylized:
             callback=monitor,
         )
     except DivergedError as error:
-        raise DivergedError(f"{error}; stopped {monitor.write_last()}") from error
+        written = f"the last good picture is in {run.output}" if monitor.write_last() else "nothing was written"
+        raise DivergedError(f"{error}; {written}") from error
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise memory_error(run.memory.workload) from error

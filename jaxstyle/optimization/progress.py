@@ -14,6 +14,7 @@ from jaxstyle.optimization.objective import Terms
 # Rejected steps in a row after which the optimization counts as diverged: the trust radius is then below 1e-5.
 _MAX_FAILURES = 8
 _ROUNDING = 1e-4  # of a loss, relative to it or to 1
+_SOLVED = 1e-3  # a loss, which is otherwise near 1, that leaves nothing to optimize
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,22 +92,23 @@ def optimize_level(
 def has_diverged(progress: Progress) -> np.ndarray:
     """Whether the last steps were all rejected, or the loss was never finite; one value for each picture of a batch.
 
-    At a minimum, such as a flat picture with a flat style, steps are rejected for rounding: the last rejected loss is
-    then that of the picture.
+    At a minimum, such as a flat picture with a flat style, the first steps overshoot and later ones are rejected for
+    rounding: the loss of the picture is then about 0, or the last rejected loss.
     """
     if progress.terms is None:
         return np.zeros(np.shape(progress.state.loss), bool)
     failures = np.asarray(progress.state.failures) >= min(_MAX_FAILURES, max(1, progress.steps - 1))
     loss, last = np.asarray(progress.state.loss), np.asarray(progress.terms.total)
     with np.errstate(invalid="ignore"):
-        is_minimum = np.abs(last - loss) <= _ROUNDING * np.maximum(1, loss)
+        is_minimum = (loss <= _SOLVED) | (np.abs(last - loss) <= _ROUNDING * np.maximum(1, loss))
     return (failures & ~is_minimum) | ~np.isfinite(loss)
 
 
 def divergence_error(progress: Progress, index: int = 0) -> DivergedError:
     """The error for an optimization that `has_diverged`; `index` is its place in a batch."""
     loss = np.atleast_1d(progress.state.loss)[index]
+    found = f"last good loss: {loss:.4g}" if np.isfinite(loss) else "no loss was finite"
     return DivergedError(
-        f"the optimization diverged at {progress.size} px after {progress.step} steps (last good loss: {loss:.4g}); "
+        f"the optimization diverged at {progress.size} px within {progress.step} steps ({found}); "
         "lower the weights, or try another optimizer"
     )

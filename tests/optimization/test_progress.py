@@ -1,8 +1,38 @@
-"""The progress of an optimization, as a line of text."""
+"""The progress of an optimization: as a line of text, and whether it has diverged."""
 
+from functools import partial
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
+from support.bowl import total_only
 
-from jaxstyle.optimization import Progress, Terms
+from jaxstyle.optimization import Progress, Terms, has_diverged, optimize_level, solver, start_level
+
+
+@flax.struct.dataclass
+class Steep:
+    """A loss that grows steeply in all directions from its minimum at 0.5, where it has this value."""
+
+    minimum: jax.Array
+
+    def terms(self, network: Any, picture: jax.Array) -> Terms:
+        return total_only(self.minimum + 1e6 * jnp.mean((picture - 0.5) ** 2))
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+@pytest.mark.parametrize(("minimum", "expected"), [(0.0, False), (0.4, True)])
+def test_rejected_steps_are_no_divergence_where_nothing_is_left_to_optimize(
+    steps: int, minimum: float, expected: bool
+) -> None:
+    state = solver.init(np.full((4, 4, 3), 0.5 + 1e-6, np.float32), optimizer="lbfgs")
+    run = partial(solver.run, None, Steep(jnp.float32(minimum)), optimizer="lbfgs")
+    progress = optimize_level(start_level(((4, steps),), 0, state), run, lambda _: None)
+    assert progress.state.failures == steps - 1 and progress.history.total[1] > 100
+    assert has_diverged(progress) == expected
 
 
 def test_printed_as_one_line():
