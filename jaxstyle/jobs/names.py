@@ -5,10 +5,10 @@ apart.
 """
 
 import hashlib
+import itertools
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
@@ -20,7 +20,8 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
     """The name of each result: the given one, or one made of the names of its content and styles.
 
     A file is named by its stem, and by more of its path if another file has the same stem. Names that are still equal,
-    such as those of a pair that occurs twice, are numbered from 2 in order. Given names must be different.
+    such as those of a pair that occurs twice, are numbered from 2 in order. Given names must be different. Moving the
+    folder that has all files changes no name.
     """
     content_labels = _labels(contents)
     style_labels = _labels([style for pair_styles in styles for style in pair_styles])
@@ -28,11 +29,7 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
 
     def new_name(content: Path, pair_styles: Sequence[Path]) -> str:
         plain = _shorten(f"{content_labels[content]}--{'+'.join(style_labels[style] for style in pair_styles)}")
-        name, number = f"{plain}.png", 2
-        while normalize_name(name) in taken:
-            name, number = f"{plain}-{number}.png", number + 1
-        taken.add(normalize_name(name))
-        return name
+        return _untaken(plain, ".png", taken)
 
     return [
         new_name(content, pair_styles) if name is None else name
@@ -52,18 +49,39 @@ def normalize_name(name: str) -> str:
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:
-    """For each file the shortest of `cat`, `cat.jpg`, `pets_cat.jpg`, ... that is unique."""
-    paths = {file: Path(os.path.abspath(file)).parts[1:] for file in files}
+    """For each file the shortest of `cat`, `cat.jpg`, `pets_cat.jpg`, ... that no other has.
+
+    Nothing above the folder that all files have in common is used, so that it can be moved. Files that differ only in
+    case are one until the end, and then numbered in natural order: `CAT`, `cat-2`.
+    """
+    absolute = {file: Path(os.path.abspath(file)) for file in files}
+    levels = zip(*(path.parts[:-1] for path in absolute.values()), strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, levels))
+    paths = {file: path.parts[common:] for file, path in absolute.items()}
     labels: dict[tuple[str, ...], str] = {}
     depth, unlabeled = 0, set(paths.values())
     while unlabeled:
         candidates = {path: "_".join(path[-depth:]) if depth else Path(path[-1]).stem for path in set(paths.values())}
-        counts = Counter(map(normalize_name, candidates.values()))
-        unique = {path for path in unlabeled if counts[normalize_name(candidates[path])] == 1 or depth >= len(path)}
+        owners: dict[str, set[str]] = {}
+        for path, candidate in candidates.items():
+            owners.setdefault(normalize_name(candidate), set()).add(normalize_name("/".join(path)))
+        unique = {path for path in unlabeled if len(owners[normalize_name(candidates[path])]) == 1}
+        unique |= {path for path in unlabeled if depth >= len(path)}
         labels |= {path: candidates[path] for path in unique}
         unlabeled -= unique
         depth += 1
+    taken: set[str] = set()
+    for path in sorted(labels, key=lambda path: natural_order(PurePath(*path))):
+        labels[path] = _untaken(labels[path], "", taken)
     return {file: labels[path] for file, path in paths.items()}
+
+
+def _untaken(stem: str, suffix: str, taken: set[str]) -> str:
+    """The first of `stem`, `stem-2`, ... with the suffix that is not taken; it then is."""
+    names = (f"{stem}{number}{suffix}" for number in itertools.chain([""], itertools.count(-2, -1)))
+    name = next(name for name in names if normalize_name(name) not in taken)
+    taken.add(normalize_name(name))
+    return name
 
 
 def _shorten(name: str) -> str:

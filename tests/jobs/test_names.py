@@ -33,6 +33,12 @@ def names_of(*pairs: tuple[str, str], given: tuple[str | None, ...] = ()) -> lis
         ([("cat.jpg", "sea.png"), ("cat.png", "sea.png")], ["cat.jpg--sea.png", "cat.png--sea.png"]),
         ([("cat.jpg", "sea.png"), ("CAT.PNG", "sea.png")], ["cat.jpg--sea.png", "CAT.PNG--sea.png"]),
         ([("a/cat.jpg", "sea.png"), ("b/Cat.jpg", "sea.png")], ["a_cat.jpg--sea.png", "b_Cat.jpg--sea.png"]),
+        ([("cat.jpg", "sea.png"), ("CAT.JPG", "sea.png")], ["cat-2--sea.png", "CAT--sea.png"]),
+        (
+            [("a_b/c", "s"), ("a/b_c", "s"), ("x/c", "s"), ("x/b_c", "s")],
+            ["a_b_c-2--s.png", "a_b_c--s.png", "x_c--s.png", "x_b_c--s.png"],
+        ),
+        ([("a/c", "s"), ("A/c", "s"), ("b/c", "s")], ["a_c-2--s.png", "A_c--s.png", "b_c--s.png"]),
         ([("cat.jpg", "sea.png")] * 3, ["cat--sea.png", "cat--sea-2.png", "cat--sea-3.png"]),
         ([("a--b", "c"), ("a", "b--c")], ["a--b--c.png", "a--b--c-2.png"]),
         ([("cat.jpg", "cat.png")], ["cat--cat.png"]),
@@ -60,6 +66,14 @@ def test_no_two_are_one_on_any_file_system(pairs):
     assert len(seen) == len(pairs)
     assert all(name.endswith(".png") and "/" not in name and len(name.encode()) < 256 for name in names)
     assert name_results(contents, styles, [None] * len(pairs)) == names
+
+
+@given(pairs)
+def test_a_folder_that_moves_changes_no_name(pairs):
+    contents, styles = zip(*pairs, strict=True)
+    moved = [Path("/elsewhere/b", *content.parts[1:]) for content in contents]
+    names = [None] * len(pairs)
+    assert name_results(contents, styles, names) == name_results(moved, styles, names)
 
 
 def test_long_names_are_shortened_and_differ():
