@@ -12,7 +12,7 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.progress import print_warnings
 from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.images import Picture, read_picture, read_shape
+from jaxstyle.images import read_shape
 from jaxstyle.jobs import (
     STYLE,
     Options,
@@ -22,6 +22,7 @@ from jaxstyle.jobs import (
     device,
     enlarged_styles,
     picture_shapes,
+    read_content,
     read_initial_picture,
     read_masks,
     read_network,
@@ -95,8 +96,7 @@ def stylize_command(
     shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
     predicted = replace(settings.config, regions=max(count, settings.config.regions))
     memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes)]))
-    picture = read_picture(content, size=size)
-    picture = picture if background is None else Picture(picture.over(background))
+    picture = read_content(content, size, background)
     style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None
     print_warnings(
@@ -106,7 +106,7 @@ def stylize_command(
     )
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
-        pair=Pair(as_array(picture, background), tuple(style_inputs), settings.config, settings.seed, initial_picture),
+        pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture),
         network=network,
         writer=ResultWriter(
             picture, record | ({"masks": [mask.name for mask in masks]} if masks else {}), overwrite=overwrite

@@ -13,11 +13,11 @@ import numpy as np
 from jaxstyle.batch import Pair, check_pair
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import Picture, path_in_errors, read_picture
+from jaxstyle.images import Picture, path_in_errors
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import ResultWriter, result_record
-from jaxstyle.jobs.reading import as_array, read_initial_picture, read_network, read_styles
+from jaxstyle.jobs.reading import as_array, read_content, read_initial_picture, read_network, read_styles
 from jaxstyle.networks import Network
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepare_network
@@ -135,9 +135,8 @@ class InputReader:
 
 def _read_content(file: Path, size: int, background: str | None) -> tuple[Picture, np.ndarray]:
     """A content as the writer of results needs it, and as a pair has it."""
-    picture = read_picture(file, size=size)
-    content = as_array(picture, background)
-    return picture if background is None else Picture(content), content
+    picture = read_content(file, size, background)
+    return picture, as_array(picture)
 
 
 def _read_style(

@@ -21,6 +21,7 @@ from jaxstyle.styles import (
     check_mask_count,
     check_transparent,
     crop_to_visible,
+    describe_invisible,
     masks_from_colors,
     read_style_file,
 )
@@ -69,17 +70,26 @@ def read_on_background(file: Path, size: int, background: str | None) -> np.ndar
 
 def read_visible(file: Path, size: int, background: str | None) -> np.ndarray:
     """Read a picture with the longest side `size`: `[H, W, 4]` if it is transparent and has no background."""
+    return as_array(read_content(file, size, background))
+
+
+def read_content(file: Path, size: int, background: str | None) -> Picture:
+    """Read a picture with the longest side `size`, placed on a background color if there is one.
+
+    Raises:
+        PictureError: as `read_picture`, and if no pixel is visible.
+    """
     picture = read_picture(file, size=max(size, 1))
-    if background is None and picture.alpha is not None and not picture.alpha.any():
-        raise PictureError(f"{file}: is transparent everywhere; expected visible pixels, or a --background")
-    return as_array(picture, background)
+    if background is not None:
+        return Picture(picture.over(background))
+    if picture.alpha is not None and (found := describe_invisible(picture.alpha)):
+        raise PictureError(f"{file}: {found}, or a --background")
+    return picture
 
 
-def as_array(picture: Picture, background: str | None) -> np.ndarray:
-    """The picture on a background color, `[H, W, 3]`; without one, `[H, W, 4]` if it is transparent."""
-    if picture.alpha is None or background is not None:
-        return picture.over(background or "white")
-    return np.dstack([picture.rgb, picture.alpha])
+def as_array(picture: Picture) -> np.ndarray:
+    """The picture as an array `[H, W, 3]`, or `[H, W, 4]` if it is transparent."""
+    return picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
 
 
 def read_initial_picture(file: Path, size: int, background: str | None, content: Path | tuple[int, int]) -> np.ndarray:

@@ -42,7 +42,7 @@ from jaxstyle.styles.regions import (
 )
 from jaxstyle.styles.representations import REPRESENTATIONS, check_representation, measure_features
 from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
-from jaxstyle.styles.visible import check_transparent, crop_to_visible, split_alpha
+from jaxstyle.styles.visible import check_transparent, crop_to_visible, describe_invisible, split_alpha
 
 __all__ = [
     "REPRESENTATIONS",
@@ -63,6 +63,7 @@ __all__ = [
     "color_distance",
     "color_moments",
     "crop_to_visible",
+    "describe_invisible",
     "fill_missing_regions",
     "find_masks",
     "first_and_second_moments",

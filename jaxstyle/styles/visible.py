@@ -28,11 +28,20 @@ def check_transparent(picture: np.ndarray) -> np.ndarray:
     alpha = picture[..., 3]
     if alpha.min() == 1:
         return picture[..., :3]
-    if alpha.max() < _VISIBLE:
-        raise PictureError("a picture is transparent everywhere; expected visible pixels")
+    if found := describe_invisible(alpha):
+        raise PictureError(f"a picture {found}")
     weights = np.minimum(1, alpha / _VISIBLE)
     colors = _fill(np.moveaxis(picture[..., :3], -1, 0), weights)
     return np.concatenate([np.moveaxis(colors, 0, -1), alpha[..., None]], -1)
+
+
+def describe_invisible(alpha: np.ndarray) -> str | None:
+    """What is wrong with a picture of this alpha `[H, W]`, if it has no visible pixel: the end of a message."""
+    most = float(alpha.max())
+    if most >= _VISIBLE:
+        return None
+    found = f"almost transparent everywhere, at least at this size (alpha up to {most:.2g})" if most else ""
+    return f"is {found or 'transparent everywhere'}; expected visible pixels"
 
 
 def split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

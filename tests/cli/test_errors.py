@@ -30,6 +30,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGB", (9, 200)).save("small.png")
     Image.new("RGB", (4000, 40)).save("long.png")
     Image.new("RGBA", (40, 40), (255, 0, 0, 99)).save("glass.png")
+    Image.new("RGBA", (40, 40)).save("air.png")
+    dot = Image.new("RGBA", (960, 960))
+    dot.putpixel((8, 8), (255, 0, 0, 255))
+    dot.save("dot.png")
     os.symlink("content.jpg", "link.jpg")
     return tmp_path
 
@@ -81,6 +85,13 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         ("stylize content.jpg style.jpg cut.jpg -o out.png", PICTURE, "cut.jpg: is damaged"),
         ("stylize content.jpg text.png -o out.png", PICTURE, "text.png: holds text"),
         ("stylize content.jpg long.png -o out.png", PICTURE, "long.png: has 4000x40 pixels"),
+        (
+            "stylize air.png style.jpg -o out.png",
+            PICTURE,
+            "air.png: is transparent everywhere; expected visible pixels, or a --background",
+        ),
+        ("stylize dot.png style.jpg -o out.png --size 64", PICTURE, "dot.png: is almost transparent everywhere, at"),
+        ("stylize content.jpg dot.png -o out.png --size 64", PICTURE, "dot.png: is almost transparent everywhere, at"),
         (f"{PAIR} --init text.png", PICTURE, "text.png: holds text"),
         (f"stylize {LONG} style.jpg -o out.png", PICTURE, f"{LONG}: cannot be read (File name too long)"),
         (f"batch --content {LONG} --style style.jpg -o out", USAGE, "which matches no picture"),

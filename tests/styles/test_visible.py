@@ -45,6 +45,9 @@ class TestHiddenColors:
         np.testing.assert_array_equal(check_transparent(opaque), picture)
         with pytest.raises(PictureError, match="transparent everywhere"):
             check_transparent(invisible)
+        faint = np.dstack([picture, np.full((20, 30), 0.01, np.float32)])
+        with pytest.raises(PictureError, match=r"almost transparent everywhere, .* \(alpha up to 0.01\)"):
+            check_transparent(faint)
         with pytest.raises(PictureError, match="from 0.0 to 2.0"):
             check_transparent(invisible * 0 + np.float32([0, 0, 0, 2]))
 
