@@ -153,6 +153,8 @@ def _fail_to_print(error: OSError) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    line = reword(" ".join(message.split()), _OPTIONS)
+    from jaxstyle.images import escape_unprintable
+
+    line = escape_unprintable(reword(" ".join(message.split()), _OPTIONS))
     typer.echo(f"jaxstyle: error: {line}", err=True)
     return code

@@ -12,7 +12,7 @@ from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration, print_warnings
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import check_writable, write_image
+from jaxstyle.images import check_writable, escape_unprintable, write_image
 from jaxstyle.jobs import (
     STATE_FOLDER,
     Job,
@@ -217,4 +217,4 @@ def _format(description: dict[str, Any], tasks: list[Task]) -> str:
         seconds = description["seconds"]
         duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)
         lines.append(f"time, without compilation: {duration}")
-    return "\n".join(lines)
+    return "\n".join(map(escape_unprintable, lines))

@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from jaxstyle.batch import Group
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
+from jaxstyle.images import escape_unprintable
 from jaxstyle.jobs import (
     Event,
     Failed,
@@ -89,7 +90,7 @@ class BatchProgress:
                 if replaced := len(replaced_results(plan, self._folder)):
                     found = f"{replaced} result{'s'[: replaced != 1]} in {self._folder}"
                     line = f"jaxstyle: replacing {found}, made of other files or with other settings"
-                    self._bar.console.print(line, markup=False, highlight=False)
+                    self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
                 groups = share.select(plan.groups)
                 self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]
                 for pair, error in plan.failed.items():
@@ -126,7 +127,7 @@ class BatchProgress:
     def _title(self, group: Group) -> str:
         assert self._plan is not None
         pairs = group.pairs
-        return str(self._plan.tasks[pairs[0]].output) if len(pairs) == 1 else f"{len(pairs)} pairs"
+        return escape_unprintable(str(self._plan.tasks[pairs[0]].output)) if len(pairs) == 1 else f"{len(pairs)} pairs"
 
     def _show_job(self) -> None:
         elapsed = time.monotonic() - self._started
@@ -146,7 +147,7 @@ class BatchProgress:
         line = f"jaxstyle: failed: {failure_message(self._plan.tasks[pair], error)}"
         if line not in self._printed:
             self._printed.add(line)
-            self._bar.console.print(line, markup=False, highlight=False)
+            self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
 
     def _pixel_steps_of(self, group: Group) -> int:
         assert self._plan is not None

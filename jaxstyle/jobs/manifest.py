@@ -5,6 +5,7 @@ import difflib
 import io
 import json
 import os
+import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -119,6 +120,9 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             if not any(cell.strip() for cell in cells):
                 continue
             if not header:
+                if len(cells) == 1 and (separator := re.search("[;\t|]", cells[0])):
+                    found = f"line {reader.line_num} is {cells[0]!r}, with {separator[0]!r} between the cells"
+                    raise ConfigError(f"{found}; expected commas: save the table as CSV with commas")
                 header = [match_column(f"line {reader.line_num} has a column", cell) for cell in cells]
                 _check_header(reader.line_num, header)
                 continue
@@ -138,8 +142,10 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             found = json.loads(line)
-        except ValueError as error:
-            raise ConfigError(f"line {number} is not JSON ({error}); expected an object on a line of its own") from None
+        except (ValueError, RecursionError) as error:
+            is_syntax = isinstance(error, json.JSONDecodeError)
+            found = f"{error.msg}, at column {error.colno}" if is_syntax else str(error)
+            raise ConfigError(f"line {number} is not JSON ({found}); expected an object on a line of its own") from None
         if not isinstance(found, dict):
             raise ConfigError(f"line {number} is a {type(found).__name__}; expected an object on a line of its own")
         header = [match_column(f"line {number} has a column", name) for name in found]

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from support.batches import TINY, batch, pictures_in, records_in
-from support.command import Outcome, run, succeed
+from support.command import CONTENT, Outcome, run, succeed
 
 from jaxstyle.images import read_image
 
@@ -143,6 +144,12 @@ class TestDryRun:
         record = json.loads(succeed("batch", *where, "-o", out, *TINY, "--dry-run", "--json"))
         assert (record["done"], record["todo"], record["groups"], record["seconds"]) == (4, [], [], 0)
         assert (out / "results.jsonl").read_bytes() == before
+
+    def test_prints_names_on_one_line_each(self, paintings, tmp_path):
+        shutil.copy(CONTENT, tmp_path / "two\nlines\x1b[2J.jpg")
+        style = next(paintings.iterdir())
+        text = succeed("batch", "--content", tmp_path, "--style", style, "-o", tmp_path / "out", *TINY, "--dry-run")
+        assert rf"{tmp_path}/two\nlines\x1b[2J.jpg with {style}: two\nlines\x1b[2J--" in text and "\x1b" not in text
 
 
 class TestErrors:
