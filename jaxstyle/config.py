@@ -101,6 +101,8 @@ class StyleConfig:
         _check_colors(self.colors)
         for name in ("content_weight", "style_weight", "color_weight", "tv_weight"):
             _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
+        if not any((self.content_weight, self.style_weight, self.color_weight, self.tv_weight)):
+            raise ConfigError("content_weight, style_weight, color_weight and tv_weight are all 0; raise one of them")
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)

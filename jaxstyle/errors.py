@@ -13,6 +13,11 @@ message without a traceback and exits with the `exit_code` of the error's class.
 """
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}{'s'[: number != 1]}"
+
+
 class JaxStyleError(Exception):
     """The base class of all errors that jaxstyle raises."""
 

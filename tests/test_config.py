@@ -63,7 +63,7 @@ def error_message(**settings: Any) -> str:
     "settings",
     [
         {"size": 1, "steps": 1},
-        {"content_weight": 0, "style_weight": 0, "color_weight": 0, "tv_weight": 0},
+        {"content_weight": 0, "style_weight": 0, "color_weight": 0},
         {"content_weight": 1e9, "style_scale": 0.01},
         {"style_blend": (0.0, 1.0)},
         {"content_layers": (("relu4_2", 0.0), ("conv5_1", 2.0))},

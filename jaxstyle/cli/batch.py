@@ -11,7 +11,7 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration, print_warnings
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import check_writable, escape_unprintable, write_image
 from jaxstyle.jobs import (
     STATE_FOLDER,
@@ -172,14 +172,9 @@ def _tasks(
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count:
             typer.echo(
-                f"jaxstyle: skipped {_count(count, 'file')} in {folder} without the suffix of a picture", err=True
+                f"jaxstyle: skipped {counted(count, 'file')} in {folder} without the suffix of a picture", err=True
             )
     return pair_up(contents, styles, options, zipped=zipped)
-
-
-def _count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {noun}{'s'[: number != 1]}"
 
 
 def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:
@@ -196,15 +191,15 @@ def _format(description: dict[str, Any], tasks: list[Task]) -> str:
     """Format the description of a job as lines of text."""
     failed = description["failed"]
     lines = [
-        f"{_count(description['pairs'], 'pair')}: {description['done']} done, {len(failed)} failed, "
+        f"{counted(description['pairs'], 'pair')}: {description['done']} done, {len(failed)} failed, "
         f"{len(description['todo'])} to do",
         *(f"  failed: {error}" for error in dict.fromkeys(failed)),
     ]
     lines += _format_pairs(description["todo"], tasks)
     if description["replaced"]:
-        lines.append(f"{_count(description['replaced'], 'result')} of other files or settings will be replaced")
+        lines.append(f"{counted(description['replaced'], 'result')} of other files or settings will be replaced")
     if description["todo"]:
-        at_once = f"{_count(description['at_once'], 'program')} at a time"
+        at_once = f"{counted(description['at_once'], 'program')} at a time"
         lines.append(f"on {device_name(description['device'])}, {at_once}:")
     if memory := description["memory"]:
         lines.append(f"about {memory['needed'] / 2**30:.1f} of {memory['available'] / 2**30:.1f} GiB of memory")
@@ -212,7 +207,7 @@ def _format(description: dict[str, Any], tasks: list[Task]) -> str:
         shapes = ", ".join(f"{width} x {height}" for height, width in group["shapes"])
         batches = f", {group['together']} in a program" if group["together"] > 1 else ", 1 in a program"
         memory = f"{group['bytes'] / 2**30:.1f} GiB each time"
-        lines.append(f"  {_count(group['pairs'], 'pair')} at {shapes} pixels{batches}, {memory}")
+        lines.append(f"  {counted(group['pairs'], 'pair')} at {shapes} pixels{batches}, {memory}")
     if description["todo"]:
         seconds = description["seconds"]
         duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)

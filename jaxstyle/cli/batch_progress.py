@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from jaxstyle.batch import Group
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
+from jaxstyle.errors import counted
 from jaxstyle.images import escape_unprintable
 from jaxstyle.jobs import (
     Event,
@@ -85,10 +86,12 @@ class BatchProgress:
         match event:
             case Planned(plan, share, memory):
                 if memory and sys.stderr.isatty():
-                    self._bar.console.print(f"{len(plan.todo)} pairs to do, {memory}", markup=False, highlight=False)
+                    self._bar.console.print(
+                        f"{counted(len(plan.todo), 'pair')} to do, {memory}", markup=False, highlight=False
+                    )
                 self._plan, self._share, self._started = plan, share, time.monotonic()
                 if replaced := len(replaced_results(plan, self._folder)):
-                    found = f"{replaced} result{'s'[: replaced != 1]} in {self._folder}"
+                    found = f"{counted(replaced, 'result')} in {self._folder}"
                     line = f"jaxstyle: replacing {found}, made of other files or with other settings"
                     self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
                 groups = share.select(plan.groups)

@@ -6,7 +6,7 @@ import typer
 
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.compilation import CachedFile, cache_folder, cache_location
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import path_in_errors
 
 
@@ -31,7 +31,7 @@ def cache_command(
     if action == "clear":
         with path_in_errors(folder.path, "cleared", ConfigError):
             deleted = folder.clear()
-        typer.echo(f"deleted {len(deleted)} files, {_megabytes(deleted):.1f} MB")
+        typer.echo(f"deleted {counted(len(deleted), 'file')}, {_megabytes(deleted):.1f} MB")
         return
     files = folder.files()
     limit = "no limit" if folder.max_bytes is None else f"at most {folder.max_bytes / 1e6:g} MB"

@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import WRITABLE, path_in_errors
 from jaxstyle.jobs.names import name_results, normalize_name
 from jaxstyle.jobs.options import Options, Settings
@@ -66,7 +66,9 @@ def pair_up(contents: Sequence[Path], styles: Sequence[Path], options: Options, 
         ConfigError: if there are not equally many to zip, or an option has a value that has no meaning.
     """
     if zipped and len(contents) != len(styles):
-        raise ConfigError(f"--zip has {len(contents)} contents and {len(styles)} styles; expected one for each")
+        raise ConfigError(
+            f"--zip has {counted(len(contents), 'content')} and {counted(len(styles), 'style')}; expected one for each"
+        )
     pairs = zip(contents, styles, strict=True) if zipped else ((one, other) for one in contents for other in styles)
     settings = options.settings()
     for style in styles:
@@ -127,7 +129,7 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 _check_header(reader.line_num, header)
                 continue
             if len(cells) != len(header):
-                found = f"has {len(cells)} cells for {len(header)} columns"
+                found = f"has {counted(len(cells), 'cell')} for {counted(len(header), 'column')}"
                 raise ConfigError(f"line {reader.line_num} {found}; expected one for each (quote text that has commas)")
             yield reader.line_num, dict(zip(header, cells, strict=True))
     except csv.Error as error:
@@ -143,8 +145,7 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
-            is_syntax = isinstance(error, json.JSONDecodeError)
-            found = f"{error.msg}, at column {error.colno}" if is_syntax else str(error)
+            found = f"{error.msg}, at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
             raise ConfigError(f"line {number} is not JSON ({found}); expected an object on a line of its own") from None
         if not isinstance(found, dict):
             raise ConfigError(f"line {number} is a {type(found).__name__}; expected an object on a line of its own")
@@ -193,7 +194,8 @@ def check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
     """Raise ConfigError if the settings do not fit the number of styles, or need a picture of a saved style."""
     if config.style_blend and len(config.style_blend) != len(styles):
         raise ConfigError(
-            f"style_blend has {len(config.style_blend)} weights for {len(styles)} styles; expected one for each"
+            f"style_blend has {counted(len(config.style_blend), 'weight')} for "
+            f"{counted(len(styles), 'style')}; expected one for each"
         )
     if dict(config.init).get("style") and is_saved_style(styles[0]):
         raise ConfigError(f"init has 'style', but {styles[0]} is a saved style without a picture; choose another init")

@@ -12,7 +12,7 @@ from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import MAX_SIZE
 from jaxstyle.jobs.plan import Plan
-from jaxstyle.jobs.reading import is_saved_style, read_network
+from jaxstyle.jobs.reading import is_saved_style, read_network, style_shape
 from jaxstyle.networks import Network
 from jaxstyle.optimization import MemoryNeed, Shape, Workload, check_memory, largest_size, measure_need, network_bytes
 from jaxstyle.styles import Style
@@ -58,8 +58,7 @@ def resolve_size(
 
 def picture_shapes(files: Sequence[Path], config: StyleConfig) -> tuple[Shape, ...]:
     """The shapes of style pictures at full size, without those of saved styles; PictureError as `read_shape`."""
-    longest = round(config.size * config.style_scale)
-    return tuple(read_shape(file, size=max(1, longest)) for file in files if not is_saved_style(file))
+    return tuple(style_shape(file, config) for file in files if not is_saved_style(file))
 
 
 def plan_workers(

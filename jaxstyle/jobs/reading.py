@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError, JaxStyleError, PictureError
+from jaxstyle.errors import ConfigError, JaxStyleError, PictureError, counted
 from jaxstyle.images import Picture, check_same_proportions, read_image, read_picture, read_shape
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.optimization import check_style, style_sizes
@@ -118,7 +118,7 @@ def read_styles(
     records: list[dict[str, Any]] = []
     for file in files:
         if not is_saved_style(file):
-            size = max(1, round(config.size * config.style_scale))
+            size = max(style_shape(file, config))
             styles.append((_read_cropped if crop else read_visible)(file, size, background))
             continue
         saved = read_style_file(file)
@@ -128,6 +128,21 @@ def read_styles(
             raise ConfigError(f"{file}: {error}") from None
         records.append(saved.about | {"name": file.name, "sizes": list(saved.style.sizes)})
     return styles, records
+
+
+def style_shape(file: Path, config: StyleConfig) -> tuple[int, int]:
+    """The shape of a style picture at full size; PictureError as `read_shape`, or for a `style_scale` that is wrong."""
+    longest = config.size * config.style_scale
+    try:
+        return read_shape(file, size=max(1, round(min(longest, 1e9))))
+    except PictureError:
+        if config.style_scale == 1:
+            raise
+        read_shape(file)  # raises if not the size is at fault
+        raise PictureError(
+            f"{file}: would be read with a longest side of {longest:.4g} pixels, by --style-scale "
+            f"{config.style_scale:g} at --size {config.size}; choose a --style-scale closer to 1"
+        ) from None
 
 
 def _read_cropped(file: Path, size: int, background: str | None) -> np.ndarray:
@@ -179,7 +194,7 @@ def enlarged_styles(files: Iterable[Path], configs: Collection[StyleConfig]) -> 
         return None
     file = min(longest, key=longest.__getitem__)
     factor, scale = needed / longest[file], min(config.style_scale for config in configs) * longest[file] / needed
-    others = f" (too small are also {len(longest) - 1} others)" if len(longest) > 1 else ""
+    others = f" (also too small: {counted(len(longest) - 1, 'other')})" if len(longest) > 1 else ""
     found = f"{file} has {longest[file]} pixels on its longest side and is enlarged {factor:.2g} times{others}"
     return f"{found}, which blurs the style; use a larger file, or --style-scale {scale:.2g} for finer strokes"
 

@@ -10,7 +10,7 @@ from itertools import combinations, product
 import numpy as np
 
 from jaxstyle.config import MAX_REGIONS
-from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.errors import ConfigError, PictureError, counted
 
 # All in levels of 255, as the largest difference in a channel.
 _NOISE = 12  # within a flat color, such as that of JPEG
@@ -57,7 +57,8 @@ def check_masks(content: np.ndarray, styles: Sequence[np.ndarray], count: int) -
 def check_mask_count(masks: Sequence[object], count: int) -> None:
     """Raise ConfigError unless there are `count` style masks, one for each style."""
     if len(masks) != count:
-        raise ConfigError(f"there are {len(masks)} style masks for {count} style pictures; expected one for each")
+        found = f"{counted(len(masks), 'style mask')} for {counted(count, 'style picture')}"
+        raise ConfigError(f"there {'is' if len(masks) == 1 else 'are'} {found}; expected one for each")
 
 
 def masks_from_colors(content: np.ndarray, styles: Sequence[np.ndarray], names: Sequence[str] = ()) -> Masks:

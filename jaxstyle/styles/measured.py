@@ -15,7 +15,7 @@ import flax.struct
 import jax
 
 from jaxstyle.compilation import CachedFunction, register_output
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, counted
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.styles.regions import Regions
 from jaxstyle.styles.representations import measure_features
@@ -165,7 +165,8 @@ def blend_statistics(statistics: Sequence[StyleStatistics], shares: Sequence[flo
     """
     if shares and len(shares) != len(statistics):
         raise ConfigError(
-            f"style_blend has {len(shares)} weights for {len(statistics)} style pictures; expected one for each"
+            f"style_blend has {counted(len(shares), 'weight')} for "
+            f"{counted(len(statistics), 'style picture')}; expected one for each"
         )
     shares = shares or (1.0,) * len(statistics)
     shares = [share / sum(shares) for share in shares]

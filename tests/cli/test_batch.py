@@ -168,7 +168,7 @@ class TestErrors:
 
     def test_shares_that_fit_no_pair(self, photos, paintings, tmp_path):
         where = ("--content", photos, "--style", paintings)
-        assert "--style-blend has 2 weights for 1 styles" in self.refused(tmp_path, *where, "--style-blend", "1,2")
+        assert "--style-blend has 2 weights for 1 style;" in self.refused(tmp_path, *where, "--style-blend", "1,2")
 
     def test_existing_files(self, photos, paintings, tmp_path):
         where = ("--content", photos, "--style", paintings)

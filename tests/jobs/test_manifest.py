@@ -79,7 +79,7 @@ class TestFolders:
             (Path("a.png"), (Path("x.png"),)),
             (Path("b.png"), (Path("y.png"),)),
         ]
-        with pytest.raises(ConfigError, match="--zip has 2 contents and 1 styles"):
+        with pytest.raises(ConfigError, match="--zip has 2 contents and 1 style;"):
             pair_up(contents, styles[:1], Options(), zipped=True)
 
 
@@ -220,7 +220,7 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ("content,style,steps\na,b,0\n", "line 2: steps is 0; expected a whole number from 1 up"),
         ("content,style,seed\na,b,-1\n", "line 2: seed is -1; expected a whole number from 0 up"),
         ("content,style,init\na,b,nois\n", "line 2: --init has 'nois', which is no file; expected one of "),
-        ("content,style,style_blend\na,b,0.5\na,b;c,1\n", "line 3: style_blend has 1 weights for 2 styles; "),
+        ("content,style,style_blend\na,b,0.5\na,b;c,1\n", "line 3: style_blend has 1 weight for 2 styles; "),
         (
             "content,style,init\na,b.safetensors,style\n",
             "line 2: init has 'style', but .*b.safetensors is a saved style",

@@ -65,7 +65,7 @@ class TestMasks:
             with pytest.raises(PictureError) as caught:
                 read_masks(mask, [other], painting, [painting])
             assert str(caught.value).startswith(f"{wide} has 80 x 20 pixels and {painting} has 120 x 90; expected")
-        with pytest.raises(ConfigError, match="1 style masks for 2 style pictures"):
+        with pytest.raises(ConfigError, match="1 style mask for 2 style pictures"):
             read_masks(wide, [wide], wide, [wide, wide])
 
 
@@ -94,6 +94,6 @@ def test_small_styles_are_named(pictures: dict[str, Path], tmp_path: Path) -> No
         is None
     )
     assert enlarged_styles([painting, wide], [StyleConfig(size=64), StyleConfig(size=640)]) == (
-        f"{wide} has 80 pixels on its longest side and is enlarged 8 times (too small are also 1 others), which "
+        f"{wide} has 80 pixels on its longest side and is enlarged 8 times (also too small: 1 other), which "
         "blurs the style; use a larger file, or --style-scale 0.12 for finer strokes"
     )

@@ -71,7 +71,7 @@ class TestGivenMasks:
         assert message in str(caught.value)
 
     def test_every_style_needs_a_mask(self) -> None:
-        with pytest.raises(ConfigError, match="1 style masks for 2 style pictures"):
+        with pytest.raises(ConfigError, match="1 style mask for 2 style pictures"):
             check_masks(mask_of(TOP), [mask_of(TOP)], 2)
 
 
