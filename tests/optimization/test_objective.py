@@ -237,7 +237,11 @@ class TestStyles:
         with pytest.raises(ConfigError) as caught:
             self.blend(network, *shares)
         message = str(caught.value)
-        assert f"style_blend has {len(shares)} weights for 2 style pictures" in message and message.isprintable()
+        assert (
+            f"style_blend has {len(shares)} weight" in message
+            and "for 2 style pictures" in message
+            and message.isprintable()
+        )
 
 
 class TestPytree:
