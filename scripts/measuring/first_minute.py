@@ -9,18 +9,16 @@ are ratios of medians. On a GPU, seconds are printed too.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import jax
 
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, write_record
+from scripts.measuring.time_to_start import timed
 
 JAXSTYLE = (sys.executable, "-m", "jaxstyle")
 PYTHON = (sys.executable, "-c")
@@ -44,15 +42,6 @@ def commands(content: Path, style: Path, size: int, output: Path) -> dict[str, t
     }
 
 
-def timed(command: tuple[str, ...], cache: Path) -> float:
-    """The seconds that a process takes with a cache folder."""
-    began = time.perf_counter()
-    subprocess.run(
-        command, capture_output=True, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}, check=False
-    )
-    return time.perf_counter() - began
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.measuring.first_minute",
@@ -72,7 +61,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder, "out.png")
             for name, command in commands(arguments.content, arguments.style, arguments.size, output).items():
-                seconds.setdefault(name, []).append(timed(command, Path(folder, "cache")))
+                seconds.setdefault(name, []).append(timed(command, Path(folder, "cache"), check=False))
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     rows = {}
     for name, median in medians.items():
