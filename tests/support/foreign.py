@@ -10,8 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import onnx
+import pytest
 import safetensors.numpy
 
+from jaxstyle.errors import WeightsError
+from jaxstyle.weights.foreign import read_foreign
 from scripts.weights.random_weights import random_weights
 
 TINY = {
@@ -174,3 +177,11 @@ def torch_state(tensors: Mapping[str, np.ndarray], keys: str = "") -> tuple[dict
 
 def write_torch_state(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     write_torch_zip(path, *torch_state(tensors))
+
+
+def error_message(path: Path) -> str:
+    """The message, of one line, with which a file is refused."""
+    with pytest.raises(WeightsError) as caught:
+        read_foreign(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -12,9 +12,8 @@ import numpy as np
 import onnx
 import pytest
 from support import foreign
-from support.foreign import TINY, Built, Call, Global, Storage, random_parameters, tensor, torch_state
+from support.foreign import TINY, Built, Call, Global, Storage, error_message, random_parameters, tensor, torch_state
 
-from jaxstyle.errors import WeightsError
 from jaxstyle.networks import parameter_shapes
 from jaxstyle.networks.architectures import ARCHITECTURES
 from jaxstyle.weights.files import TORCHVISION
@@ -37,13 +36,6 @@ def assert_read(path: Path, expected: Tensors = PARAMETERS) -> None:
     for name, array in expected.items():
         assert tensors[name].dtype == np.float32
         np.testing.assert_array_equal(tensors[name], array)
-
-
-def error_message(path: Path) -> str:
-    with pytest.raises(WeightsError) as caught:
-        read_foreign(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def prefixed(prefix: str, tensors: Tensors = STATE) -> dict[str, np.ndarray]:

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import scipy.io
 from support import foreign
-from support.foreign import random_parameters
+from support.foreign import error_message, random_parameters
 
 from jaxstyle import weights
-from jaxstyle.errors import WeightsError
 from jaxstyle.networks.architectures import ARCHITECTURES
 from jaxstyle.weights.files import CAFFE_RGB
 from jaxstyle.weights.foreign import read_foreign
@@ -40,13 +39,6 @@ def assert_read(path: Path) -> None:
     for name, array in PARAMETERS.items():
         assert tensors[name].dtype == np.float32
         np.testing.assert_array_equal(tensors[name], array)
-
-
-def error_message(path: Path) -> str:
-    with pytest.raises(WeightsError) as caught:
-        read_foreign(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def cells(*items: object) -> np.ndarray:
