@@ -56,6 +56,8 @@ class StyleConfig:
             of the shares matter.
         optimizer: "lbfgs" or "adam".
         steps: steps at each size, coarse to fine.
+        levels: the number of sizes, each half of the next one. None for all from 128 pixels up, but for 1, full size
+            alone, if `init` is only "picture": smaller sizes would lose its detail.
     """
 
     size: int = 512
@@ -74,6 +76,7 @@ class StyleConfig:
     init: Weighted = (("content", 1.0),)
     optimizer: str = "lbfgs"
     steps: int = 40
+    levels: int | None = None
 
     @property
     def content_names(self) -> tuple[str, ...]:
@@ -106,6 +109,8 @@ class StyleConfig:
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
+        if self.levels is not None:
+            _check("levels", self.levels, "a whole number from 1 up", _is_count)
         expected = f"a whole number from 1 to {MAX_REGIONS}"
         _check("regions", self.regions, expected, lambda value: _is_count(value) and value <= MAX_REGIONS)
         _check_shares("init", [share for _, share in self.init])

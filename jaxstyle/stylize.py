@@ -27,6 +27,7 @@ from jaxstyle.optimization import (
     divergence_error,
     enlarge,
     has_diverged,
+    in_compared_colors,
     make_initial_picture,
     make_masks,
     make_targets,
@@ -143,6 +144,7 @@ def stylize(
                     seed=seed,
                     mask=targets.mask,
                 )
+                picture = in_compared_colors(config, picture)
                 progress = start_level(levels, level, solver.init(picture, optimizer=config.optimizer))
             elif progress.level < level:
                 picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)

@@ -16,6 +16,7 @@ from jaxstyle.optimization import (
     check_content,
     check_initial_picture,
     check_style,
+    in_compared_colors,
     make_initial_picture,
     make_masks,
     make_targets,
@@ -90,7 +91,7 @@ def pair_targets(
 
 def pair_initial_picture(pair: Pair, targets: Targets) -> np.ndarray:
     """The picture from which the optimization of a pair starts, at the size of these targets."""
-    return make_initial_picture(
+    picture = make_initial_picture(
         pair.config.init,
         targets.content,
         targets.statistics,
@@ -99,3 +100,4 @@ def pair_initial_picture(pair: Pair, targets: Targets) -> np.ndarray:
         seed=pair.seed,
         mask=targets.mask,
     )
+    return in_compared_colors(pair.config, picture)

@@ -38,7 +38,7 @@ SUMMARIES = {
 _OPTIONS = (
     *("size", "steps", "content_weight", "style_weight", "color_weight", "tv_weight", "style_scale", "style_blend"),
     *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision", "convention"),
-    *("init", "sampler", "strength", "height", "width"),
+    *("init", "levels", "sampler", "strength", "height", "width"),
 )
 
 

@@ -21,7 +21,14 @@ from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import format_weighted
 from jaxstyle.jobs.reading import check_network, is_saved_style
 
-_TYPES = typing.get_type_hints(Options) | {"size": int}
+
+def _without_none(type_: Any) -> Any:
+    """The type `T` of an annotation `T | None`; other types unchanged."""
+    members = [member for member in typing.get_args(type_) if member is not NoneType]
+    return members[0] if len(members) == 1 else type_
+
+
+_TYPES = {name: _without_none(type_) for name, type_ in typing.get_type_hints(Options).items()} | {"size": int}
 _COLUMNS = ("content", "style", "output", *_TYPES)
 
 
@@ -219,7 +226,6 @@ def _value(column: str, cell: Any, folder: Path) -> Any:
     if column == "output":
         return _output(cell)
     type_ = _TYPES.get(column, Path)
-    (type_,) = [member for member in typing.get_args(type_) if member is not NoneType] or [type_]
     if type_ is Path:
         return _file(cell, folder)
     if isinstance(cell, bool):
@@ -262,8 +268,7 @@ def _expected(column: str) -> str:
         return f"a path within the folder of the results that ends in one of {' '.join(WRITABLE)}"
     if column == "style":
         return "a file, or several separated by ; (in JSON, a list)"
-    type_ = _TYPES.get(column, Path)
-    return {int: "a whole number", float: "a number", str: "text", str | None: "text"}.get(type_, "a file")
+    return {int: "a whole number", float: "a number", str: "text"}.get(_TYPES.get(column, Path), "a file")
 
 
 def _tasks(rows: Sequence[_Row]) -> list[Task]:

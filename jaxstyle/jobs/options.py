@@ -200,7 +200,8 @@ class Options:
         default=format_weighted(DEFAULTS.init),
         metadata=described(
             "Initial picture: content (in the style's colors), noise, pink (noise with large blotches), style, a "
-            "picture file, or a mixture such as content=0.7,noise=0.3. More noise: farther from the content.",
+            "picture file, or a mixture such as content=0.7,noise=0.3. More noise: farther from the content. A result "
+            "as picture file: goes on from it, at the same or a larger --size.",
             OPTIMIZATION,
             metavar="INIT",
             choices=NAMED_INITS,
@@ -210,6 +211,16 @@ class Options:
         default=0,
         metadata=described(
             "Seed of the noise. Another seed: another result, if --init has noise.", OPTIMIZATION, metavar="N"
+        ),
+    )
+    levels: int | None = field(
+        default=None,
+        metadata=described(
+            "Number of sizes, each half of the next one. 1: full size alone, with finer strokes, and the default if "
+            "--init is a picture file; more: larger strokes and swirls.",
+            OPTIMIZATION,
+            metavar="N",
+            default="all from 128 pixels up",
         ),
     )
     optimizer: str = field(
@@ -282,6 +293,7 @@ class Options:
             init=init,
             optimizer=self.optimizer,
             steps=self.steps,
+            levels=self.levels,
         )
         network = (self.network, self.weights, self.pooling, self.precision)
         return Settings(config, self.seed, initial_picture, self.background, *network)

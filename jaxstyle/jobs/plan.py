@@ -122,7 +122,9 @@ def seconds_per_pixel_step(records: Iterable[Mapping[str, Any]], device: Mapping
 
 
 def _pixel_steps_of_record(record: Mapping[str, Any]) -> int:
-    config = StyleConfig(size=record["settings"]["size"], steps=record["settings"]["steps"])
+    settings = record["settings"]
+    init = tuple((name, share) for name, share in settings["init"])
+    config = StyleConfig(size=settings["size"], steps=settings["steps"], init=init, levels=settings.get("levels"))
     return count_pixel_steps(config, record["height"], record["width"])
 
 

@@ -16,7 +16,7 @@ Modules:
 
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
-from jaxstyle.optimization.colors import match_colors, pictures_to_optimize, with_kept_chroma
+from jaxstyle.optimization.colors import in_compared_colors, match_colors, pictures_to_optimize, with_kept_chroma
 from jaxstyle.optimization.failures import is_out_of_memory, memory_message
 from jaxstyle.optimization.initial import make_initial_picture, pink_noise, weighted_mean
 from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
@@ -75,6 +75,7 @@ __all__ = [
     "divergence_error",
     "enlarge",
     "has_diverged",
+    "in_compared_colors",
     "is_out_of_memory",
     "largest_size",
     "make_initial_picture",

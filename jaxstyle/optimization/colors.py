@@ -71,6 +71,11 @@ def with_kept_chroma(config: StyleConfig, picture: np.ndarray, content: np.ndarr
     return (luminance + chroma).clip(0, 1)
 
 
+def in_compared_colors(config: StyleConfig, picture: np.ndarray) -> np.ndarray:
+    """A picture `[H, W, 3]` to start from; gray if `config.colors` is "luminance", as content and styles are then."""
+    return _gray(picture) if "luminance" in dict(config.colors) else picture
+
+
 def match_colors(picture: Array, style: StyleStatistics, weights: Any = None) -> Array:
     """Recolor a picture `[H, W, 3]` to the mean and covariance of the style's colors.
 

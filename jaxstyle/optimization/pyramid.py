@@ -4,6 +4,7 @@ At a small size a step is cheap and the receptive field is large relative to the
 form there. Every larger size starts from the enlarged result of the previous one, and only adds detail.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,9 +23,14 @@ Array = TypeVar("Array", np.ndarray, jax.Array)
 
 def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, int], ...]:
     """The sizes from coarse to fine and the steps at each, `((longest side, steps), ...)`, for a content's shape."""
+    starts_with_picture = {name for name, share in config.init if share} == {"picture"}
+    count = config.levels or (1 if starts_with_picture else math.inf)
     sizes = [config.size]
-    while sizes[0] // 2 >= _SMALLEST and min(fit_shape(height, width, sizes[0] // 2)) >= _MIN_SHORT:
-        sizes.insert(0, sizes[0] // 2)
+    while len(sizes) < count:
+        half = sizes[0] // 2
+        if half < _SMALLEST or min(fit_shape(height, width, half)) < _MIN_SHORT:
+            break
+        sizes.insert(0, half)
     return tuple((size, config.steps) for size in sizes)
 
 

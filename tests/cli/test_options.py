@@ -105,6 +105,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         "--style-scale": 0.5,
         "--init": f"{CONTENT}=0.5,noise=0.5",
         "--steps": 7,
+        "--levels": 2,
         "--optimizer": "adam",
         "--seed": 11,
         "--network": "vgg16",
@@ -126,6 +127,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         style_scale=0.5,
         init=(("picture", 0.5), ("noise", 0.5)),
         steps=7,
+        levels=2,
         optimizer="adam",
     )
     assert arguments["seed"] == 11

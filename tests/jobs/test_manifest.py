@@ -100,6 +100,7 @@ COLUMNS = {
     "regions": 3,
     "init": "start.png=0.5,noise=0.5",
     "steps": 7,
+    "levels": 2,
     "optimizer": "adam",
     "seed": 11,
     "network": "vgg16",
@@ -129,6 +130,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
         regions=3,
         init=(("picture", 0.5), ("noise", 0.5)),
         steps=7,
+        levels=2,
         optimizer="adam",
     )
     settings = task.settings

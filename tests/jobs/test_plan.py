@@ -83,7 +83,7 @@ def test_pace_is_that_of_most_pairs_on_such_a_device():
     device = {"platform": "cpu"}
 
     def record(seconds, together=1, device=device, resumed=0):
-        settings = {"size": 100, "steps": 10}
+        settings = {"size": 100, "steps": 10, "init": [["content", 1.0]]}
         return {
             "error": None,
             "device": device,
@@ -105,3 +105,7 @@ def test_pace_is_that_of_most_pairs_on_such_a_device():
     ]
     assert seconds_per_pixel_step(records, device) == 5 / (10 * 50 * 100)
     assert seconds_per_pixel_step(records[-2:], device) is None
+    one_size = [record(5) for _ in range(2)]
+    one_size[0]["settings"] = {"size": 400, "steps": 10, "init": [["picture", 1.0]], "levels": None}
+    one_size[1]["settings"] = {"size": 400, "steps": 10, "init": [["content", 1.0]], "levels": 1}
+    assert [seconds_per_pixel_step([found], device) for found in one_size] == [5 / (10 * 200 * 400)] * 2
