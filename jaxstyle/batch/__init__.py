@@ -8,7 +8,17 @@ Modules:
     vmapped: the solver for a batch, vmapped and sharded over devices
 """
 
-from jaxstyle.batch.buckets import MAX_PROGRAMS, Group, PaddedShape, Shape, count_programs, plan_groups
+from jaxstyle.batch.buckets import (
+    MAX_PROGRAMS,
+    Group,
+    PaddedShape,
+    PairKind,
+    Shape,
+    count_programs,
+    group_kinds,
+    plan_groups,
+    plan_kinds,
+)
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
 from jaxstyle.batch.stylize import available_cores, concurrent_groups, default_batch_size, stylize_batch
@@ -21,13 +31,16 @@ __all__ = [
     "MeasurementCache",
     "PaddedShape",
     "Pair",
+    "PairKind",
     "Shape",
     "available_cores",
     "check_pair",
     "concurrent_groups",
     "count_programs",
     "default_batch_size",
+    "group_kinds",
     "plan_groups",
+    "plan_kinds",
     "stylize_batch",
     "stylize_group",
 ]

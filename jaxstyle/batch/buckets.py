@@ -7,7 +7,7 @@ The plan depends on nothing but the shapes and settings of all pairs, so that a 
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -51,6 +51,21 @@ class Group:
     padded_shapes: tuple[PaddedShape, ...]
 
 
+@dataclass(frozen=True)
+class PairKind:
+    """What pairs that can be computed together have in common.
+
+    Attributes:
+        settings: those that are compiled into the programs, the size and the steps.
+        padded_shapes: the shape at each size, coarse to fine.
+        pixel_steps: the number of pixels, with padding, that all steps of one pair process.
+    """
+
+    settings: tuple[Any, ...]
+    padded_shapes: tuple[PaddedShape, ...]
+    pixel_steps: int
+
+
 def plan_groups(
     shapes: Sequence[Shape],
     configs: Sequence[StyleConfig],
@@ -65,25 +80,48 @@ def plan_groups(
     merged where the padding costs least. Pairs that can be grouped keep their order, and are spread evenly over groups
     of at most `batch_size`, a multiple of the `devices` that share a group.
     """
-    levels = [
-        [
+    kinds = plan_kinds(shapes, configs, max_programs=max_programs)
+    return group_kinds(dict(enumerate(kinds)), batch_size=batch_size, devices=devices)
+
+
+def plan_kinds(
+    shapes: Sequence[Shape], configs: Sequence[StyleConfig], *, max_programs: int = MAX_PROGRAMS
+) -> list[PairKind]:
+    """The kind of each pair: pairs of one kind can be computed together. It depends on all pairs, on no device."""
+    pairs = list(zip(shapes, configs, strict=True))
+    levels = {
+        (shape, config): [
             ((_static_settings(config), size), scaled_shape(*shape, size), steps)
             for size, steps in schedule(config, *shape)
         ]
-        for shape, config in zip(shapes, configs, strict=True)
-    ]
+        for shape, config in dict.fromkeys(pairs)
+    }
     uses: Counter[tuple[Any, Shape]] = Counter()
-    for kind, shape, steps in (level for pair in levels for level in pair):
-        uses[kind, shape] += steps
+    for pair, count in Counter(pairs).items():
+        for kind, shape, steps in levels[pair]:
+            uses[kind, shape] += count * steps
     padded = _padded_shapes(uses, max_programs)
-    grouped: dict[Any, list[int]] = {}
-    for pair, config in enumerate(configs):
-        padded_shapes = tuple(padded[kind, shape] for kind, shape, _ in levels[pair])
-        grouped.setdefault((_static_settings(config), config.size, config.steps, padded_shapes), []).append(pair)
+    kinds = {
+        (shape, config): PairKind(
+            (_static_settings(config), config.size, config.steps),
+            tuple(padded[kind, scaled] for kind, scaled, _ in levels[shape, config]),
+            sum(
+                padded[kind, scaled].height * padded[kind, scaled].width * steps
+                for kind, scaled, steps in levels[shape, config]
+            ),
+        )
+        for shape, config in levels
+    }
+    return [kinds[pair] for pair in pairs]
+
+
+def group_kinds(kinds: Mapping[int, PairKind], *, batch_size: int = 1, devices: int = 1) -> list[Group]:
+    """Group pairs, the keys, by their kinds; see `plan_groups`."""
+    grouped: dict[PairKind, list[int]] = {}
+    for pair, kind in kinds.items():
+        grouped.setdefault(kind, []).append(pair)
     return [
-        group
-        for (*_, padded_shapes), pairs in grouped.items()
-        for group in _split(pairs, padded_shapes, batch_size, devices)
+        group for kind, pairs in grouped.items() for group in _split(pairs, kind.padded_shapes, batch_size, devices)
     ]
 
 

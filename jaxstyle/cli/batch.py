@@ -15,6 +15,7 @@ from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import check_writable, escape_unprintable, write_image
 from jaxstyle.jobs import (
     STATE_FOLDER,
+    WHOLE,
     Job,
     Options,
     Share,
@@ -26,13 +27,13 @@ from jaxstyle.jobs import (
     draw_contact_sheet,
     enlarged_styles,
     find_pictures,
-    join_processes,
     pair_up,
+    parse_share,
     read_manifest,
+    share_from_variables,
 )
 
 _MAX_PAIRS = 20  # to list in a dry run
-_PROCESSES = "Several processes"  # a group of options in `--help`
 EXAMPLES = examples(
     "Every photograph in the style of every painting:",
     "jaxstyle batch --content photos --style paintings -o results",
@@ -40,6 +41,8 @@ EXAMPLES = examples(
     "jaxstyle batch pairs.csv -o results --size 1024",
     "The remaining pairs, and the memory and time that they take:",
     "jaxstyle batch --content 'photos/*.jpg' --style paintings -o results --dry-run",
+    "On the second of three machines with a common folder:",
+    "jaxstyle batch --content photos --style paintings -o results --shard 1/3",
 )
 
 
@@ -84,7 +87,9 @@ def batch_command(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first pair that fails.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print the remaining pairs, their memory and time, and compute nothing."),
+        typer.Option(
+            "--dry-run", help="Print what is done, failed and left, the memory and time, and compute nothing."
+        ),
     ] = False,
     sheet: Annotated[
         Path | None,
@@ -111,22 +116,14 @@ def batch_command(
             help="Time between checkpoints of a pair, from which a stopped job resumes.",
         ),
     ] = 60,
-    coordinator: Annotated[
+    shard: Annotated[
         str | None,
         typer.Option(
-            "--coordinator",
-            metavar="HOST:PORT",
-            rich_help_panel=_PROCESSES,
-            help="Address of process 0, the same for all processes, or auto on a cluster that JAX recognizes.",
+            "--shard",
+            metavar="I/N",
+            help="Compute only part I, from 0, of N equal parts, one for each machine. 0/1: the whole job.",
+            show_default="from Kubernetes, SLURM or TPU variables; otherwise all",
         ),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option("--processes", metavar="N", rich_help_panel=_PROCESSES, help="Number of processes."),
-    ] = None,
-    process: Annotated[
-        int | None,
-        typer.Option("--process", metavar="I", rich_help_panel=_PROCESSES, help="Index of this process, from 0."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a record of the job as JSON.")] = False,
 ) -> None:
@@ -134,6 +131,7 @@ def batch_command(
 
     A pair that fails is reported, and the others go on. However the job is stopped, the same command resumes it.
     """
+    share = _share(shard)
     tasks = _tasks(manifest, content, style, options, zipped=zipped)
     check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
@@ -141,7 +139,6 @@ def batch_command(
         check_writable(sheet, overwrite=overwrite or os.path.isdir(output / STATE_FOLDER))
     all_styles, configs = {style for task in tasks for style in task.styles}, {task.settings.config for task in tasks}
     print_warnings(enlarged_styles(sorted(all_styles), configs))
-    share = Share(*join_processes(coordinator, processes, process))
     job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
     if dry_run:
         description = describe_job(job)
@@ -156,6 +153,17 @@ def batch_command(
 
 
 app = command_app("batch", batch_command, EXAMPLES)
+
+
+def _share(shard: str | None) -> Share:
+    """The share of `--shard`, or the one that a cluster gives this process, with a line that says so."""
+    if shard is not None:
+        return parse_share("--shard", shard)
+    found = share_from_variables(os.environ)
+    if found is None:
+        return WHOLE
+    typer.echo(f"jaxstyle: share {found[0]} of the job, by {found[1]}; --shard 0/1 computes all", err=True)
+    return found[0]
 
 
 def _tasks(
@@ -187,6 +195,13 @@ def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:
     return [*lines, *([f"  and {len(todo) - _MAX_PAIRS} more"] if len(todo) > _MAX_PAIRS else [])]
 
 
+def _format_share(share: dict[str, Any]) -> str:
+    counts = (
+        f"{share['done']} of {counted(share['pairs'], 'pair')} done, {share['failed']} failed, {share['todo']} to do"
+    )
+    return f"  share {share['share']}: {counts}{', running' if share['running'] else ''}"
+
+
 def _format(description: dict[str, Any], tasks: list[Task]) -> str:
     """Format the description of a job as lines of text."""
     failed = description["failed"]
@@ -195,6 +210,8 @@ def _format(description: dict[str, Any], tasks: list[Task]) -> str:
         f"{len(description['todo'])} to do",
         *(f"  failed: {error}" for error in dict.fromkeys(failed)),
     ]
+    if len(description["shares"]) > 1:
+        lines += map(_format_share, description["shares"])
     lines += _format_pairs(description["todo"], tasks)
     if description["replaced"]:
         lines.append(f"{counted(description['replaced'], 'result')} of other files or settings will be replaced")

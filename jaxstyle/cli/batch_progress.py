@@ -24,7 +24,6 @@ from jaxstyle.jobs import (
     Finished,
     Plan,
     Planned,
-    Share,
     Started,
     Step,
     Written,
@@ -45,7 +44,6 @@ class BatchProgress:
         self._folder = folder
         self.done, self._failed = 0, 0
         self._plan: Plan | None = None
-        self._share = Share()
         self._todo: list[int] = []
         self._started = time.monotonic()
         self._pixel_steps = 0.0  # of finished groups
@@ -64,7 +62,7 @@ class BatchProgress:
 
     def counts(self) -> dict[str, int]:
         """The numbers of pairs of this process: all, done in this run and before it, and failed."""
-        pairs = self._plan.pairs_of(self._share) if self._plan else frozenset()
+        pairs = self._plan.pairs if self._plan else frozenset()
         done_before = len(pairs & self._plan.done) if self._plan else 0
         return {
             "pairs": len(pairs),
@@ -84,20 +82,19 @@ class BatchProgress:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
-            case Planned(plan, share, memory):
+            case Planned(plan, memory):
                 if memory and sys.stderr.isatty():
                     self._bar.console.print(
                         f"{counted(len(plan.todo), 'pair')} to do, {memory}", markup=False, highlight=False
                     )
-                self._plan, self._share, self._started = plan, share, time.monotonic()
+                self._plan, self._started = plan, time.monotonic()
                 if replaced := len(replaced_results(plan, self._folder)):
                     found = f"{counted(replaced, 'result')} in {self._folder}"
                     line = f"jaxstyle: replacing {found}, made of other files or with other settings"
                     self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
-                groups = share.select(plan.groups)
-                self._todo = [pair for group in groups for pair in group.pairs if plan.is_todo(pair)]
-                for pair, error in plan.failed.items():
-                    self._print(pair, f"{error} (failed before; try again with --retry-failed)")
+                self._todo = plan.todo
+                for pair in sorted(plan.pairs & plan.failed.keys()):
+                    self._print(pair, f"{plan.failed[pair]} (failed before; try again with --retry-failed)")
             case Started(group):
                 description = f"  {self._title(group)}: {describe_compiling(jax.default_backend())}"
                 self._running[group] = self._bar.add_task(description, total=1), 0.0

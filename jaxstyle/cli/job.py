@@ -8,7 +8,7 @@ import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.jobs import Job, Summary, run_job
+from jaxstyle.jobs import WHOLE, Job, Summary, run_job
 
 
 def run_with_progress(job: Job, *, as_json: bool) -> Summary:
@@ -33,7 +33,8 @@ def exit_unless_done(summary: Summary) -> None:
     details = [f"{summary.done_before} of them before this run"] if summary.done_before else []
     details += [] if is_complete else [f"{len(summary.failed)} failed"]
     details += [f"{summary.untried} not tried"] if summary.untried else []
-    counts = ", ".join([f"{summary.done} of {summary.pairs} pairs are done", *details])
+    pairs = "pairs" if summary.share == str(WHOLE) else f"pairs of share {summary.share}"
+    counts = ", ".join([f"{summary.done} of {summary.pairs} {pairs} are done", *details])
     typer.echo(f"jaxstyle: {counts}; see {summary.record}", err=True)
     if not is_complete:
         raise typer.Exit(1)

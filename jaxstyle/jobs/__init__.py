@@ -17,7 +17,7 @@ Modules:
     output: results and what their records hold
     records: the file of records, keys and locks
     checkpoints: interrupted optimizations
-    processes: several processes on one job
+    shares: parts of a job for machines that do not talk to each other
     environment: device and versions
     contact_sheet: one picture of a whole job
     grid: one pair with settings that vary along two axes
@@ -47,7 +47,6 @@ from jaxstyle.jobs.options import STYLE, Options, Settings
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_size
 from jaxstyle.jobs.plan import Plan
-from jaxstyle.jobs.processes import join_processes
 from jaxstyle.jobs.reading import (
     as_array,
     check_output_is_no_input,
@@ -62,7 +61,8 @@ from jaxstyle.jobs.reading import (
     read_styles,
     resized_styles,
 )
-from jaxstyle.jobs.records import STATE_FOLDER, Share, read_records
+from jaxstyle.jobs.records import STATE_FOLDER, read_records
+from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
 
 __all__ = [
     "AXIS_EXAMPLE",
@@ -70,6 +70,7 @@ __all__ = [
     "PLATFORMS",
     "STATE_FOLDER",
     "STYLE",
+    "WHOLE",
     "Event",
     "Failed",
     "Finished",
@@ -103,7 +104,6 @@ __all__ = [
     "first_and_last_losses",
     "grid_tasks",
     "is_saved_style",
-    "join_processes",
     "losses_by_step",
     "match_column",
     "matrix_product_rate",
@@ -113,6 +113,7 @@ __all__ = [
     "parse_cell",
     "parse_layers",
     "parse_numbers",
+    "parse_share",
     "parse_size",
     "picture_distances",
     "picture_shapes",
@@ -129,6 +130,7 @@ __all__ = [
     "resolve_size",
     "result_record",
     "run_job",
+    "share_from_variables",
     "time_steps",
     "versions",
 ]

@@ -1,7 +1,7 @@
 """Checkpoints of optimizations, by orbax: the whole state of the solver, from which a run resumes bit for bit."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -73,12 +73,12 @@ class Checkpoints:
         """Delete the checkpoint of an optimization."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    def keep_only(self, names: Collection[str]) -> None:
-        """Delete all other checkpoints."""
+    def drop_all(self, condition: Callable[[str], bool]) -> None:
+        """Delete all checkpoints whose names meet a condition."""
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
-                if folder.name not in names:
-                    shutil.rmtree(folder, ignore_errors=True)
+                if condition(folder.name):
+                    self.drop(folder.name)
 
 
 def _manager(folder: Path) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 
 from jaxstyle.batch import Group
 from jaxstyle.jobs.plan import Plan
-from jaxstyle.jobs.records import Share
 from jaxstyle.optimization import MemoryNeed, Progress
 
 
@@ -15,13 +14,11 @@ class Planned:
     """The job is planned and about to start.
 
     Attributes:
-        plan: the plan of the whole job.
-        share: the part of the plan that this process computes.
+        plan: the plan of the job.
         memory: what that needs and what there is; None if there is nothing to compute.
     """
 
     plan: Plan
-    share: Share
     memory: MemoryNeed | None = None
 
 

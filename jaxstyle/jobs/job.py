@@ -2,9 +2,10 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from jaxstyle.jobs.inputs import InputReader, NetworkCache
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.memory import plan_workers
 from jaxstyle.jobs.plan import Plan, done_and_failed, make_plan, seconds_per_pixel_step
-from jaxstyle.jobs.records import STATE_FOLDER, Records, Share, read_records
+from jaxstyle.jobs.records import STATE_FOLDER, Records, is_running, read_records
 from jaxstyle.jobs.run import Run, Runner
+from jaxstyle.jobs.shares import WHOLE, Share
 from jaxstyle.optimization import check_memory, predict_bytes
 
 
@@ -38,7 +40,7 @@ class Job:
 
     tasks: Sequence[Task]
     folder: Path
-    share: Share = field(default_factory=Share)
+    share: Share = WHOLE
     batch_size: int | None = None
     retry_failed: bool = False
     fail_fast: bool = False
@@ -51,7 +53,8 @@ class Summary:
     """What came of a job.
 
     Attributes:
-        pairs: the number of pairs of this process's share.
+        share: the part of the job that this process computed, such as `0/1` for the whole.
+        pairs: the number of pairs of this share.
         done: how many of them have results.
         done_before: how many of them had results before this run.
         failed: `{"output": name, "error": message}` for each pair that failed.
@@ -63,6 +66,7 @@ class Summary:
         results: the path of each result in the job, of all shares, by the index of its pair.
     """
 
+    share: str
     pairs: int
     done: int
     done_before: int
@@ -100,13 +104,12 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
 
     with closing(Records(job.folder, job.share)) as records:
         plan = _plan(job, networks)
-        workers, memory = plan_workers(plan, _groups_to_do(plan, job.share), networks)
+        workers, memory = plan_workers(plan, _groups_to_do(plan), networks)
         if memory:
             check_memory(memory)
-        on_event(Planned(plan, job.share, memory))
+        on_event(Planned(plan, memory))
         run = Run(
             plan=plan,
-            share=job.share,
             networks=networks,
             reader=InputReader(networks.prepared, job.folder, device_record),
             records=records,
@@ -121,9 +124,10 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
         Runner(run)()
     seconds = time.perf_counter() - running_since
     done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder), job.folder)
-    pairs = plan.pairs_of(job.share)
+    pairs = plan.pairs
     failed = {pair: error for pair, error in failed.items() if pair in pairs}
     return Summary(
+        share=str(job.share),
         pairs=len(pairs),
         done=len(pairs & done),
         done_before=len(pairs & plan.done),
@@ -138,10 +142,14 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """What there is to do, as plain values: pairs, groups with their memory, and the time if it can be predicted."""
+    """What there is to do, as plain values.
+
+    The pairs of the whole job; the state of each share; and for the job's share the groups with their memory, and the
+    time if it can be predicted.
+    """
     device_record, networks = device(), NetworkCache()
     plan = _plan(job, networks)
-    workers, memory = plan_workers(plan, _groups_to_do(plan, job.share), networks)
+    workers, memory = plan_workers(plan, _groups_to_do(plan), networks)
     todo = set(plan.todo)
     pace = seconds_per_pixel_step(read_records(job.folder).values(), device_record)
     descriptions: dict[Any, dict[str, Any]] = {}
@@ -156,7 +164,8 @@ def describe_job(job: Job) -> dict[str, Any]:
         "pairs": len(plan.tasks),
         "done": len(plan.done),
         "failed": [failure_message(plan.tasks[pair], error) for pair, error in (plan.failed | plan.unreadable).items()],
-        "todo": [str(plan.tasks[pair].output) for pair in plan.todo],
+        "todo": [str(plan.tasks[pair].output) for pair in range(len(plan.tasks)) if plan.is_todo(pair)],
+        "shares": _describe_shares(plan, job.folder),
         "replaced": len(replaced_results(plan, job.folder)),
         "groups": list(descriptions.values()),
         "at_once": workers,
@@ -211,8 +220,34 @@ def _real_inputs(tasks: Sequence[Task]) -> set[str]:
 
 
 def _plan(job: Job, networks: NetworkCache) -> Plan:
-    records = read_records(job.folder)
-    return make_plan(job.tasks, networks, records, job.folder, batch_size=job.batch_size, retry_failed=job.retry_failed)
+    return make_plan(
+        job.tasks,
+        networks,
+        read_records(job.folder),
+        job.folder,
+        batch_size=job.batch_size,
+        retry_failed=job.retry_failed,
+        share=job.share,
+    )
+
+
+def _describe_shares(plan: Plan, folder: Path) -> list[dict[str, Any]]:
+    """The numbers of pairs of each share, and whether a process works on it, as far as locks can tell."""
+    pairs = Counter(plan.share_of)
+    done = Counter(plan.share_of[pair] for pair in plan.done)
+    failed = Counter(plan.share_of[pair] for pair in plan.failed | plan.unreadable)
+    shares = [Share(index, plan.share.count) for index in range(plan.share.count)]
+    return [
+        {
+            "share": str(share),
+            "pairs": pairs[share.index],
+            "done": done[share.index],
+            "failed": failed[share.index],
+            "todo": pairs[share.index] - done[share.index] - failed[share.index],
+            "running": is_running(folder, share),
+        }
+        for share in shares
+    ]
 
 
 def _describe_group(plan: Plan, group: Group, networks: NetworkCache) -> dict[str, Any]:
@@ -225,5 +260,5 @@ def _describe_group(plan: Plan, group: Group, networks: NetworkCache) -> dict[st
     }
 
 
-def _groups_to_do(plan: Plan, share: Share) -> list[Group]:
-    return [group for group in share.select(plan.groups) if any(map(plan.is_todo, group.pairs))]
+def _groups_to_do(plan: Plan) -> list[Group]:
+    return [group for group in plan.groups if any(map(plan.is_todo, group.pairs))]

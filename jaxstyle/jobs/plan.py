@@ -2,22 +2,24 @@
 
 import os
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxstyle.batch import Group, Shape, default_batch_size, plan_groups
+from jaxstyle.batch import Group, PairKind, Shape, default_batch_size, group_kinds, plan_kinds
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import read_shape, scaled_shape
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.reading import network_record
-from jaxstyle.jobs.records import Share, file_digests, pair_key
+from jaxstyle.jobs.records import file_digests, pair_key
+from jaxstyle.jobs.shares import WHOLE, Share, split_evenly
 from jaxstyle.networks import Network
 from jaxstyle.optimization import schedule
 
@@ -32,8 +34,10 @@ class Plan:
         done: pairs whose results exist.
         failed: pairs that failed before and are not tried again, with the errors.
         unreadable: pairs whose content cannot be read, new ones or ones to be tried again, with the errors.
-        groups: of all pairs whose content can be read; each group has one network.
-        pixel_steps: for each pair in the groups, the number of pixels that all its steps process.
+        share: the part of the job that this process computes.
+        share_of: the index of the share that each pair belongs to.
+        groups: of all pairs of this share whose content can be read; each group has one network.
+        pixel_steps: for each pair whose content can be read, the number of pixels that all its steps process.
     """
 
     tasks: tuple[Task, ...]
@@ -41,6 +45,8 @@ class Plan:
     done: frozenset[int]
     failed: dict[int, str]
     unreadable: dict[int, str]
+    share: Share
+    share_of: tuple[int, ...]
     groups: tuple[Group, ...]
     pixel_steps: dict[int, int]
 
@@ -48,15 +54,14 @@ class Plan:
         """Whether a pair has to be computed."""
         return pair not in self.done and pair not in self.failed and pair not in self.unreadable
 
-    def pairs_of(self, share: Share) -> frozenset[int]:
-        """All pairs of a share, done or not."""
-        grouped = {pair for group in self.groups for pair in group.pairs}
-        ungrouped = share.select([pair for pair in range(len(self.tasks)) if pair not in grouped])
-        return frozenset(ungrouped).union(*(group.pairs for group in share.select(self.groups)))
+    @cached_property
+    def pairs(self) -> frozenset[int]:
+        """All pairs of this share, done or not."""
+        return frozenset(pair for pair, index in enumerate(self.share_of) if index == self.share.index)
 
     @property
     def todo(self) -> list[int]:
-        """The pairs to compute, in the order of the groups."""
+        """The pairs of this share to compute, in the order of the groups."""
         return [pair for group in self.groups for pair in group.pairs if self.is_todo(pair)]
 
 
@@ -68,23 +73,30 @@ def make_plan(
     *,
     batch_size: int | None = None,
     retry_failed: bool = False,
+    share: Share = WHOLE,
 ) -> Plan:
     """Plan a job whose results go to the folder and have these records.
 
-    Groups depend on all pairs, done or not, so that a resumed job computes the same groups.
+    Groups depend on all pairs of the share, done or not, so that a resumed job computes the same groups. Shares depend
+    on the pairs of the whole job and on no device, so that all machines split it in the same way.
     """
     tasks = [replace(task, settings=task.settings.resolve(networks(task.settings))) for task in tasks]
     keys = _keys(tasks, networks)
     done, failed = done_and_failed(tasks, keys, records, folder)
     failed = {} if retry_failed else failed
     shapes, errors = _content_shapes(tasks)
+    kinds = _kinds(tasks, shapes)
+    share_of = _split(len(tasks), kinds, share)
+    grouped = {pair: kind for pair, kind in kinds.items() if share_of[pair] == share.index}
     return Plan(
         tasks=tuple(tasks),
         keys=tuple(keys),
         done=done,
         failed=failed,
         unreadable={pair: error for pair, error in errors.items() if pair not in failed},
-        groups=tuple(_groups(tasks, networks, shapes, batch_size)),
+        share=share,
+        share_of=tuple(share_of),
+        groups=tuple(_groups(tasks, networks, grouped, batch_size)),
         pixel_steps={pair: count_pixel_steps(tasks[pair].settings.config, *shape) for pair, shape in shapes.items()},
     )
 
@@ -105,6 +117,7 @@ def done_and_failed(
     return frozenset(done), failed
 
 
+@cache
 def count_pixel_steps(config: StyleConfig, height: int, width: int) -> int:
     """The number of pixels that all steps process, for a content of this shape."""
     shapes = [(scaled_shape(height, width, size), steps) for size, steps in schedule(config, height, width)]
@@ -167,20 +180,40 @@ def _content_shapes(tasks: Sequence[Task]) -> tuple[dict[int, Shape], dict[int, 
     return shapes, errors
 
 
+def _kinds(tasks: Sequence[Task], shapes: Mapping[int, Shape]) -> dict[int, tuple[Hashable, PairKind]]:
+    """The network and the kind of each pair that has a shape."""
+    pairs_by_network: dict[Hashable, list[int]] = {}
+    for pair in shapes:
+        pairs_by_network.setdefault(tasks[pair].settings.network_key, []).append(pair)
+    kinds: dict[int, tuple[Hashable, PairKind]] = {}
+    for network, pairs in pairs_by_network.items():
+        planned = plan_kinds([shapes[pair] for pair in pairs], [tasks[pair].settings.config for pair in pairs])
+        kinds |= {pair: (network, kind) for pair, kind in zip(pairs, planned, strict=True)}
+    return kinds
+
+
+def _split(count: int, kinds: Mapping[int, tuple[Hashable, PairKind]], share: Share) -> list[int]:
+    """The index of the share of each pair; those that have no kind, and no work, take turns."""
+    share_of = [pair % share.count for pair in range(count)]
+    costs = {kind: kind[1].pixel_steps for kind in dict.fromkeys(kinds.values())}
+    for pair, index in zip(kinds, split_evenly(list(kinds.values()), costs, share.count), strict=True):
+        share_of[pair] = index
+    return share_of
+
+
 def _groups(
     tasks: Sequence[Task],
     networks: Callable[[Settings], Network],
-    shapes: Mapping[int, Shape],
+    kinds: Mapping[int, tuple[Hashable, PairKind]],
     batch_size: int | None,
 ) -> list[Group]:
-    pairs_by_network: dict[Any, list[int]] = {}
-    for pair in shapes:
-        pairs_by_network.setdefault(tasks[pair].settings.network_key, []).append(pair)
+    pairs_by_network: dict[Hashable, list[int]] = {}
+    for pair, (key, _) in kinds.items():
+        pairs_by_network.setdefault(key, []).append(pair)
     groups: list[Group] = []
     for pairs in pairs_by_network.values():
-        network, configs = networks(tasks[pairs[0]].settings), [tasks[pair].settings.config for pair in pairs]
-        size = batch_size or min(default_batch_size(network, config) for config in set(configs))
+        network, configs = networks(tasks[pairs[0]].settings), {tasks[pair].settings.config for pair in pairs}
+        size = batch_size or min(default_batch_size(network, config) for config in configs)
         devices = len(jax.local_devices())
-        planned = plan_groups([shapes[pair] for pair in pairs], configs, batch_size=size, devices=devices)
-        groups += [replace(group, pairs=tuple(pairs[index] for index in group.pairs)) for group in planned]
+        groups += group_kinds({pair: kinds[pair][1] for pair in pairs}, batch_size=size, devices=devices)
     return groups

@@ -11,31 +11,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import path_in_errors
+from jaxstyle.jobs.shares import Share
 
 STATE_FOLDER = ".jaxstyle"  # the folder among the results for what only an unfinished job needs
-T = TypeVar("T")
 _MISSING = "missing"  # instead of the digest of a file that cannot be read
-
-
-@dataclass(frozen=True)
-class Share:
-    """The part of a job that one process computes: number `index`, from 0, of `count` parts."""
-
-    index: int = 0
-    count: int = 1
-
-    def select(self, items: Sequence[T]) -> Sequence[T]:
-        """The items of this share."""
-        return items[self.index :: self.count]
 
 
 def file_digests(files: Iterable[Path]) -> dict[Path, str]:
@@ -90,9 +77,10 @@ def read_records(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 class Records:
-    """The record file of one process, open for appending; it locks the folder against other jobs.
+    """The record file of one share, open for appending; it locks the share, and the folder against other jobs.
 
-    The file is created with its first record, so that a job that is refused leaves nothing behind.
+    The file is created with its first record, so that a job that is refused leaves nothing behind. Where the file
+    system has no locks, a share that runs twice is computed twice, and the last result and record of a pair count.
     """
 
     def __init__(self, folder: Path, share: Share):
@@ -104,11 +92,16 @@ class Records:
             (folder / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
         try:
             self._lock = _lock(folder, share)
-            if self.path.exists():
+            if self.is_locked and self.path.exists():
                 self._repair()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether no other process can work on this share, or on another split of the job."""
+        return self._lock is not None
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Append a record with the current time; JaxStyleError, and no incomplete line, if that fails."""
@@ -145,14 +138,32 @@ class Records:
                 file.truncate(data.rfind(b"\n") + 1)
 
 
+def is_running(folder: Path, share: Share) -> bool:
+    """Whether a process works on this share at the moment, as far as locks can tell."""
+    state = folder / STATE_FOLDER
+    if not _lock_file(folder, share).exists():
+        return False
+    try:
+        with FileLock(state / "lock", timeout=10), FileLock(_lock_file(folder, share), timeout=0):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+
+
+def _lock_file(folder: Path, share: Share) -> Path:
+    return folder / STATE_FOLDER / f"{share.index}-of-{share.count}.lock"
+
+
 def _lock(folder: Path, share: Share) -> FileLock | None:
     """Lock the folder for a share of a job; the system releases the lock when the process ends in any way.
 
     Raises:
-        JaxStyleError: if a process of another job runs in the folder, or one with this share.
+        JaxStyleError: if a process works on this share, or on another split of the job.
     """
     state = folder / STATE_FOLDER
-    lock = FileLock(state / f"{share.index}-of-{share.count}.lock", timeout=0, thread_local=False)
+    lock = FileLock(_lock_file(folder, share), timeout=0, thread_local=False)
     try:
         with FileLock(state / "lock", timeout=10):  # processes that start look at the others one at a time
             for other in state.glob("*-of-*.lock"):
@@ -161,9 +172,8 @@ def _lock(folder: Path, share: Share) -> FileLock | None:
                         pass
             lock.acquire()
     except Timeout:
-        raise JaxStyleError(
-            f"another job is running in {folder}; wait until it has ended, or choose another folder"
-        ) from None
+        running = "another job is running" if share.count == 1 else f"share {share}, or another job, is running"
+        raise JaxStyleError(f"{running} in {folder}; wait until it has ended, or choose another folder") from None
     except (OSError, NotImplementedError):  # some network file systems have no locks
         return None
     return lock

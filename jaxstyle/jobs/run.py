@@ -8,6 +8,7 @@ else.
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -32,7 +33,7 @@ from jaxstyle.jobs.memory import pair_workload
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
-from jaxstyle.jobs.records import STATE_FOLDER, Records, Share
+from jaxstyle.jobs.records import STATE_FOLDER, Records
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.stylize import Stylized
@@ -50,7 +51,6 @@ class Run:
 
     Attributes:
         plan: of all pairs.
-        share: the part of its groups that this process computes.
         networks: the network for settings.
         reader: reads the inputs.
         records: where the records go.
@@ -63,7 +63,6 @@ class Run:
     """
 
     plan: Plan
-    share: Share
     networks: Callable[[Settings], Network]
     reader: InputReader
     records: Records
@@ -84,11 +83,11 @@ class Runner:
         self._lock = threading.Lock()
         self._callback_lock = threading.Lock()
         self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
-        groups = run.share.select(run.plan.groups)
-        self._groups = deque(group for group in groups if any(map(run.plan.is_todo, group.pairs)))
+        self._groups = deque(group for group in run.plan.groups if any(map(run.plan.is_todo, group.pairs)))
         self._caches: dict[int, MeasurementCache] = {}
         self._checkpoints = Checkpoints(run.folder / STATE_FOLDER / "checkpoints")
-        self._writing = run.folder / STATE_FOLDER / f"writing-{run.share.index}"
+        self._share = f"{run.plan.share.index}-of-{run.plan.share.count}"  # in names of files
+        self._writing = run.folder / STATE_FOLDER / f"writing-{self._share}-{os.urandom(4).hex()}"
 
     def __call__(self) -> None:
         """Compute and write everything that has to be done, or stop at the first failure if `fail_fast` is set.
@@ -96,20 +95,27 @@ class Runner:
         Raises:
             JaxStyleError: if results or records cannot be written; finished results stay.
         """
-        shutil.rmtree(self._writing, ignore_errors=True)
+        if self._run.records.is_locked:
+            self._clean_up()
         self._writing.mkdir(parents=True)
-        if self._run.share.index == 0:
-            self._checkpoints.keep_only({self._checkpoint_name(group) for group in self._plan.groups})
         with (
             ThreadPoolExecutor(_READERS) as self._readers,
             ThreadPoolExecutor(1) as self._writer,
             ThreadPoolExecutor(self._run.workers) as workers,
         ):
-            pairs = self._plan.pairs_of(self._run.share)
-            unreadable = [(pair, error) for pair, error in self._plan.unreadable.items() if pair in pairs]
+            unreadable = [(pair, error) for pair, error in self._plan.unreadable.items() if pair in self._plan.pairs]
             _wait([self._fail(pair, error) for pair, error in unreadable])
             _wait([workers.submit(self._compute) for _ in range(self._run.workers)])
         shutil.rmtree(self._writing, ignore_errors=True)
+
+    def _clean_up(self) -> None:
+        """Delete what killed processes with this share, or of another split of the job, have left behind."""
+        others = re.compile(rf"(?!{self._share}-)[0-9]+-of-{self._plan.share.count}-.*")  # which may be running
+        names = {self._checkpoint_name(group) for group in self._plan.groups}
+        self._checkpoints.drop_all(lambda name: name not in names and not others.fullmatch(name))
+        for folder in self._writing.parent.glob("writing-*"):
+            if not others.fullmatch(folder.name.removeprefix("writing-")):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _report(self, event: Event) -> None:
         with self._callback_lock:
@@ -261,7 +267,7 @@ class Runner:
             versions(),
             [device.platform, device.device_kind],
         ]
-        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+        return f"{self._share}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"
 
 
 def _wait(futures: list[Future[None]]) -> None:

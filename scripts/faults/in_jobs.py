@@ -74,6 +74,22 @@ JOBS = (
         (TEST_PLAN,),
     ),
     Fault(
+        "share-uneven",
+        "shares have equally many pairs, not equally much work",
+        "jobs/plan.py",
+        "costs = {kind: kind[1].pixel_steps for",
+        "costs = {kind: 1 for",
+        ("jobs/test_shares.py::test_all_machines_compute_the_same_split",),
+    ),
+    Fault(
+        "share-unlocked",
+        "a share that is started twice deletes the files of the first one",
+        "jobs/run.py",
+        "        if self._run.records.is_locked:\n            self._clean_up()\n",
+        "        self._clean_up()\n",
+        ("jobs/test_shares.py::test_a_share_that_is_started_twice",),
+    ),
+    Fault(
         "names-case",
         "results whose names differ only in case replace each other on some file systems",
         "jobs/names.py",

@@ -84,7 +84,7 @@ def test_only_the_last_is_kept_until_it_is_dropped(checkpoints, progress, tmp_pa
         checkpoints.save("pair", later)
     assert len(list((tmp_path / "pair").iterdir())) == 1
     checkpoints.save("other", progress)
-    checkpoints.keep_only({"pair"})
+    checkpoints.drop_all(lambda name: name != "pair")
     assert [path.name for path in tmp_path.iterdir()] == ["pair"]
     checkpoints.drop("pair")
     checkpoints.drop("pair")

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.command import CONTENT, STYLE
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.jobs import Options, Plan, Share, Task, pair_up
+from jaxstyle.jobs import Options, Plan, Task, pair_up
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.plan import count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
 
@@ -66,12 +64,6 @@ def test_networks_do_not_mix(tmp_path):
     ]
     groups = planned(tasks, {}, tmp_path, batch_size=4).groups
     assert [group.pairs for group in groups] == [(0, 2), (1,)]
-
-
-@given(st.integers(1, 9), st.integers(0, 40))
-def test_processes_share_everything_and_nothing_twice(count, things):
-    shares = [Share(index, count).select(range(things)) for index in range(count)]
-    assert sorted(thing for share in shares for thing in share) == list(range(things))
 
 
 def test_work_is_pixels_of_all_steps():

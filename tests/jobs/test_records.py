@@ -13,7 +13,7 @@ import pytest
 
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.jobs import STATE_FOLDER, Share, read_records, records
-from jaxstyle.jobs.records import Records, file_digests, pair_key
+from jaxstyle.jobs.records import Records, file_digests, is_running, pair_key
 
 LINE = {"output": "a.png", "key": "1", "error": None}
 
@@ -58,7 +58,7 @@ def test_lines_that_are_no_records_count_for_nothing(tmp_path):
     assert read_records(tmp_path / "missing") == {}
 
 
-def test_the_latest_of_all_processes_counts(tmp_path):
+def test_the_latest_of_all_shares_counts(tmp_path):
     for index, key in ((1, "old"), (0, "new")):
         written(tmp_path, LINE | {"key": key}, share=Share(index, 2))
     assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == ["results-0.jsonl", "results-1.jsonl"]
@@ -80,11 +80,13 @@ class TestTwoJobs:
             Records(tmp_path, Share())
         written(tmp_path, LINE)
 
-    def test_but_the_processes_of_one_do(self, tmp_path):
+    def test_but_the_shares_of_one_do(self, tmp_path):
         with closing(Records(tmp_path, Share(0, 2))), closing(Records(tmp_path, Share(1, 2))):
             for share in (Share(), Share(1, 2)):
-                with pytest.raises(JaxStyleError, match="another job is running"):
+                with pytest.raises(JaxStyleError, match="is running in"):
                     Records(tmp_path, share)
+            assert is_running(tmp_path, Share(1, 2)) and not is_running(tmp_path, Share(0, 1))
+        assert not is_running(tmp_path, Share(1, 2))
 
     def test_a_killed_one_leaves_the_folder_free(self, tmp_path):
         code = "import sys, time, pathlib; from jaxstyle.jobs.records import *\n"
@@ -96,8 +98,8 @@ class TestTwoJobs:
             process.send_signal(signal.SIGKILL)
         written(tmp_path, LINE)
 
-    def test_of_other_numbers_of_processes_are_kept_apart(self, tmp_path):
-        with closing(Records(tmp_path, Share(0, 2))), pytest.raises(JaxStyleError, match="another job is running"):
+    def test_of_other_numbers_of_shares_are_kept_apart(self, tmp_path):
+        with closing(Records(tmp_path, Share(0, 2))), pytest.raises(JaxStyleError, match="share 1/3, or"):
             Records(tmp_path, Share(1, 3))
         written(tmp_path, LINE, share=Share(1, 3))
 
