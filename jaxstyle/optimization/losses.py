@@ -12,8 +12,9 @@ With "gatys" they are the losses of the paper (eqs. 1 and 4), except that the co
 
     C_l = 1/(2 M_l) sum (F - P)^2      E_l = 1/(4 N_l^2) sum (G - A)^2,    where G and A are means over positions.
 
-For another style representation than Gram matrices, G and A are its arrays, and N_l^2 is their number of entries. With
-regions k that have the shares s_k of the content, G and A are measured in each region, and E_l = sum_k s_k E_lk.
+For another style representation than Gram matrices, G and A are its arrays, and N_l^2 is their number of entries;
+`jaxstyle.styles.distances` has those whose distance is another. With regions k that have the shares s_k of the content,
+G and A are measured in each region, and E_l = sum_k s_k E_lk.
 
 All functions are pure and take one picture; use `jax.vmap` for many.
 """
@@ -27,9 +28,7 @@ import jax.numpy as jnp
 
 from jaxstyle.compilation import CachedFunction
 from jaxstyle.networks import Network
-from jaxstyle.styles import Layers, measure_features
-
-TINY = 1e-6  # added to the denominators of relative terms, because the targets of a flat black picture are 0
+from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, measure_features
 
 
 @partial(CachedFunction, static_argnames=("layers",))
@@ -98,7 +97,7 @@ def style_loss(
         targets: A, from `style_targets` of a picture of any size.
         weights: see `content_loss`.
         normalization: see `content_loss`.
-        valid_fraction: see `content_loss`; only for representations that are means over positions.
+        valid_fraction: see `content_loss`; only for representations with `is_mean`.
         representation: the one of the targets; see `style_targets`.
         position_weights: the weight of each position of a layer, `{layer: [h, w]}`, or `{layer: [K, h, w]}` for targets
             of K regions.
@@ -107,18 +106,16 @@ def style_loss(
     selected = {layer: value for layer, value in features.items() if layer in targets}
     measured = measure_features(representation, selected, position_weights)
 
-    def residual(value: jax.Array, target: jax.Array) -> jax.Array:
-        if normalization == "relative":
-            return _relative(value, target)
-        return _squared_distance(value, target) / (4 * value.size)
+    if valid_fraction:  # the means of the padded features include zeros
+        measured = {layer: value / valid_fraction[layer] for layer, value in measured.items()}
 
-    def layer_loss(layer: str) -> jax.Array:
-        value, target = measured[layer], targets[layer]
-        if valid_fraction:
-            value = value / valid_fraction[layer]  # the mean of the padded features includes zeros
-        return residual(value, target) if shares is None else jnp.dot(shares, jax.vmap(residual)(value, target))
+    def distances(measured: Layers, targets: Layers) -> Layers:
+        return REPRESENTATIONS[representation].distances(measured, targets, normalization)
 
-    return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
+    if shares is None:
+        return _weighted_mean(distances(measured, dict(targets)), weights)
+    local = jax.vmap(distances)(measured, dict(targets))
+    return _weighted_mean({layer: jnp.dot(shares, values) for layer, values in local.items()}, weights)
 
 
 def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:

@@ -22,8 +22,8 @@ from jax.typing import ArrayLike
 from jaxstyle.compilation import register_output
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.optimization.losses import TINY, content_loss, normalize_weights, style_loss, total_variation
-from jaxstyle.styles import Layers, Regions, StyleStatistics, color_distance, color_moments
+from jaxstyle.optimization.losses import content_loss, normalize_weights, style_loss, total_variation
+from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, Regions, StyleStatistics, color_distance, color_moments
 
 
 @register_output
@@ -98,10 +98,8 @@ class Objective:
         options: Any = {"weights": self.style_layers, "normalization": self.normalization}
         if self.regions is not None:
             options |= {"position_weights": self.regions.layers, "shares": self.regions.shares}
-        elif self.representation == "gram":
-            options |= {
-                "valid_fraction": valid_fraction
-            }  # cheaper than position weights; features are 0 in the padding
+        elif REPRESENTATIONS[self.representation].is_mean:  # cheaper than weights; features are 0 in the padding
+            options |= {"valid_fraction": valid_fraction}
         elif extents is not None:
             masks = {layer: _valid_mask(features[layer].shape, extents[layer]) for layer in self.style}
             options |= {"position_weights": masks}

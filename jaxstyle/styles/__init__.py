@@ -2,6 +2,7 @@
 
 Modules:
     statistics: Gram matrices and color distributions
+    distances: distances between representations
     representations: Gram matrices and their alternatives
     masks: masks, as arrays or as pictures of flat colors
     regions: masks found in pictures, and the weights of masks for the positions of layers
@@ -10,6 +11,7 @@ Modules:
     files: saved styles
 """
 
+from jaxstyle.styles.distances import TINY
 from jaxstyle.styles.files import SUFFIX as STYLE_FILE_SUFFIX
 from jaxstyle.styles.files import (
     check_style_writable,
@@ -48,6 +50,7 @@ __all__ = [
     "REPRESENTATIONS",
     "STYLE_FILE_SUFFIX",
     "STYLE_LAYERS",
+    "TINY",
     "Layers",
     "Masks",
     "Regions",

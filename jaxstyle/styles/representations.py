@@ -5,8 +5,8 @@ first. A representation returns one float32 array for each layer. Optional weigh
 layer, `{layer: [H, W]}`, limit it to a part of the picture: its means are then `sum w ... / sum w`, or 0 if all weights
 are 0. `_mean` and `_mean_products` do this.
 
-Some representations are means over positions. The others, such as standard deviations, are not; a blend of styles has
-the weighted means of the styles' arrays all the same.
+Some representations are means over positions: see `Representation.is_mean`. The others, such as standard deviations,
+are not; a blend of styles has the weighted means of the styles' arrays all the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ import numpy as np
 from jax import lax
 
 from jaxstyle.errors import ConfigError
+from jaxstyle.styles.distances import covariance_distances, squared_differences, wasserstein_distances
 from jaxstyle.styles.statistics import gram_matrix
 
 Features = Mapping[str, jax.Array]
@@ -67,6 +68,19 @@ def gram(features: Features, position_weights: PositionWeights = None) -> LayerS
     return {
         layer: gram_matrix(value, weights=_weights_at(position_weights, layer)) for layer, value in features.items()
     }
+
+
+def second_moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
+    """Each channel's mean, and the Gram matrix, `[C + 1, C]`. They are means over positions.
+
+    Together they give the covariance, which is not a mean over positions itself. A blend of styles therefore has the
+    mean and the covariance of all their features together.
+    """
+
+    def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
+        return jnp.concatenate([_mean(value, weights)[None], gram_matrix(value, weights=weights)])
+
+    return {layer: moments_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
 def moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -151,15 +165,28 @@ class Representation:
     Attributes:
         measure: computes it from features and weights of positions, as described at the top of this module.
         effect: what it does to pictures, for the help of `--style-representation`.
+        distances: `distances(measured, targets, normalization)`: the distance between a picture and a style in each
+            layer, `{layer: scalar}`.
+        is_mean: whether `measure` is a mean over each layer's positions of what is 0 for features of 0. Such a mean is
+            the sum of those over parts of the picture, weighted by their positions, and zeros around a picture only
+            scale it.
     """
 
     measure: Callable[..., LayerStatistics]
     effect: str
+    distances: Callable[[LayerStatistics, LayerStatistics, str], LayerStatistics] = squared_differences
+    is_mean: bool = False
 
 
 REPRESENTATIONS = {
-    "gram": Representation(gram, "textures, wherever they are"),
+    "gram": Representation(gram, "textures, wherever they are", is_mean=True),
     "moments": Representation(moments, "means and deviations only, closer to the content"),
+    "covariance": Representation(
+        second_moments, "like gram, with means and covariances apart", covariance_distances, is_mean=True
+    ),
+    "wasserstein": Representation(
+        second_moments, "like covariance, also in directions with little variance", wasserstein_distances, is_mean=True
+    ),
     "shifted": Representation(
         shifted, "textures and their arrangement, such as rows of bricks, and less of the content"
     ),

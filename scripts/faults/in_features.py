@@ -137,6 +137,22 @@ STYLES = (
         (f"{REPRESENTATIONS}::TestDefinitions",),
     ),
     Fault(
+        "root-derivative",
+        "the derivative of a matrix root holds for commuting matrices only",
+        "styles/distances.py",
+        "sums = values[:, None] + values[None]",
+        "sums = 2 * values[:, None]",
+        (f"{REPRESENTATIONS}::TestMatrixRoot",),
+    ),
+    Fault(
+        "covariance-means",
+        "covariances are second moments, with the means",
+        "styles/distances.py",
+        "return mean, moments[1:] - mean[:, None] * mean[None]",
+        "return mean, moments[1:]",
+        (f"{REPRESENTATIONS}::TestDefinitions",),
+    ),
+    Fault(
         "blend-shares",
         "the shares of a blend do not add up to 1",
         "styles/measured.py",

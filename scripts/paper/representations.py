@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxstyle
-from jaxstyle.styles import REPRESENTATIONS, color_distance, color_moments, find_masks, resample_masks
+from jaxstyle.styles import color_distance, color_moments, find_masks, resample_masks
 from scripts.paper import Lab
 from scripts.paper.judge import judge
 
@@ -18,6 +18,8 @@ PAVEMENT = "brick"  # the example's name
 TEXTURE_STEPS = 80
 HIGH_CONTENT_WEIGHT = 0.5
 
+COMPARED = ("gram", "moments", "shifted", "activation-shift", "neighbors")
+
 PAGE = """# Two new representations of style, and others
 
 The paper proposes two new style representations built on the network's features, and discusses how one of them could
@@ -26,7 +28,7 @@ make style transfer local and content-aware. Its abstract does not define them. 
 
 **Method.** A representation maps the features F of every style layer to one or several matrices. The style loss of a
 layer is the distance between the matrices of the picture and those of the style, relative to the style, for every
-representation. `jaxstyle/styles/representations.py` implements five:
+representation. Of those in `jaxstyle/styles/representations.py`, these five are compared:
 
 | name | definition | source |
 | --- | --- | --- |
@@ -155,7 +157,7 @@ def make(lab: Lab) -> str:
 def compare_on_one_pair(lab: Lab) -> tuple[str, str]:
     """Stylize one pair with every representation: a sheet, and the distances from content and style."""
     content, style = lab.example(CONTENT), lab.example(STYLE)
-    runs = {name: lab.stylized(CONTENT, STYLE, style_representation=name) for name in REPRESENTATIONS}
+    runs = {name: lab.stylized(CONTENT, STYLE, style_representation=name) for name in COMPARED}
     high_weight = lab.stylized(CONTENT, STYLE, style_representation="shifted", content_weight=HIGH_CONTENT_WEIGHT)
     runs |= {f"shifted, content weight {HIGH_CONTENT_WEIGHT}": high_weight}
     rows = []
@@ -171,22 +173,22 @@ def compare_on_one_pair(lab: Lab) -> tuple[str, str]:
 def compare_textures(lab: Lab) -> tuple[str, str]:
     """Make textures of regular sources: a sheet, and comparisons of the autocorrelations."""
     sources = {"wall": brick_wall(lab.size * 3 // 4, lab.size), "pavement": lab.example(PAVEMENT)}
-    representations = {"wall": REPRESENTATIONS, "pavement": ("gram", "shifted")}
+    representations = {"wall": COMPARED, "pavement": ("gram", "shifted")}
     pictures: list[list[np.ndarray | None]] = []
     rows = []
     for source, picture in sources.items():
         textures = {name: _texture(lab, source, picture, name) for name in representations[source]}
-        pictures.append([picture, *map(textures.get, REPRESENTATIONS)])
+        pictures.append([picture, *map(textures.get, COMPARED)])
         expected = autocorrelation(picture)
         results = {name: autocorrelation(texture) for name, texture in textures.items()}
         differences = {name: np.sqrt(np.mean((result - expected) ** 2)) for name, result in results.items()}
         correlations = {name: np.corrcoef(result.ravel(), expected.ravel())[0, 1] for name, result in results.items()}
         for measure, numbers in (("difference", differences), ("correlation", correlations)):
-            cells = [f"{numbers[name]:.2f}" if name in numbers else "" for name in REPRESENTATIONS]
+            cells = [f"{numbers[name]:.2f}" if name in numbers else "" for name in COMPARED]
             rows.append([f"{source}, {measure}", *cells])
     return (
-        lab.sheet("textures", pictures, list(sources), ["source", *REPRESENTATIONS]),
-        lab.table(["autocorrelation", *REPRESENTATIONS], rows),
+        lab.sheet("textures", pictures, list(sources), ["source", *COMPARED]),
+        lab.table(["autocorrelation", *COMPARED], rows),
     )
 
 

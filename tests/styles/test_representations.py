@@ -9,16 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support import naive as reference
 from support.naive import error
 
 from jaxstyle import styles
 from jaxstyle.errors import ConfigError
 from jaxstyle.optimization import style_loss
 from jaxstyle.styles import REPRESENTATIONS, check_representation
+from jaxstyle.styles.distances import RIDGE, matrix_root
 from jaxstyle.styles.representations import SHIFTS
 
 NAMES = tuple(REPRESENTATIONS)
 DEPEND_ON_POSITIONS = {"shifted", "neighbors"}  # they change if the same features are at other positions
+ROUNDING = {"wasserstein": 1e-5}  # the loss at the target, if its terms cancel; else 1e-10
 Layers = dict[str, np.ndarray]
 
 
@@ -74,6 +77,11 @@ def naive_gram(values: Layers, weights: Layers) -> Layers:
     return {layer: naive_mean(outer(value, value), weights[layer]) for layer, value in values.items()}
 
 
+def naive_second_moments(values: Layers, weights: Layers) -> Layers:
+    grams = naive_gram(values, weights)
+    return {layer: np.vstack([naive_mean(value, weights[layer]), grams[layer]]) for layer, value in values.items()}
+
+
 def naive_moments(values: Layers, weights: Layers) -> Layers:
     means = {layer: naive_mean(value, weights[layer]) for layer, value in values.items()}
     variances = {layer: naive_mean((values[layer] - means[layer]) ** 2, weights[layer]) for layer in values}
@@ -103,11 +111,51 @@ def naive_neighbors(values: Layers, weights: Layers) -> Layers:
 # The definitions, for float64 features and the weights of their positions.
 DEFINITIONS: dict[str, Callable[[Layers, Layers], Layers]] = {
     "gram": naive_gram,
+    "covariance": naive_second_moments,
+    "wasserstein": naive_second_moments,
     "moments": naive_moments,
     "shifted": naive_shifted,
     "activation-shift": naive_activation_shift,
     "neighbors": naive_neighbors,
 }
+
+
+def naive_covariance_distance(value: np.ndarray, target: np.ndarray, normalization: str) -> float:
+    """Of second moments `[C + 1, C]`, as those below."""
+    arrays = [(moments[0], moments[1:] - np.outer(moments[0], moments[0])) for moments in (value, target)]
+    relative = normalization == "relative"
+    terms = [np.sum((x - y) ** 2) / (np.sum(y**2) if relative else 4 * y.size) for x, y in zip(*arrays, strict=True)]
+    return float(np.mean(terms))
+
+
+def naive_wasserstein_distance(value: np.ndarray, target: np.ndarray, normalization: str) -> float:
+    """The eigenvalues of D^1/2 C D^1/2 are those of C D, which is not symmetric."""
+    (mean, covariance), (other_mean, other) = (
+        (moments[0], moments[1:] - np.outer(moments[0], moments[0])) for moments in (value, target)
+    )
+    unit = other_mean @ other_mean + np.trace(other)
+    covariance, other = (matrix + RIDGE * np.trace(other) * np.eye(len(mean)) for matrix in (covariance, other))
+    roots = np.sqrt(np.linalg.eigvals(covariance @ other).real)
+    distance = np.sum((mean - other_mean) ** 2) + np.trace(covariance + other) - 2 * roots.sum()
+    return float(distance / (unit if normalization == "relative" else 4 * len(mean)))
+
+
+# The distances in a layer, between arrays of float64; those of the others are of `reference.style_loss`.
+DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray, str], float]] = {
+    "covariance": naive_covariance_distance,
+    "wasserstein": naive_wasserstein_distance,
+}
+
+
+def naive_loss(name: str, value: Layers, targets: Layers, normalization: str) -> float:
+    def distance(layer: str) -> float:
+        if name in DISTANCES:
+            return DISTANCES[name](value[layer], targets[layer], normalization)
+        squares = np.sum((value[layer] - targets[layer]) ** 2)
+        relative = normalization == "relative"
+        return float(squares / (np.sum(targets[layer] ** 2) if relative else 4 * targets[layer].size))
+
+    return reference.weighted_mean({layer: distance(layer) for layer in targets}, {"shallow": 1, "deep": 3})
 
 
 def naive(name: str, features: Layers, position_weights: Layers | None = None) -> Layers:
@@ -180,6 +228,14 @@ class TestDefinitions:
         for region, weights in enumerate(regions):
             assert_close({layer: value[region] for layer, value in measured.items()}, naive(name, features, weights))
 
+    @pytest.mark.parametrize("normalization", ["relative", "gatys"])
+    def test_loss_is_the_distance(self, name: str, normalization: str) -> None:
+        features, other = random_features(), random_features(1, 13, 11)
+        expected = naive_loss(name, naive(name, features), naive(name, other), normalization)
+        targets, weights = measure_features(name, other), {"shallow": 0.5, "deep": 1.5}
+        found = style_loss(features, targets, representation=name, weights=weights, normalization=normalization)
+        assert found == pytest.approx(expected, rel=1e-4)
+
     def test_gradient_of_the_loss_is_the_finite_difference(self, name: str) -> None:
         targets = measure_features(name, random_features(1))
         weights = random_weights(random_features())
@@ -197,8 +253,62 @@ class TestDefinitions:
 
     def test_loss_is_0_only_at_the_target(self, name: str) -> None:
         targets = measure_features(name, random_features())
-        assert style_loss(random_features(), targets, representation=name) < 1e-10
+        assert abs(style_loss(random_features(), targets, representation=name)) < ROUNDING.get(name, 1e-10)
         assert style_loss(random_features(1), targets, representation=name) > 1e-3
+
+
+class TestMatrixRoot:
+    def test_its_square_is_the_matrix(self) -> None:
+        factor = np.random.default_rng(0).normal(size=(9, 5))
+        matrix = factor @ factor.T  # 4 eigenvalues are 0
+        root = np.asarray(matrix_root(jnp.asarray(matrix, jnp.float32)), float)
+        assert error(root @ root, matrix) < 1e-5
+        assert error(root, root.T) < 1e-5 and np.linalg.eigvalsh(root).min() > -1e-3
+
+    def test_negative_eigenvalues_count_as_0(self) -> None:
+        np.testing.assert_allclose(matrix_root(jnp.diag(jnp.array([4.0, -1.0]))), [[2, 0], [0, 0]], atol=1e-6)
+
+    @pytest.mark.parametrize("eigenvalues", [(4.0, 1.0, 0.25), (4.0, 4.0, 1.0), (2.0, 2.0, 2.0)])
+    def test_derivatives_at_repeated_eigenvalues(self, eigenvalues: tuple[float, ...]) -> None:
+        """The first and the second derivative, from roots at small distances, computed with NumPy."""
+        axes, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
+        matrix, factor = axes @ np.diag(eigenvalues) @ axes.T, np.random.default_rng(2).normal(size=(3, 3))
+        direction, weights = factor + factor.T, np.random.default_rng(3).normal(size=(3, 3))
+
+        def naive_value(t: float) -> float:
+            values, vectors = np.linalg.eigh(matrix + t * direction)
+            return float(np.sum(weights * ((vectors * np.sqrt(values)) @ vectors.T)))
+
+        with double_precision():
+            value = lambda t: jnp.sum(weights * matrix_root(matrix + t * direction))  # noqa: E731
+            first, second = jax.grad(value)(0.0), jax.grad(jax.grad(value))(0.0)
+        assert first == pytest.approx((naive_value(1e-4) - naive_value(-1e-4)) / 2e-4, rel=1e-5)
+        curvature = (naive_value(1e-3) - 2 * naive_value(0) + naive_value(-1e-3)) / 1e-6
+        assert second == pytest.approx(curvature, rel=1e-3)
+
+    def test_the_gradient_is_finite_at_0(self) -> None:
+        gradient = jax.grad(lambda matrix: jnp.trace(matrix_root(matrix)))
+        assert all(np.isfinite(gradient(matrix)).all() for matrix in (jnp.zeros((3, 3)), jnp.diag(jnp.arange(3.0))))
+
+
+class TestWasserstein:
+    def test_a_shift_costs_its_square(self) -> None:
+        other, shift = np.random.default_rng(1).normal(size=(9, 7, 3)).astype(np.float32), np.float32([1, -2, 0.5])
+        for scale in (0.0, 1.0):  # features that do not vary, and features that do
+            targets = measure_features("wasserstein", {"l": scale * other + shift})
+            still, moved = (
+                style_loss({"l": scale * x}, targets, representation="wasserstein", normalization="gatys") * 4 * 3
+                for x in (other, other + 1)
+            )
+            assert still == pytest.approx(np.sum(shift**2), rel=1e-4)
+            assert moved == pytest.approx(np.sum((shift - scale) ** 2), rel=1e-3)
+
+    def test_a_blend_beyond_a_style_has_finite_gradients(self) -> None:
+        """Its covariance may have negative eigenvalues."""
+        first, second = (measure_features("wasserstein", random_features(seed)) for seed in (0, 1))
+        targets = {layer: 2.5 * first[layer] - 1.5 * second[layer] for layer in first}
+        gradient = jax.grad(lambda features: style_loss(features, targets, representation="wasserstein"))
+        assert all(np.isfinite(value).all() for value in gradient(random_features(2)).values())
 
 
 @contextmanager
