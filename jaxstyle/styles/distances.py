@@ -6,6 +6,7 @@ in Gatys et al. (arXiv 1508.06576, eq. 4).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,28 +66,33 @@ def wasserstein_distances(measured: Arrays, targets: Arrays, normalization: str)
         return {layer: distance(measured[layer], target) for layer, target in targets.items()}
 
 
-@jax.custom_jvp
 def matrix_root(matrix: jax.Array) -> jax.Array:
     """The square root of a symmetric positive semidefinite matrix `[C, C]`; negative eigenvalues count as 0.
 
     The derivative dR solves R dR + dR R = dA. That of an eigendecomposition would be NaN for repeated eigenvalues.
     """
+    return _root_and_eigenvectors(matrix)[0]
+
+
+@jax.custom_jvp
+def _root_and_eigenvectors(matrix: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The root of a matrix, and its eigenvalues and eigenvectors, which count as constants."""
     values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
+    values = jnp.sqrt(jnp.maximum(values, 0))
+    return (vectors * values[None]) @ vectors.T, values, vectors
 
 
-@matrix_root.defjvp
-def _matrix_root_derivative(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    root = matrix_root(*primals)
-    values, vectors = jnp.linalg.eigh(lax.stop_gradient(primals[0]))
-    values = jnp.sqrt(jnp.maximum(values, TINY * TINY * values[-1] + TINY**4))
+@_root_and_eigenvectors.defjvp
+def _root_derivative(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[Any, Any]:
+    root, values, vectors = _root_and_eigenvectors(*primals)
+    values = jnp.maximum(values, TINY * values[-1] + TINY**2)  # finite for eigenvalues of 0
     sums = values[:, None] + values[None]
 
     def solve(_: object, right: jax.Array) -> jax.Array:
         return vectors @ ((vectors.T @ right @ vectors) / sums) @ vectors.T
 
     tangent = lax.custom_linear_solve(lambda x: root @ x + x @ root, tangents[0], solve, symmetric=True)
-    return root, tangent
+    return (root, values, vectors), (tangent, jnp.zeros_like(values), jnp.zeros_like(vectors))
 
 
 def _mean_and_covariance(moments: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -18,7 +18,7 @@ from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.styles.regions import Regions
-from jaxstyle.styles.representations import measure_features
+from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
 from jaxstyle.styles.statistics import color_moments
 
 Layers = dict[str, jax.Array]
@@ -212,9 +212,9 @@ def check_compatible(style: Style, network: Network, layers: Sequence[str], repr
             f"the style was measured as {style.representation!r}, but style_representation is {representation!r}; "
             f"use {style.representation!r}, or measure the style again"
         )
-    if representation == "neighbors" and set(layers) != set(style.layers):
+    if REPRESENTATIONS[representation].is_joint and set(layers) != set(style.layers):
         raise ConfigError(
-            f"the style was measured as 'neighbors' in the layers {', '.join(style.layers)}; "
+            f"the style was measured as {representation!r} in the layers {', '.join(style.layers)}; "
             "expected exactly these style layers: use them, or measure the style again"
         )
     if missing := [layer for layer in layers if layer not in style.layers]:

@@ -146,16 +146,21 @@ def neighbors(features: Features, position_weights: PositionWeights = None) -> L
     one and gets its Gram matrix. The paper enlarges the coarser features. Here the finer features are averaged over
     the positions of the coarser ones, which gives the same matrix in fewer operations.
     """
-    correlations: LayerStatistics = {}
-    previous: jax.Array | None = None
-    for layer, value in features.items():
-        finer = value if previous is None else _downsample(previous, value.shape)
-        height, width = finer.shape[:2]
-        weights = _weights_at(position_weights, layer)
-        cropped = None if weights is None else weights[:height, :width]
-        correlations[layer] = _mean_products(value[:height, :width], finer, cropped)
-        previous = value
-    return correlations
+    return {layer: _mean_products(*pair) for layer, pair in _adjacent(features, position_weights).items()}
+
+
+def cross_layer(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
+    """Covariances between adjacent style layers, `[C, D]`: those of `neighbors`, of features minus their means.
+
+    These are the cross-layer statistics of Yeh et al. (arXiv 1910.09447). Because of the subtraction, they are not
+    means over positions.
+    """
+
+    def covariance(value: jax.Array, finer: jax.Array, weights: jax.Array | None) -> jax.Array:
+        left, right = (values - _mean(values, weights).astype(values.dtype)[None, None] for values in (value, finer))
+        return _mean_products(left, right, weights)
+
+    return {layer: covariance(*pair) for layer, pair in _adjacent(features, position_weights).items()}
 
 
 @dataclass(frozen=True)
@@ -170,12 +175,14 @@ class Representation:
         is_mean: whether `measure` is a mean over each layer's positions of what is 0 for features of 0. Such a mean is
             the sum of those over parts of the picture, weighted by their positions, and zeros around a picture only
             scale it.
+        is_joint: whether the array of a layer depends on the other style layers, too.
     """
 
     measure: Callable[..., LayerStatistics]
     effect: str
     distances: Callable[[LayerStatistics, LayerStatistics, str], LayerStatistics] = squared_differences
     is_mean: bool = False
+    is_joint: bool = False
 
 
 REPRESENTATIONS = {
@@ -191,7 +198,8 @@ REPRESENTATIONS = {
         shifted, "textures and their arrangement, such as rows of bricks, and less of the content"
     ),
     "activation-shift": Representation(activation_shift, "like gram, also of inactive features"),
-    "neighbors": Representation(neighbors, "like gram, between adjacent layers"),
+    "neighbors": Representation(neighbors, "like gram, between adjacent layers", is_joint=True),
+    "cross-layer": Representation(cross_layer, "like neighbors, without the means", is_joint=True),
 }
 
 
@@ -216,6 +224,21 @@ def _mean_products(left: jax.Array, right: jax.Array, weights: jax.Array | None)
         "hwi,hwj->ij", left, right * weights[..., None].astype(right.dtype), preferred_element_type=jnp.float32
     )
     return products / jnp.where(total > 0, total, 1)
+
+
+def _adjacent(
+    features: Features, position_weights: PositionWeights
+) -> dict[str, tuple[jax.Array, jax.Array, jax.Array | None]]:
+    """The features of each layer, those of the previous one at the same positions, and the positions' weights."""
+    adjacent: dict[str, tuple[jax.Array, jax.Array, jax.Array | None]] = {}
+    previous: jax.Array | None = None
+    for layer, value in features.items():
+        finer = value if previous is None else _downsample(previous, value.shape)
+        height, width = finer.shape[:2]
+        weights = _weights_at(position_weights, layer)
+        adjacent[layer] = value[:height, :width], finer, None if weights is None else weights[:height, :width]
+        previous = value
+    return adjacent
 
 
 def _downsample(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:
