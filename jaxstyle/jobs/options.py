@@ -220,7 +220,7 @@ class Options:
             "--init is a picture file; more: larger strokes and swirls.",
             OPTIMIZATION,
             metavar="N",
-            default="all from 128 pixels up",
+            default="from 128 pixels up",
         ),
     )
     optimizer: str = field(

@@ -30,6 +30,8 @@ from jaxstyle.compilation import CachedFunction
 from jaxstyle.networks import Network
 from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, measure_features
 
+_UNIT_SIZE = 512  # the longest side in pixels at which neighbors have the distance 1 in the total variation
+
 
 @partial(CachedFunction, static_argnames=("layers",))
 def content_targets(
@@ -118,12 +120,19 @@ def style_loss(
     return _weighted_mean({layer: jnp.dot(shares, values) for layer, values in local.items()}, weights)
 
 
-def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+def total_variation(picture: jax.Array, *, weights: jax.Array | None = None, longest: Any = None) -> jax.Array:
     """The total variation of a picture `[H, W, C]`: the mean squared difference between vertical neighbors, plus that
-    between horizontal neighbors. It is 0 for a single pixel.
+    between horizontal neighbors, times (longest side / 512)^2. It is 0 for a single pixel.
 
-    With weights `[H, W]`, a difference has the weight of the lower or right one of its two pixels.
+    The factor makes it the mean squared gradient in a unit of 1/512 of the picture's longest side, so that the same
+    picture has the same total variation at every size, but for detail that a smaller size lacks.
+
+    Args:
+        picture: `[H, W, C]`.
+        weights: the weight of each pixel, `[H, W]`. A difference has that of the lower or right one of its two pixels.
+        longest: the longest side in pixels, if the picture is padded.
     """
+    longest = max(picture.shape[:2]) if longest is None else longest
 
     def mean_square(difference: jax.Array, weights: jax.Array | None) -> jax.Array:
         if weights is None:
@@ -133,7 +142,7 @@ def total_variation(picture: jax.Array, *, weights: jax.Array | None = None) -> 
     vertical, horizontal = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
     lower, right = (None, None) if weights is None else (weights[1:], weights[:, 1:])
     pairs = [pair for pair in ((vertical, lower), (horizontal, right)) if pair[0].size]
-    return sum((mean_square(*pair) for pair in pairs), jnp.zeros(()))
+    return (longest / _UNIT_SIZE) ** 2 * sum((mean_square(*pair) for pair in pairs), jnp.zeros(()))
 
 
 def _relative(value: jax.Array, target: jax.Array) -> jax.Array:

@@ -89,7 +89,9 @@ class Objective:
             ),
             "style": self._style(features, extents, valid_fraction),
             "color": self._color(picture, valid_mask),
-            "tv": total_variation(picture, weights=valid_mask),
+            "tv": total_variation(
+                picture, weights=valid_mask, longest=None if self.extent is None else self.extent.max()
+            ),
         }
         total = sum((self.weights[name] * value for name, value in values.items()), jnp.zeros(()))
         return Terms(total=total, **values)

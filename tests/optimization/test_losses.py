@@ -86,19 +86,36 @@ def grams(layers: dict[str, jax.Array]) -> dict[str, jax.Array]:
 
 class TestTotalVariation:
     @pytest.mark.parametrize("shape", [(5, 7, 3), (1, 7, 3), (5, 1, 3)])
-    def test_is_the_mean_squared_difference_of_neighbors(self, shape: tuple[int, int, int]) -> None:
+    def test_is_the_mean_squared_difference_of_neighbors_in_units_of_the_size(self, shape: tuple[int, int, int]) -> None:
         picture = np.random.default_rng(0).random(shape).astype(np.float32)
         vertical = [(picture[i + 1, j] - picture[i, j]) ** 2 for i in range(shape[0] - 1) for j in range(shape[1])]
         horizontal = [(picture[i, j + 1] - picture[i, j]) ** 2 for i in range(shape[0]) for j in range(shape[1] - 1)]
-        expected = sum(np.mean(squares) for squares in (vertical, horizontal) if squares)
+        expected = sum(np.mean(squares) for squares in (vertical, horizontal) if squares) * (max(shape[:2]) / 512) ** 2
         assert total_variation(jnp.asarray(picture)) == pytest.approx(expected, rel=1e-5)
 
     def test_of_known_pictures(self) -> None:
         board = jnp.asarray(np.indices((8, 9)).sum(0) % 2, jnp.float32)[..., None]
-        assert total_variation(board) == 2
+        assert total_variation(board) == pytest.approx(2 * (9 / 512) ** 2, rel=1e-6)
         assert total_variation(jnp.full((4, 4, 3), 0.7)) == 0
         ramp = jnp.broadcast_to(jnp.linspace(0, 1, 11).reshape(-1, 1, 1), (11, 5, 3))
-        assert total_variation(ramp) == pytest.approx(0.01, rel=1e-5)
+        assert total_variation(ramp) == pytest.approx(0.01 * (11 / 512) ** 2, rel=1e-5)
+
+    @pytest.mark.parametrize("size", [64, 128, 512, 700])
+    def test_of_a_picture_does_not_depend_on_its_size(self, size: int) -> None:
+        """Of waves with periods of an eighth of the longest side and more."""
+        x, y = (np.arange(side, dtype=np.float32) + 0.5 for side in (size, 3 * size // 4))
+        waves = np.sin(2 * np.pi * x / size) + np.cos(16 * np.pi * x / size + 6 * np.pi * y[:, None] / size)
+        picture = jnp.asarray(waves, jnp.float32)[..., None] / 4 + 0.5
+        # The mean squares of both derivatives with respect to coordinates in units of 1/512 of the longest side.
+        expected = (2 * np.pi / 512 / 4) ** 2 / 2 * (1 + 8**2 + 3**2)
+        assert total_variation(picture) == pytest.approx(expected, rel=0.06)
+
+    def test_of_padded_pictures(self) -> None:
+        picture = np.random.default_rng(0).random((9, 12, 3), np.float32)
+        padded = jnp.asarray(np.pad(picture, ((0, 4), (0, 8), (0, 0))))
+        weights = jnp.asarray(np.pad(np.ones((9, 12), np.float32), ((0, 4), (0, 8))))
+        found = total_variation(padded, weights=weights, longest=jnp.asarray(12))
+        assert found == pytest.approx(float(total_variation(jnp.asarray(picture))), rel=1e-5)
 
     def test_of_a_single_pixel_is_0(self) -> None:
         value, gradient = jax.value_and_grad(total_variation)(jnp.ones((1, 1, 3)))

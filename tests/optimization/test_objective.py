@@ -125,7 +125,7 @@ def naive_terms(
         "content": naive.weighted_mean(content_losses, content_weights),
         "style": naive.weighted_mean(style_losses, style_weights),
         "color": naive.color_distance(naive.color_moments(picture), colors) / naive.color_distance(mean_color, colors),
-        "tv": float(np.mean(vertical**2) + np.mean(horizontal**2)),
+        "tv": float(np.mean(vertical**2) + np.mean(horizontal**2)) * (max(picture.shape[:2]) / 512) ** 2,
     }
     return terms | {"total": sum(getattr(config, f"{name}_weight") * value for name, value in terms.items())}
 
