@@ -39,7 +39,7 @@ class StyleConfig:
         content_weight: alpha, the weight of the content loss.
         style_weight: beta, the weight of the style loss.
         color_weight: weight of the distance between the color distributions of picture and style.
-        tv_weight: weight of the total variation.
+        tv_weight: weight of the total variation, which does not depend on the size either.
         style_blend: share of each style picture, where only the ratios matter; empty for equal shares. Negative shares
             extrapolate: (1.5, -0.5) goes beyond the first style, away from the second.
         colors: whose colors the result has: "style"; "content", for which the style is recolored, with a share such as
@@ -66,7 +66,7 @@ class StyleConfig:
     content_weight: float = 0.1
     style_weight: float = 1.0
     color_weight: float = 1.0
-    tv_weight: float = 0.3
+    tv_weight: float = 1.0
     colors: Weighted = (("style", 1.0),)
     style_blend: tuple[float, ...] = ()
     style_scale: float = 1.0

@@ -106,7 +106,7 @@ class Options:
     tv_weight: float = field(
         default=DEFAULTS.tv_weight,
         metadata=described(
-            "Weight of the total variation. Higher: smoother, with less grain; lower: crisper.",
+            "Weight of the total variation. Higher: smoother, with less grain; lower: crisper. Try 0.3 to 3.",
             PICTURE,
             metavar="WEIGHT",
         ),

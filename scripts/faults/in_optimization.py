@@ -101,6 +101,14 @@ OPTIMIZATION = (
         ("optimization/test_losses.py::TestLosses",),
     ),
     Fault(
+        "tv-fades",
+        "the total variation of a picture falls with its size",
+        "optimization/losses.py",
+        "return (longest / _UNIT_SIZE) ** 2 * sum(",
+        "return sum(",
+        ("optimization/test_losses.py::TestTotalVariation",),
+    ),
+    Fault(
         "color-gain",
         "matching colors stretches the noise of gray pictures without limit",
         "optimization/colors.py",

@@ -86,7 +86,7 @@ def grams(layers: dict[str, jax.Array]) -> dict[str, jax.Array]:
 
 class TestTotalVariation:
     @pytest.mark.parametrize("shape", [(5, 7, 3), (1, 7, 3), (5, 1, 3)])
-    def test_is_the_mean_squared_difference_of_neighbors_in_units_of_the_size(self, shape: tuple[int, int, int]) -> None:
+    def test_is_the_mean_squared_difference_of_neighbors(self, shape: tuple[int, int, int]) -> None:
         picture = np.random.default_rng(0).random(shape).astype(np.float32)
         vertical = [(picture[i + 1, j] - picture[i, j]) ** 2 for i in range(shape[0] - 1) for j in range(shape[1])]
         horizontal = [(picture[i, j + 1] - picture[i, j]) ** 2 for i in range(shape[0]) for j in range(shape[1] - 1)]
