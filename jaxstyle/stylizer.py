@@ -80,7 +80,7 @@ class Stylizer:
         Args:
             content: `[height, width, 3]` in [0, 1].
             style: from `measure`, `measure_style` or `load_style`. It is a pytree: to blend styles take their weighted
-                mean, and to use several at once stack and vmap them.
+                mean, unless they are samples, and to use several at once stack and vmap them.
             initial_picture: a picture `[h, w, 3]` in [0, 1] to start from, with the content's aspect ratio, if
                 `config.init` has "picture".
             key: the random key of the noise, if `config.init` has "noise" or "pink".

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 
 from jaxstyle.compilation import CachedFunction
 from jaxstyle.networks import Network
-from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, measure_features
+from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features
 
 _UNIT_SIZE = 512  # the longest side in pixels at which neighbors have the distance 1 in the total variation
 
@@ -106,17 +106,17 @@ def style_loss(
         shares: s_k, the weight of each region, `[K]`.
     """
     selected = {layer: value for layer, value in features.items() if layer in targets}
-    measured = measure_features(representation, selected, position_weights)
+    described = describe_features(representation, selected, position_weights)
 
     if valid_fraction:  # the means of the padded features include zeros
-        measured = {layer: value / valid_fraction[layer] for layer, value in measured.items()}
+        described = {layer: value / valid_fraction[layer] for layer, value in described.items()}
 
-    def distances(measured: Layers, targets: Layers) -> Layers:
-        return REPRESENTATIONS[representation].distances(measured, targets, normalization)
+    def distances(described: Any, targets: Layers) -> Layers:
+        return REPRESENTATIONS[representation].distances(described, targets, normalization)
 
     if shares is None:
-        return _weighted_mean(distances(measured, dict(targets)), weights)
-    local = jax.vmap(distances)(measured, dict(targets))
+        return _weighted_mean(distances(described, dict(targets)), weights)
+    local = jax.vmap(distances)(described, dict(targets))
     return _weighted_mean({layer: jnp.dot(shares, values) for layer, values in local.items()}, weights)
 
 

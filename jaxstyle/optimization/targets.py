@@ -134,7 +134,8 @@ def style_statistics(
         return jax.tree.map(lambda values: values[0], statistics) if regions and mask is None else statistics
 
     style_masks = masks.styles if masks else (None,) * len(styles)
-    return blend_statistics(list(map(measure, styles, style_masks)), config.style_blend)
+    measured = list(map(measure, styles, style_masks))
+    return blend_statistics(measured, config.style_blend, config.style_representation)
 
 
 def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarray | None:

@@ -3,6 +3,8 @@
 Modules:
     statistics: Gram matrices and color distributions
     distances: distances between representations
+    positions: means over positions
+    nearest: samples of features, and nearest neighbors among them
     representations: Gram matrices and their alternatives
     masks: masks, as arrays or as pictures of flat colors
     regions: masks found in pictures, and the weights of masks for the positions of layers
@@ -42,7 +44,7 @@ from jaxstyle.styles.regions import (
     regions_at_size,
     resample_masks,
 )
-from jaxstyle.styles.representations import REPRESENTATIONS, check_representation, measure_features
+from jaxstyle.styles.representations import REPRESENTATIONS, check_representation, describe_features, measure_features
 from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
 from jaxstyle.styles.visible import check_transparent, crop_to_visible, describe_invisible, split_alpha
 
@@ -66,6 +68,7 @@ __all__ = [
     "color_distance",
     "color_moments",
     "crop_to_visible",
+    "describe_features",
     "describe_invisible",
     "fill_missing_regions",
     "find_masks",

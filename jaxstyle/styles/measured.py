@@ -1,11 +1,10 @@
 """Measured styles: the statistics of a style picture's features and colors, at one size or at all sizes of a run.
 
 Most statistics are means over positions; `representations` says which are not. The statistics of a blend of styles are
-therefore the weighted mean of the styles' statistics.
+therefore the weighted mean of the styles' statistics, unless they are samples.
 """
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +17,7 @@ from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.styles.regions import Regions
-from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
+from jaxstyle.styles.representations import REPRESENTATIONS, measure_features, weighted_mean
 from jaxstyle.styles.statistics import color_moments
 
 Layers = dict[str, jax.Array]
@@ -153,15 +152,18 @@ def first_and_second_moments(picture: Any, weights: Any = None) -> tuple[Any, An
         return (shares * colors).sum(0), colors.T @ (shares * colors)
 
 
-def blend_statistics(statistics: Sequence[StyleStatistics], shares: Sequence[float] = ()) -> StyleStatistics:
-    """Blend styles: the weighted mean of their statistics, in the layers that all of them have.
+def blend_statistics(
+    statistics: Sequence[StyleStatistics], shares: Sequence[float] = (), representation: str = "gram"
+) -> StyleStatistics:
+    """Blend styles in the layers that all of them have: mostly, the weighted mean of their statistics.
 
     Args:
         statistics: those of each style.
         shares: the weight of each style, of which only the ratios matter; empty for equal weights.
+        representation: that of the statistics, which says how they are blended.
 
     Raises:
-        ConfigError: if the numbers of shares and styles differ.
+        ConfigError: if the numbers of shares and styles differ, or the representation cannot have these shares.
     """
     if shares and len(shares) != len(statistics):
         raise ConfigError(
@@ -175,7 +177,10 @@ def blend_statistics(statistics: Sequence[StyleStatistics], shares: Sequence[flo
     selected = [select_layers(style, layers) for style in statistics]
     if not others:
         return selected[0]
-    return jax.tree.map(lambda *values: sum(map(operator.mul, shares, values)), *selected)
+    blend = REPRESENTATIONS[representation].blend
+    measured = {layer: blend([style.measured[layer] for style in selected], shares) for layer in layers}
+    colors = (replace(style, measured={}) for style in selected)
+    return replace(jax.tree.map(lambda *values: weighted_mean(values, shares), *colors), measured=measured)
 
 
 def select_layers(statistics: StyleStatistics, layers: Iterable[str]) -> StyleStatistics:

@@ -3,15 +3,17 @@
 The features are those of all style layers, `{layer: [H, W, C]}` in float32 or bfloat16, with the shallowest layer
 first. A representation returns one float32 array for each layer. Optional weights w >= 0 for the positions of each
 layer, `{layer: [H, W]}`, limit it to a part of the picture: its means are then `sum w ... / sum w`, or 0 if all weights
-are 0. `_mean` and `_mean_products` do this.
+are 0. `position_mean` and `mean_products` do this.
 
 Some representations are means over positions: see `Representation.is_mean`. The others, such as standard deviations,
 are not; a blend of styles has the weighted means of the styles' arrays all the same.
 """
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +22,10 @@ from jax import lax
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.styles.distances import covariance_distances, squared_differences, wasserstein_distances
+from jaxstyle.styles.nearest import blend_samples, nearest_distances, sampled_vectors, vectors
+from jaxstyle.styles.positions import Features, PositionWeights, downsample, mean_products, position_mean, weights_at
 from jaxstyle.styles.statistics import gram_matrix
 
-Features = Mapping[str, jax.Array]
-PositionWeights = Mapping[str, jax.Array] | None
 LayerStatistics = dict[str, jax.Array]
 
 # Vertical and horizontal, in positions of a layer. The matrix of the opposite shift is the transpose.
@@ -40,7 +42,7 @@ def check_representation(name: str) -> None:
 def measure_features(
     representation: str, features: Features, position_weights: PositionWeights = None
 ) -> LayerStatistics:
-    """Compute a style representation of features.
+    """Compute the style representation of a style's features.
 
     Args:
         representation: a key of `REPRESENTATIONS`.
@@ -52,7 +54,19 @@ def measure_features(
         One array for each layer; for K regions, with a leading axis `[K, ...]`.
     """
     check_representation(representation)
-    function = REPRESENTATIONS[representation].measure
+    return _at_each_region(REPRESENTATIONS[representation].measure, features, position_weights)
+
+
+def describe_features(representation: str, features: Features, position_weights: PositionWeights = None) -> Any:
+    """What of a picture `Representation.distances` compares with a style; see `measure_features`."""
+    check_representation(representation)
+    entry = REPRESENTATIONS[representation]
+    return _at_each_region(entry.describe or entry.measure, features, position_weights)
+
+
+def _at_each_region(
+    function: Callable[..., dict[str, Any]], features: Features, position_weights: PositionWeights
+) -> dict[str, Any]:
     with jax.default_matmul_precision("highest"):
         if position_weights is None:
             return function(features)
@@ -65,9 +79,7 @@ def measure_features(
 
 def gram(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
     """Gram matrices, `[C, C]`: see `gram_matrix`. They are means over positions."""
-    return {
-        layer: gram_matrix(value, weights=_weights_at(position_weights, layer)) for layer, value in features.items()
-    }
+    return {layer: gram_matrix(value, weights=weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
 def second_moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -78,9 +90,9 @@ def second_moments(features: Features, position_weights: PositionWeights = None)
     """
 
     def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        return jnp.concatenate([_mean(value, weights)[None], gram_matrix(value, weights=weights)])
+        return jnp.concatenate([position_mean(value, weights)[None], gram_matrix(value, weights=weights)])
 
-    return {layer: moments_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
+    return {layer: moments_of(value, weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
 def moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -90,10 +102,10 @@ def moments(features: Features, position_weights: PositionWeights = None) -> Lay
     """
 
     def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        mean = _mean(value, weights)
-        return jnp.stack([mean, jnp.sqrt(_mean((value - mean[None, None]) ** 2, weights) + _TINY)])
+        mean = position_mean(value, weights)
+        return jnp.stack([mean, jnp.sqrt(position_mean((value - mean[None, None]) ** 2, weights) + _TINY)])
 
-    return {layer: moments_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
+    return {layer: moments_of(value, weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
 def shifted(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -110,18 +122,18 @@ def shifted(features: Features, position_weights: PositionWeights = None) -> Lay
 
     def covariances(value: jax.Array, weights: jax.Array | None) -> jax.Array:
         weights = jnp.ones(value.shape[:2]) if weights is None else weights
-        centered = value - _mean(value, weights).astype(value.dtype)[None, None]
+        centered = value - position_mean(value, weights).astype(value.dtype)[None, None]
         padding = [(0, int(shift)) for shift in SHIFTS.max(0)]
         padded, padded_weights = jnp.pad(centered, (*padding, (0, 0))), jnp.pad(weights, padding)
 
         def covariance(shift: jax.Array) -> jax.Array:
             moved = lax.dynamic_slice(padded, (*shift, jnp.zeros_like(shift[0])), value.shape)
-            return _mean_products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
+            return mean_products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
 
         # The loop is compiled once for all shifts; the checkpoint stores no shifted features for the gradient.
         return lax.map(jax.checkpoint(covariance, prevent_cse=False), jnp.asarray(SHIFTS))
 
-    return {layer: covariances(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
+    return {layer: covariances(value, weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
 def activation_shift(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -133,10 +145,10 @@ def activation_shift(features: Features, position_weights: PositionWeights = Non
     """
 
     def gram_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        mean = jnp.mean(_mean(value, weights)).astype(value.dtype)
+        mean = jnp.mean(position_mean(value, weights)).astype(value.dtype)
         return gram_matrix(value - mean, weights=weights)
 
-    return {layer: gram_of(value, _weights_at(position_weights, layer)) for layer, value in features.items()}
+    return {layer: gram_of(value, weights_at(position_weights, layer)) for layer, value in features.items()}
 
 
 def neighbors(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -146,7 +158,7 @@ def neighbors(features: Features, position_weights: PositionWeights = None) -> L
     one and gets its Gram matrix. The paper enlarges the coarser features. Here the finer features are averaged over
     the positions of the coarser ones, which gives the same matrix in fewer operations.
     """
-    return {layer: _mean_products(*pair) for layer, pair in _adjacent(features, position_weights).items()}
+    return {layer: mean_products(*pair) for layer, pair in _adjacent(features, position_weights).items()}
 
 
 def cross_layer(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
@@ -157,10 +169,17 @@ def cross_layer(features: Features, position_weights: PositionWeights = None) ->
     """
 
     def covariance(value: jax.Array, finer: jax.Array, weights: jax.Array | None) -> jax.Array:
-        left, right = (values - _mean(values, weights).astype(values.dtype)[None, None] for values in (value, finer))
-        return _mean_products(left, right, weights)
+        left, right = (
+            values - position_mean(values, weights).astype(values.dtype)[None, None] for values in (value, finer)
+        )
+        return mean_products(left, right, weights)
 
     return {layer: covariance(*pair) for layer, pair in _adjacent(features, position_weights).items()}
+
+
+def weighted_mean(arrays: Sequence[jax.Array], shares: Sequence[float]) -> jax.Array:
+    """The array of a blend of styles, if it is the mean of theirs."""
+    return sum(map(operator.mul, shares, arrays), jnp.zeros(()))
 
 
 @dataclass(frozen=True)
@@ -170,8 +189,10 @@ class Representation:
     Attributes:
         measure: computes it from features and weights of positions, as described at the top of this module.
         effect: what it does to pictures, for the help of `--style-representation`.
-        distances: `distances(measured, targets, normalization)`: the distance between a picture and a style in each
+        distances: `distances(described, measured, normalization)`: the distance between a picture and a style in each
             layer, `{layer: scalar}`.
+        describe: computes what of a picture is compared with the style, if it is not the same as `measure`.
+        blend: `blend(arrays, shares)`: the array of a layer for a blend of styles.
         is_mean: whether `measure` is a mean over each layer's positions of what is 0 for features of 0. Such a mean is
             the sum of those over parts of the picture, weighted by their positions, and zeros around a picture only
             scale it.
@@ -180,7 +201,9 @@ class Representation:
 
     measure: Callable[..., LayerStatistics]
     effect: str
-    distances: Callable[[LayerStatistics, LayerStatistics, str], LayerStatistics] = squared_differences
+    distances: Callable[[Any, LayerStatistics, str], LayerStatistics] = squared_differences
+    describe: Callable[..., dict[str, Any]] | None = None
+    blend: Callable[[Sequence[jax.Array], Sequence[float]], jax.Array] = weighted_mean
     is_mean: bool = False
     is_joint: bool = False
 
@@ -200,30 +223,15 @@ REPRESENTATIONS = {
     "activation-shift": Representation(activation_shift, "like gram, also of inactive features"),
     "neighbors": Representation(neighbors, "like gram, between adjacent layers", is_joint=True),
     "cross-layer": Representation(cross_layer, "like neighbors, without the means", is_joint=True),
+    "nearest": Representation(
+        sampled_vectors,
+        "details of the style at similar places, each closest to one of the style's own",
+        nearest_distances,
+        describe=vectors,
+        blend=blend_samples,
+        is_joint=True,
+    ),
 }
-
-
-def _weights_at(position_weights: PositionWeights, layer: str) -> jax.Array | None:
-    return None if position_weights is None else position_weights[layer]
-
-
-def _mean(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """The mean over positions, `[C]`."""
-    if weights is None:
-        return value.mean((0, 1), dtype=jnp.float32)
-    total = weights.sum()
-    return jnp.einsum("hwc,hw->c", value, weights) / jnp.where(total > 0, total, 1)
-
-
-def _mean_products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """The mean over positions of left_i right_j, `[C, D]` float32."""
-    if weights is None:
-        weights = jnp.ones(left.shape[:2])
-    total = weights.sum()
-    products = jnp.einsum(
-        "hwi,hwj->ij", left, right * weights[..., None].astype(right.dtype), preferred_element_type=jnp.float32
-    )
-    return products / jnp.where(total > 0, total, 1)
 
 
 def _adjacent(
@@ -233,19 +241,9 @@ def _adjacent(
     adjacent: dict[str, tuple[jax.Array, jax.Array, jax.Array | None]] = {}
     previous: jax.Array | None = None
     for layer, value in features.items():
-        finer = value if previous is None else _downsample(previous, value.shape)
+        finer = value if previous is None else downsample(previous, value.shape)
         height, width = finer.shape[:2]
-        weights = _weights_at(position_weights, layer)
+        weights = weights_at(position_weights, layer)
         adjacent[layer] = value[:height, :width], finer, None if weights is None else weights[:height, :width]
         previous = value
     return adjacent
-
-
-def _downsample(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Downsample features to a coarser shape, or one row or column less, by averaging over blocks."""
-    factors = max(1, round(finer.shape[0] / shape[0])), max(1, round(finer.shape[1] / shape[1]))
-    height, width = (
-        min(side // factor, target) for side, factor, target in zip(finer.shape, factors, shape, strict=False)
-    )
-    blocks = finer[: height * factors[0], : width * factors[1]].reshape(height, factors[0], width, factors[1], -1)
-    return blocks.mean((1, 3))
