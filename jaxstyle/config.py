@@ -36,6 +36,8 @@ class StyleConfig:
             their first and second half, "rising" and "falling" for all with weights that double or halve from one to
             the next (Novak and Nikulin, arXiv 1605.04603).
         style_layers: the same for the style.
+        strength: how much of the style the result takes: 0 gives the content itself, 1 what the weights say, up to 2
+            for the most. Below 1 the style is blended with the content's own; above 1 the content's weight falls.
         content_weight: alpha, the weight of the content loss.
         style_weight: beta, the weight of the style loss.
         color_weight: weight of the distance between the color distributions of picture and style.
@@ -63,6 +65,7 @@ class StyleConfig:
     size: int = 512
     content_layers: Weighted | str = "default"
     style_layers: Weighted | str = "default"
+    strength: float = 1.0
     content_weight: float = 0.1
     style_weight: float = 1.0
     color_weight: float = 1.0
@@ -106,6 +109,7 @@ class StyleConfig:
             _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
         if not any((self.content_weight, self.style_weight, self.color_weight, self.tv_weight)):
             raise ConfigError("content_weight, style_weight, color_weight and tv_weight are all 0; raise one of them")
+        _check("strength", self.strength, "a number from 0 to 2", lambda value: 0 <= value <= 2)
         _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)

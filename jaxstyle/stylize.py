@@ -26,6 +26,7 @@ from jaxstyle.optimization import (
     check_without_content,
     divergence_error,
     enlarge,
+    finished_picture,
     has_diverged,
     in_compared_colors,
     make_initial_picture,
@@ -38,7 +39,6 @@ from jaxstyle.optimization import (
     start_level,
     style_sizes,
     style_statistics,
-    with_kept_chroma,
 )
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import load_network
@@ -122,7 +122,7 @@ def stylize(
         if has_diverged(progress):
             raise divergence_error(progress)
         if callback:
-            callback(replace(progress, picture=with_kept_chroma(config, progress.picture, original)))
+            callback(replace(progress, picture=finished_picture(config, progress.picture, original)))
 
     levels, progress = schedule(config, *content.shape[:2]), None
     if resume:  # with a copy of the state, which the solver donates
@@ -153,7 +153,7 @@ def stylize(
             run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
             progress = optimize_level(progress, run, on_progress)
     assert progress is not None
-    picture = with_kept_chroma(config, progress.picture, original)
+    picture = finished_picture(config, progress.picture, original)
     return Stylized(picture, progress.history, np.repeat(*np.transpose(levels)), config)
 
 

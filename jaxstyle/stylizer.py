@@ -27,6 +27,7 @@ from jaxstyle.optimization import (
     pink_noise,
     schedule,
     style_sizes,
+    targets_of_strength,
     weighted_mean,
 )
 from jaxstyle.styles import (
@@ -103,10 +104,13 @@ class Stylizer:
         check_style(style, self.network, self.config)
         network = self.network if self.network.prepared else self.network.prepare()
         contents = [_resize_longest(content, size) for size, _ in self.levels]
+        if self.config.strength == 0:
+            return contents[-1]
         statistics = [
             blend_statistics([style.at(size * self.config.style_scale)], self.config.style_blend)
             for size, _ in self.levels
         ]
+        statistics = list(map(self._targets, contents, statistics))
         picture = self._initial_picture(contents[0], statistics[0], initial_picture, key)
         for level, (_, steps) in enumerate(self.levels):
             if level:
@@ -131,6 +135,14 @@ class Stylizer:
             measure_statistics(network, _resize_longest(picture, size), layers, representation) for size in sizes
         ]
         return make_style(self.network, sizes, measured, representation)
+
+    def _targets(self, content: jax.Array, style: StyleStatistics) -> StyleStatistics:
+        """The statistics to optimize towards at the size of this content."""
+        names, representation = self.config.style_names, self.config.style_representation
+        network = self.network.direct()
+        return targets_of_strength(
+            self.config, style, lambda: measure_statistics(network, content, names, representation)
+        )
 
     def _initial_picture(
         self, content: jax.Array, statistics: StyleStatistics, initial_picture: ArrayLike | None, key: Any

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from jaxstyle.config import DEFAULTS, StyleConfig
-from jaxstyle.errors import PictureError
+from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, check_without_content
@@ -63,6 +63,8 @@ def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.nda
 def texture_config(height: int, width: int, config: StyleConfig) -> StyleConfig:
     """The settings with which `stylize` synthesizes a texture; errors as `as_stylization`."""
     check_without_content(config)
+    if config.strength != 1:
+        raise ConfigError(f"strength is {config.strength:g}, but a texture has no content to stay close to; expected 1")
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
     # Pink noise, because the grain of white noise takes many more steps to disappear.

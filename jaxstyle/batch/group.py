@@ -19,12 +19,12 @@ from jaxstyle.optimization import (
     Targets,
     divergence_error,
     enlarge,
+    finished_picture,
     has_diverged,
     optimize_level,
     pad_picture,
     schedule,
     start_level,
-    with_kept_chroma,
 )
 from jaxstyle.stylize import Stylized, network_at
 
@@ -134,7 +134,7 @@ def _results(
 
 
 def _finished(picture: np.ndarray, pair: Pair) -> np.ndarray:
-    return picture if pair.original is None else with_kept_chroma(pair.config, picture, pair.original)
+    return picture if pair.original is None else finished_picture(pair.config, picture, pair.original)
 
 
 def _pictures(progress: Progress, pairs: Sequence[Pair]) -> list[np.ndarray]:

@@ -47,7 +47,7 @@ EXAMPLES = examples(
 
 @partial(
     with_options,
-    without=("content_weight", "content_layers", "colors", "background", "regions"),
+    without=("strength", "content_weight", "content_layers", "colors", "background", "regions"),
     defaults=Options(init="pink"),
 )
 def texture_command(

@@ -78,6 +78,15 @@ class Options:
             metavar="N",
         ),
     )
+    strength: float = field(
+        default=DEFAULTS.strength,
+        metadata=described(
+            "How much of the style, from 0, the content itself, over 1 to 2. It changes the picture evenly, where "
+            "weights act in jumps.",
+            PICTURE,
+            metavar="0..2",
+        ),
+    )
     content_weight: float = field(
         default=DEFAULTS.content_weight,
         metadata=described(
@@ -280,6 +289,7 @@ class Options:
             size=check_size(self.size),
             content_layers=parse_layers("--content-layers", self.content_layers),
             style_layers=parse_layers("--style-layers", self.style_layers),
+            strength=self.strength,
             content_weight=self.content_weight,
             style_weight=self.style_weight,
             color_weight=self.color_weight,

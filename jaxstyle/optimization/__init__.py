@@ -6,6 +6,7 @@ Modules:
     objective: the weighted sum of losses that is minimized
     initial: initial pictures
     colors: matching colors, and keeping those of the content
+    strength: how much of the style a result takes
     pyramid: the sizes of a run, coarse to fine
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
@@ -37,6 +38,7 @@ from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
 from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
+from jaxstyle.optimization.strength import finished_picture, targets_of_strength
 from jaxstyle.optimization.targets import (
     Targets,
     as_style_list,
@@ -74,6 +76,7 @@ __all__ = [
     "device_memory",
     "divergence_error",
     "enlarge",
+    "finished_picture",
     "has_diverged",
     "in_compared_colors",
     "is_out_of_memory",
@@ -100,6 +103,7 @@ __all__ = [
     "style_loss",
     "style_sizes",
     "style_statistics",
+    "targets_of_strength",
     "total_variation",
     "weighted_mean",
     "with_kept_chroma",

@@ -23,6 +23,7 @@ from jaxstyle.compilation import register_output
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_loss, normalize_weights, style_loss, total_variation
+from jaxstyle.optimization.strength import content_weight
 from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, Regions, StyleStatistics, color_distance, color_moments
 
 
@@ -131,7 +132,8 @@ def make_objective(
         extent: height and width `[2]` of the valid positions, if the content and the pictures are padded.
         regions: the regions of the content, if the statistics are those of regions.
     """
-    weights = {name: getattr(config, f"{name}_weight") for name in ("content", "style", "color", "tv")}
+    weights = {name: getattr(config, f"{name}_weight") for name in ("style", "color", "tv")}
+    weights |= {"content": content_weight(config)}
     return Objective(
         content=content,
         style={layer: style.measured[layer] for layer in config.style_names},

@@ -22,7 +22,12 @@ Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
 def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, int], ...]:
-    """The sizes from coarse to fine and the steps at each, `((longest side, steps), ...)`, for a content's shape."""
+    """The sizes from coarse to fine and the steps at each, `((longest side, steps), ...)`, for a content's shape.
+
+    For a strength of 0, where the result is the content, it is a single step, for its losses.
+    """
+    if config.strength == 0:
+        return ((config.size, 1),)
     starts_with_picture = {name for name, share in config.init if share} == {"picture"}
     count = config.levels or (1 if starts_with_picture else math.inf)
     sizes = [config.size]

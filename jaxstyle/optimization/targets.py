@@ -14,6 +14,7 @@ from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_targets
 from jaxstyle.optimization.objective import Objective, make_objective
 from jaxstyle.optimization.pyramid import style_sizes
+from jaxstyle.optimization.strength import targets_of_strength
 from jaxstyle.styles import (
     Masks,
     Style,
@@ -87,6 +88,24 @@ def make_targets(
         *(config.style_scale, config.style_layers, config.style_blend, config.style_representation, config.regions),
         make=lambda: style_statistics(network, config, styles, size, masks),
     )
+    mask = masks.content if masks else None
+
+    def measure_content() -> StyleStatistics:
+        names, representation = config.style_names, config.style_representation
+        regions = None if mask is None else regions_at_size(network, mask, names, target.shape)
+        return measure_statistics(network.direct(), target, names, representation, regions)
+
+    statistics = targets_of_strength(
+        config,
+        statistics,
+        lambda: memoize(
+            (content, *styles) if masks else (content,),
+            "content's own style",
+            target.shape,
+            *(config.style_layers, config.style_representation, config.regions),
+            make=measure_content,
+        ),
+    )
     extent = None if padded_shape is None else np.array(target.shape[:2])
     contents = memoize(
         (content,),
@@ -96,7 +115,6 @@ def make_targets(
         layers,
         make=lambda: content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent),
     )
-    mask = masks.content if masks else None
     regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape, padded_shape)
     objective = make_objective(config, contents, statistics, extent=extent, regions=regions)
     return Targets(target, mask, statistics, objective)

@@ -109,6 +109,22 @@ OPTIMIZATION = (
         ("optimization/test_losses.py::TestTotalVariation",),
     ),
     Fault(
+        "strength-share",
+        "half the strength is half of the style's statistics",
+        "optimization/strength.py",
+        "share = config.strength**_EXPONENT",
+        "share = 1 - (1 - config.strength) ** _EXPONENT",
+        ("test_strength.py::TestSteps",),
+    ),
+    Fault(
+        "strength-0",
+        "a strength of 0 changes the content",
+        "optimization/strength.py",
+        "if config.strength == 0:",
+        "if config.strength < 0:",
+        ("test_strength.py::TestZero",),
+    ),
+    Fault(
         "color-gain",
         "matching colors stretches the noise of gray pictures without limit",
         "optimization/colors.py",

@@ -94,6 +94,7 @@ def test_defaults_are_those_of_the_python_function(arguments, tmp_path):
 def test_every_option_is_passed_on(arguments, tmp_path):
     options = {
         "--size": 80,
+        "--strength": 1.5,
         "--content-weight": 2,
         "--style-weight": 3,
         "--color-weight": 4,
@@ -116,6 +117,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
     succeed("stylize", CONTENT, STYLE, CONTENT, "-o", tmp_path / "out.png", *words)
     assert arguments["config"] == StyleConfig(
         size=80,
+        strength=1.5,
         content_weight=2,
         style_weight=3,
         color_weight=4,

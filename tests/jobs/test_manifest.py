@@ -87,6 +87,7 @@ COLUMNS = {
     "size": 80,
     "background": "red",
     "colors": "content=0.5",
+    "strength": 1.5,
     "content_weight": 0.25,
     "style_weight": 2.0,
     "color_weight": 0.0,
@@ -116,6 +117,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
     assert task.output == PurePath("made/it.jpg")
     expected = StyleConfig(
         size=80,
+        strength=1.5,
         content_weight=0.25,
         style_weight=2,
         color_weight=0,
