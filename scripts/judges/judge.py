@@ -3,17 +3,28 @@
     python -m scripts.judges.judge CONTENT STYLE RESULT [RESULT...] [--size 512] [--against FILE] [--json]
 
 All pictures are resized to a longest side of `--size` pixels, and results to the size of the content. The network is
-the embedded VGG-19 with maximum pooling. Smaller is better for content, style, color and alien; the others are best
-near 1, or near the values of the content and the style.
+the embedded VGG-19 with maximum pooling. Smaller is better for content, style, unseen, shifts, cfsd, color and alien;
+the others are best near 1, or near the values of the content and the style.
 
     content   mean squared distance to the content at relu4_2 (Caffe's scale, 0 to 255)
     style     mean over relu1_1, ..., relu5_1 of |G - A| / |A|, with Frobenius norms and G = F^T F / (H W); the layers
               follow
+    unseen    the same mean over relu1_2, relu2_2, relu3_3, relu4_3 and relu5_2, which no default setting optimizes
+    shifts    the mean of |C - D| / |D| over relu1_2, relu2_2 and relu3_3, where C and D are the covariances of
+              features with those 1 to the right, 1 down, and 3 right and down
+    cfsd      content feature structural distance (Chung et al., StyleID, CVPR 2024): the mean Kullback-Leibler
+              divergence between the rows of the self-similarity at relu3_1, the softmax over y of F(x) F(y) / C; here
+              features are relative to their root mean square in the content, and averaged to at most 64 x 64
     color     sliced Wasserstein distance W1 between the colors of result and style, sRGB in [0, 1], with 128 fixed
               directions: the mean over the directions of the area between the two quantile functions
     alien     share of pixels whose distance to every color of content and style exceeds 0.1, sRGB in [0, 1]
     speckle   root mean square of chroma minus its 5x5 median, relative to that of the style; isolated specks of color
               increase it, edges and areas do not
+    luma      grain of luma: the mean absolute Laplacian of Y (BT.601), relative to that of the style
+    chroma    the same for the mean of Cb and Cr
+    border    grain of luma less than 8 pixels from the border, relative to that inside, over the same for the content
+    psnr      peak signal-to-noise ratio to the content in dB, at most 99, and ssim the structural similarity of luma.
+              In the identity test, a painting is CONTENT and STYLE, and should be the result: the higher the better
     tv        mean absolute difference between neighboring pixels, sRGB in [0, 1]; relative to the content and the style
               it is tv/content and tv/style
 
@@ -31,19 +42,15 @@ from PIL import Image
 from scipy.ndimage import median_filter
 from scipy.spatial import cKDTree
 
+from scripts.judges.pixels import border_ratio, grain_ratios, psnr, ssim, total_variation
 from scripts.judges.torch_vgg import Parameters, activations, load_vgg, preprocess, read_picture, to_tensor
+from scripts.judges.unseen import UnseenJudge, gram
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 DIRECTIONS = 128
 QUANTILES = 1024
 ALIEN_DISTANCE = 0.1
-
-
-def gram(features: torch.Tensor) -> torch.Tensor:
-    """`F^T F / (H W)` of `[1, C, H, W]`."""
-    columns = features[0].flatten(1)
-    return columns @ columns.T / columns.shape[1]
 
 
 def statistics(parameters: Parameters, picture: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -67,11 +74,6 @@ def speckle(picture: np.ndarray) -> float:
     return float(np.sqrt(np.mean([(channel - median_filter(channel, 5)) ** 2 for channel in chroma])))
 
 
-def total_variation(picture: np.ndarray) -> float:
-    """Mean absolute difference between neighbors, over both axes."""
-    return float(sum(np.abs(np.diff(picture, axis=axis)).mean() for axis in (0, 1)) / 2)
-
-
 class Judge:
     """Measures results by one content and one style picture."""
 
@@ -80,6 +82,7 @@ class Judge:
         self.content, self.style = (to_tensor(read_picture(path, size)) for path in (content, style))
         self.content_features, _ = statistics(self.parameters, self.content)
         _, self.style_grams = statistics(self.parameters, self.style)
+        self.unseen = UnseenJudge(self.parameters, self.content, self.style)
         self.style_colors = color_quantiles(self.style)
         pictures = (self.content, self.style)
         self.palette = cKDTree(
@@ -101,13 +104,20 @@ class Judge:
         pixels, style, content = result.numpy(), self.style.numpy(), self.content.numpy()
         nearest, _ = self.palette.query(pixels.reshape(-1, 3), distance_upper_bound=ALIEN_DISTANCE)
         variation = total_variation(pixels)
+        luma, chroma = grain_ratios(pixels, style)
         return {
             "content": float(torch.mean((features - self.content_features) ** 2)),
             "style": sum(layers.values()) / len(layers),
             **layers,
+            **self.unseen.measure(result),
             "color": float(torch.mean((color_quantiles(result) - self.style_colors).abs())),
             "alien": float(np.mean(np.isinf(nearest))),
             "speckle": speckle(pixels) / speckle(style),
+            "luma": luma,
+            "chroma": chroma,
+            "border": border_ratio(pixels) / border_ratio(content),
+            "psnr": psnr(pixels, content),
+            "ssim": ssim(pixels, content),
             "tv": variation,
             "tv/content": variation / total_variation(content),
             "tv/style": variation / total_variation(style),
