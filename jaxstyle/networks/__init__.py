@@ -15,6 +15,7 @@ Modules:
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes, resolve_layers
 from jaxstyle.networks.convolution import COMPILER_OPTIONS
 from jaxstyle.networks.network import POOLINGS, Network, make_network, random_network
+from jaxstyle.networks.operations import ReceptiveField
 from jaxstyle.networks.precision import PRECISIONS, dtype_of, matmul_precision
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "POOLINGS",
     "PRECISIONS",
     "Network",
+    "ReceptiveField",
     "check_layers",
     "dtype_of",
     "make_network",

@@ -11,6 +11,7 @@ import flax.linen as nn
 from jaxstyle.config import StyleConfig, Weighted
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import alexnet, efficientnet, googlenet, graph, vgg
+from jaxstyle.networks.operations import ReceptiveField
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Architecture:
         channels: the channels of every layer's activations, in the order of computation.
         parameters: the shape of every parameter.
         extent_at: the height and width `[2]` of a layer's activations for those of a picture.
+        receptive_field: the pixels that a position of a layer depends on.
         stages: the layers that partitions choose from, without layers inside blocks and branches.
         content_layers: the default content layers.
         style_layers: the default style layers.
@@ -31,6 +33,7 @@ class Architecture:
     channels: dict[str, int]
     parameters: dict[str, tuple[int, ...]]
     extent_at: Callable[[str, Any], Any]
+    receptive_field: Callable[[str], ReceptiveField]
     stages: tuple[str, ...]
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
@@ -47,6 +50,7 @@ def _vgg(depths: tuple[int, ...]) -> Architecture:
         channels={layer: vgg.WIDTHS[int(layer[4]) - 1] for layer in vgg.layer_names(depths)},
         parameters=vgg.parameter_shapes(depths),
         extent_at=vgg.extent_at,
+        receptive_field=partial(vgg.receptive_field, depths),
         stages=tuple(layer for layer in vgg.layer_names(depths) if layer.startswith("relu")),
         content_layers=("relu4_2",),
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
@@ -61,6 +65,7 @@ def _graph(
         channels=graph.channels(table),
         parameters=graph.parameter_shapes(table),
         extent_at=partial(graph.extent_at, table),
+        receptive_field=partial(graph.receptive_field, table),
         stages=stages,
         content_layers=content_layers,
         style_layers=style_layers,

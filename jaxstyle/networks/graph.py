@@ -15,7 +15,7 @@ import jax
 
 from jaxstyle.errors import PictureError
 from jaxstyle.networks import convolution as conv
-from jaxstyle.networks.operations import Convolution, Operation, Pool, ReLU, zero_outside
+from jaxstyle.networks.operations import Convolution, Operation, Pool, ReceptiveField, ReLU, zero_outside
 
 PICTURE = "picture"
 
@@ -62,6 +62,16 @@ def extent_at(table: Table, layer: str, extent: Any) -> Any:
     for step in needed(table, (layer,)):
         extents[step.name] = step.operation.extent(extents[step.inputs[0]])
     return extents[layer]
+
+
+def receptive_field(table: Table, layer: str) -> ReceptiveField:
+    """The pixels that a position of the layer depends on."""
+    fields = {PICTURE: ReceptiveField()}
+    for step in needed(table, (layer,)):
+        inputs = [step.operation.receptive_field.of(fields[name]) for name in step.inputs]
+        before, after = max(field.before for field in inputs), max(field.after for field in inputs)
+        fields[step.name] = ReceptiveField(inputs[0].stride, before, after)
+    return fields[layer]
 
 
 def needed(table: Table, layers: Sequence[str]) -> Table:

@@ -14,6 +14,7 @@ from jaxstyle.compilation import register_output
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import convolution
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes
+from jaxstyle.networks.operations import ReceptiveField
 from jaxstyle.networks.precision import dtype_of, matmul_precision, resolve_precision
 
 POOLINGS = ("max", "avg")
@@ -98,6 +99,10 @@ class Network:
     def extent_at(self, layer: str, extent: Any) -> Any:
         """The valid height and width `[2]` of a layer's activations for a picture with this valid height and width."""
         return ARCHITECTURES[self.architecture].extent_at(layer, extent)
+
+    def receptive_field(self, layer: str) -> ReceptiveField:
+        """The pixels that a position of the layer depends on, without those beyond the picture."""
+        return ARCHITECTURES[self.architecture].receptive_field(layer)
 
     def prepare(self, layers: Sequence[str] | None = None) -> "Network":
         """The same network with 3x3 kernels transformed in advance, for many evaluations with frozen parameters.

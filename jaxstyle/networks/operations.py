@@ -17,10 +17,32 @@ from jaxstyle.networks import convolution as conv
 from jaxstyle.networks.depthwise import depthwise
 
 
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The inputs that position i depends on, along both axes: those from `stride i - before` to `stride i + after`."""
+
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+
+    def of(self, inputs: "ReceptiveField") -> "ReceptiveField":
+        """The receptive field in what the inputs themselves depend on."""
+        return ReceptiveField(
+            self.stride * inputs.stride,
+            self.before * inputs.stride + inputs.before,
+            self.after * inputs.stride + inputs.after,
+        )
+
+
 class Operation:
     """Base class with the defaults: one input, no parameters, and the same height, width and channels as the input."""
 
     __call__: Callable[..., jax.Array]
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """The receptive field in the inputs: the same position."""
+        return ReceptiveField()
 
     def extent(self, extent: Any) -> Any:
         """The height and width of the result for those of the inputs: a number, or an array of numbers."""
@@ -69,6 +91,11 @@ class Convolution(Operation):
         """The zeros above and to the left, and those below and to the right."""
         return self.padding if isinstance(self.padding, tuple) else (self.padding, self.padding)
 
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """The receptive field in the inputs: the kernel."""
+        return ReceptiveField(self.stride, self.around[0], self.size - 1 - self.around[0])
+
     def extent(self, extent: Any) -> Any:
         """The height and width of the result for those of the inputs: a number, or an array of numbers."""
         return (extent + sum(self.around) - self.size) // self.stride + 1
@@ -116,6 +143,11 @@ class Pool(Operation):
     stride: int
     padding: int = 0
     ceil: bool = False
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """The receptive field in the inputs: the window."""
+        return ReceptiveField(self.stride, self.padding, self.size - 1 - self.padding)
 
     def extent(self, extent: Any) -> Any:
         """The height and width of the result for those of the inputs: a number, or an array of them."""

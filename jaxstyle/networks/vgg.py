@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstyle.networks.graph import Convolve
-from jaxstyle.networks.operations import Convolution, ReLU, zero_outside
+from jaxstyle.networks.operations import Convolution, ReceptiveField, ReLU, zero_outside
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -101,6 +101,16 @@ def extent_at(layer: str, extent: Any) -> Any:
     """The height and width `[2]` of a layer's activations for a picture of this height and width."""
     pools = int(layer[4]) - (not layer.startswith("pool"))
     return extent // 2**pools
+
+
+def receptive_field(depths: Sequence[int], layer: str) -> ReceptiveField:
+    """The pixels that a position of the layer depends on."""
+    fields = {"conv": ReceptiveField(1, 1, 1), "relu": ReceptiveField(), "pool": ReceptiveField(2, 0, 1)}
+    names = layer_names(depths)
+    field = ReceptiveField()
+    for name in names[: names.index(layer) + 1]:
+        field = fields[name[:4]].of(field)
+    return field
 
 
 def layer_names(depths: Sequence[int]) -> tuple[str, ...]:

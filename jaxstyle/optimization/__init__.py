@@ -4,6 +4,8 @@ Modules:
     targets: input checks, and the content and style targets at each size
     losses: content loss, style loss and total variation
     objective: the weighted sum of losses that is minimized
+    windows: overlapping windows that cover a picture, and the tiles in them
+    tiles: the loss and its gradient by tiles
     initial: initial pictures
     colors: matching colors, and keeping those of the content
     strength: how much of the style a result takes

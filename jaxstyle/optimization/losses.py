@@ -30,6 +30,8 @@ from jaxstyle.compilation import CachedFunction
 from jaxstyle.networks import Network
 from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features
 
+VariationSums = tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
 _UNIT_SIZE = 512  # the longest side in pixels at which neighbors have the distance 1 in the total variation
 
 
@@ -70,14 +72,44 @@ def content_loss(
             features must be 0 at all others.
     """
 
-    def layer_loss(layer: str) -> jax.Array:
-        value, target = features[layer], targets[layer]
-        if normalization == "relative":
-            return _relative(value, target)
-        positions = value.shape[0] * value.shape[1] * (valid_fraction[layer] if valid_fraction else 1)
-        return _squared_distance(value, target) / (2 * positions)
+    sums = content_sums(features, targets)
+    if valid_fraction:
+        sums = {layer: (*squares, count * valid_fraction[layer]) for layer, (*squares, count) in sums.items()}
+    return content_loss_of_sums(sums, weights=weights, normalization=normalization)
 
-    return _weighted_mean({layer: layer_loss(layer) for layer in targets}, weights)
+
+def content_sums(
+    features: Mapping[str, jax.Array],
+    targets: Mapping[str, jax.Array],
+    counted: Mapping[str, jax.Array] | None = None,
+) -> dict[str, tuple[jax.Array, ...]]:
+    """The sums over positions of which the content loss is a function: |F - P|^2, |P|^2 and M_l for each layer.
+
+    `counted`, `{layer: [h, w]}`, is 1 at the positions to add up; all by default.
+    """
+
+    def sums_of(layer: str) -> tuple[jax.Array, ...]:
+        value, target = (x[layer].astype(jnp.float32) for x in (features, targets))
+        if counted is None:
+            return jnp.sum((value - target) ** 2), jnp.sum(target**2), jnp.float32(value.shape[0] * value.shape[1])
+        mask = counted[layer][..., None]
+        return jnp.sum(mask * (value - target) ** 2), jnp.sum(mask * target**2), mask.sum()
+
+    return {layer: sums_of(layer) for layer in targets}
+
+
+def content_loss_of_sums(
+    sums: Mapping[str, tuple[jax.Array, ...]],
+    *,
+    weights: Mapping[str, jax.Array | float] | None = None,
+    normalization: str = "relative",
+) -> jax.Array:
+    """`content_loss` for the sums of `content_sums`."""
+
+    def layer_loss(distance: jax.Array, squares: jax.Array, positions: jax.Array) -> jax.Array:
+        return distance / (squares + TINY) if normalization == "relative" else distance / (2 * positions)
+
+    return _weighted_mean({layer: layer_loss(*values) for layer, values in sums.items()}, weights)
 
 
 def style_loss(
@@ -107,9 +139,28 @@ def style_loss(
     """
     selected = {layer: value for layer, value in features.items() if layer in targets}
     described = describe_features(representation, selected, position_weights)
-
     if valid_fraction:  # the means of the padded features include zeros
         described = {layer: value / valid_fraction[layer] for layer, value in described.items()}
+    return style_distance(
+        described,
+        targets,
+        weights=weights,
+        normalization=normalization,
+        representation=representation,
+        shares=shares,
+    )
+
+
+def style_distance(
+    described: Any,
+    targets: Mapping[str, jax.Array],
+    *,
+    weights: Mapping[str, jax.Array | float] | None = None,
+    normalization: str = "relative",
+    representation: str = "gram",
+    shares: jax.Array | None = None,
+) -> jax.Array:
+    """`style_loss` for what `describe_features` returns, in place of features: most often the statistics G."""
 
     def distances(described: Any, targets: Layers) -> Layers:
         return REPRESENTATIONS[representation].distances(described, targets, normalization)
@@ -133,16 +184,28 @@ def total_variation(picture: jax.Array, *, weights: jax.Array | None = None, lon
         longest: the longest side in pixels, if the picture is padded.
     """
     longest = max(picture.shape[:2]) if longest is None else longest
+    return total_variation_of_sums(variation_sums(picture, weights), longest)
 
-    def mean_square(difference: jax.Array, weights: jax.Array | None) -> jax.Array:
+
+def variation_sums(picture: jax.Array, weights: jax.Array | None = None) -> VariationSums:
+    """The sums of which the total variation is a function, for vertical and for horizontal neighbors: those of squared
+    differences and of their weights.
+    """
+
+    def sums_of(difference: jax.Array, weights: jax.Array | None) -> tuple[jax.Array, jax.Array]:
         if weights is None:
-            return jnp.mean(difference**2)
-        return jnp.sum(difference**2 * weights[..., None]) / (weights.sum() * difference.shape[-1])
+            return jnp.sum(difference**2), jnp.float32(difference.size)
+        return jnp.sum(difference**2 * weights[..., None]), weights.sum() * difference.shape[-1]
 
     vertical, horizontal = picture[1:] - picture[:-1], picture[:, 1:] - picture[:, :-1]
     lower, right = (None, None) if weights is None else (weights[1:], weights[:, 1:])
-    pairs = [pair for pair in ((vertical, lower), (horizontal, right)) if pair[0].size]
-    return (longest / _UNIT_SIZE) ** 2 * sum((mean_square(*pair) for pair in pairs), jnp.zeros(()))
+    return sums_of(vertical, lower), sums_of(horizontal, right)
+
+
+def total_variation_of_sums(sums: VariationSums, longest: Any) -> jax.Array:
+    """`total_variation` for the sums of `variation_sums`."""
+    means = [squares / jnp.where(total > 0, total, 1) for squares, total in sums]
+    return (longest / _UNIT_SIZE) ** 2 * sum(means, jnp.zeros(()))
 
 
 def _relative(value: jax.Array, target: jax.Array) -> jax.Array:

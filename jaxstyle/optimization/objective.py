@@ -80,20 +80,20 @@ class Objective:
             extents = {layer: network.extent_at(layer, self.extent) for layer in layers}
             valid_mask = _valid_mask(picture.shape, self.extent)
             valid_fraction = {layer: _valid_fraction(features[layer].shape, extents[layer]) for layer in layers}
-        values = {
-            "content": content_loss(
-                features,
-                self.content,
-                weights=self.content_layers,
-                normalization=self.normalization,
-                valid_fraction=valid_fraction,
-            ),
-            "style": self._style(features, extents, valid_fraction),
-            "color": self._color(picture, valid_mask),
-            "tv": total_variation(
-                picture, weights=valid_mask, longest=None if self.extent is None else self.extent.max()
-            ),
-        }
+        content = content_loss(
+            features,
+            self.content,
+            weights=self.content_layers,
+            normalization=self.normalization,
+            valid_fraction=valid_fraction,
+        )
+        style = self._style(features, extents, valid_fraction)
+        longest = None if self.extent is None else self.extent.max()
+        tv = total_variation(picture, weights=valid_mask, longest=longest)
+        return self.weighted(content=content, style=style, color=self._color(picture, valid_mask), tv=tv)
+
+    def weighted(self, **values: jax.Array) -> Terms:
+        """The loss for the values of its terms."""
         total = sum((self.weights[name] * value for name, value in values.items()), jnp.zeros(()))
         return Terms(total=total, **values)
 
@@ -110,9 +110,13 @@ class Objective:
 
     def _color(self, picture: jax.Array, valid_mask: jax.Array | None) -> jax.Array:
         if self.regions is None:
-            return color_distance(color_moments(picture, weights=valid_mask), self.color) / self.color_unit
-        moments = jax.vmap(lambda weights: color_moments(picture, weights=weights))(self.regions.picture)
-        return jnp.dot(self.regions.shares, color_distance(moments, self.color) / self.color_unit)
+            return self.color_loss(color_moments(picture, weights=valid_mask))
+        return self.color_loss(jax.vmap(lambda weights: color_moments(picture, weights=weights))(self.regions.picture))
+
+    def color_loss(self, moments: jax.Array) -> jax.Array:
+        """The color distance for the color moments of the picture, `[13, 8]`, or of its regions, `[K, 13, 8]`."""
+        distance = color_distance(moments, self.color) / self.color_unit
+        return distance if self.regions is None else jnp.dot(self.regions.shares, distance)
 
 
 def make_objective(

@@ -3,9 +3,11 @@
 Modules:
     statistics: Gram matrices and color distributions
     distances: distances between representations
-    positions: means over positions
+    positions: sums and means over positions
     nearest: samples of features, and nearest neighbors among them
     representations: Gram matrices and their alternatives
+    adjacent: representations of adjacent layers
+    sums: representations as functions of sums over positions
     masks: masks, as arrays or as pictures of flat colors
     regions: masks found in pictures, and the weights of masks for the positions of layers
     visible: transparent pictures
@@ -37,6 +39,7 @@ from jaxstyle.styles.measured import (
     select_layers,
     style_targets,
 )
+from jaxstyle.styles.positions import nonzero
 from jaxstyle.styles.regions import (
     Regions,
     fill_missing_regions,
@@ -44,8 +47,15 @@ from jaxstyle.styles.regions import (
     regions_at_size,
     resample_masks,
 )
-from jaxstyle.styles.representations import REPRESENTATIONS, check_representation, describe_features, measure_features
-from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix
+from jaxstyle.styles.representations import (
+    REPRESENTATIONS,
+    check_representation,
+    describe_features,
+    measure_features,
+    representation_sums,
+)
+from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix, sum_color_moments
+from jaxstyle.styles.sums import PositionSums, Sums, feature_means
 from jaxstyle.styles.visible import check_transparent, crop_to_visible, describe_invisible, split_alpha
 
 __all__ = [
@@ -55,9 +65,11 @@ __all__ = [
     "TINY",
     "Layers",
     "Masks",
+    "PositionSums",
     "Regions",
     "Style",
     "StyleStatistics",
+    "Sums",
     "blend_statistics",
     "check_compatible",
     "check_mask_count",
@@ -70,6 +82,7 @@ __all__ = [
     "crop_to_visible",
     "describe_features",
     "describe_invisible",
+    "feature_means",
     "fill_missing_regions",
     "find_masks",
     "first_and_second_moments",
@@ -79,13 +92,16 @@ __all__ = [
     "masks_from_colors",
     "measure_features",
     "measure_statistics",
+    "nonzero",
     "read_style_file",
     "regions_at_size",
     "replace_tensors",
+    "representation_sums",
     "resample_masks",
     "save_style",
     "select_layers",
     "split_alpha",
     "style_targets",
     "style_tensors",
+    "sum_color_moments",
 ]

@@ -1,12 +1,15 @@
-"""The positions of layers: their weights, and means over them."""
+"""The positions of layers: their weights, and sums and means over them."""
 
+import operator
 from collections.abc import Mapping
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
 
 Features = Mapping[str, jax.Array]
 PositionWeights = Mapping[str, jax.Array] | None
+Weights = jax.Array | None
 
 
 def weights_at(position_weights: PositionWeights, layer: str) -> jax.Array | None:
@@ -18,19 +21,29 @@ def position_mean(value: jax.Array, weights: jax.Array | None) -> jax.Array:
     """The mean over positions, `[C]`."""
     if weights is None:
         return value.mean((0, 1), dtype=jnp.float32)
-    total = weights.sum()
-    return jnp.einsum("hwc,hw->c", value, weights) / jnp.where(total > 0, total, 1)
+    return sum_over_positions(value, weights) / nonzero(weights.sum())
 
 
-def mean_products(left: jax.Array, right: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """The mean over positions of left_i right_j, `[C, D]` float32."""
-    if weights is None:
-        weights = jnp.ones(left.shape[:2])
-    total = weights.sum()
-    products = jnp.einsum(
-        "hwi,hwj->ij", left, right * weights[..., None].astype(right.dtype), preferred_element_type=jnp.float32
-    )
-    return products / jnp.where(total > 0, total, 1)
+def product_of_weights(value: jax.Array, weights: Weights, counted: Weights) -> jax.Array:
+    """The weights of the positions that count, `[H, W]`."""
+    given = [x for x in (weights, counted) if x is not None]
+    return reduce(operator.mul, given) if given else jnp.ones(value.shape[:2])
+
+
+def nonzero(total: jax.Array) -> jax.Array:
+    """The total weight, or 1 if it is 0, as the sums are then."""
+    return jnp.where(total > 0, total, 1)
+
+
+def sum_over_positions(value: jax.Array, weights: jax.Array) -> jax.Array:
+    """The sum over positions, `[C]` float32."""
+    return jnp.einsum("hwc,hw->c", value, weights, preferred_element_type=jnp.float32)
+
+
+def sum_pairs(left: jax.Array, right: jax.Array, weights: jax.Array) -> jax.Array:
+    """The sum over positions of left_i right_j, `[C, D]` float32."""
+    weighted = right * weights[..., None].astype(right.dtype)
+    return jnp.einsum("hwi,hwj->ij", left, weighted, preferred_element_type=jnp.float32)
 
 
 def downsample(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:

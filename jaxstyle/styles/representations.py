@@ -3,10 +3,11 @@
 The features are those of all style layers, `{layer: [H, W, C]}` in float32 or bfloat16, with the shallowest layer
 first. A representation returns one float32 array for each layer. Optional weights w >= 0 for the positions of each
 layer, `{layer: [H, W]}`, limit it to a part of the picture: its means are then `sum w ... / sum w`, or 0 if all weights
-are 0. `position_mean` and `mean_products` do this.
+are 0.
 
 Some representations are means over positions: see `Representation.is_mean`. The others, such as standard deviations,
-are not; a blend of styles has the weighted means of the styles' arrays all the same.
+are not; a blend of styles has the weighted means of the styles' arrays all the same. Most follow from sums over
+positions (`PositionSums`), so that they can be measured part by part of a picture.
 """
 
 import operator
@@ -21,12 +22,20 @@ import numpy as np
 from jax import lax
 
 from jaxstyle.errors import ConfigError
+from jaxstyle.styles.adjacent import cross_layer, cross_layer_sums, neighbor_extents, neighbor_sums
 from jaxstyle.styles.distances import covariance_distances, squared_differences, wasserstein_distances
 from jaxstyle.styles.nearest import blend_samples, nearest_distances, sampled_vectors, vectors
-from jaxstyle.styles.positions import Features, PositionWeights, downsample, mean_products, position_mean, weights_at
-from jaxstyle.styles.statistics import gram_matrix
-
-LayerStatistics = dict[str, jax.Array]
+from jaxstyle.styles.positions import (
+    Features,
+    PositionWeights,
+    Weights,
+    nonzero,
+    product_of_weights,
+    sum_over_positions,
+    sum_pairs,
+)
+from jaxstyle.styles.statistics import square, sum_products
+from jaxstyle.styles.sums import LayerStatistics, PositionSums, for_each_layer
 
 # Vertical and horizontal, in positions of a layer. The matrix of the opposite shift is the transpose.
 SHIFTS = np.array([(0, 0), *(step for d in (2, 4, 8) for step in ((0, d), (d, 0)))])
@@ -77,38 +86,87 @@ def _at_each_region(
         return function(features, selected)
 
 
-def gram(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
-    """Gram matrices, `[C, C]`: see `gram_matrix`. They are means over positions."""
-    return {layer: gram_matrix(value, weights=weights_at(position_weights, layer)) for layer, value in features.items()}
+def representation_sums(name: str) -> PositionSums:
+    """The sums of which a representation is a function; ConfigError if it is none."""
+    check_representation(name)
+    sums = REPRESENTATIONS[name].sums
+    if sums is None:
+        exact = ", ".join(other for other, representation in REPRESENTATIONS.items() if representation.sums)
+        raise ConfigError(
+            f"style_representation is {name!r}, which cannot be computed by tiles; expected one of {exact}, or a "
+            "picture that fits the memory without tiles"
+        )
+    return sums
 
 
-def second_moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
-    """Each channel's mean, and the Gram matrix, `[C + 1, C]`. They are means over positions.
+def gram_sums(value: jax.Array, center: jax.Array, weights: Weights, counted: Weights) -> tuple[jax.Array, ...]:
+    """The sums of Gram matrices, `[C, C]`: see `gram_matrix`. They are means over positions."""
+    if weights is None and counted is None:
+        flat = value.reshape(-1, value.shape[-1])
+        return square(flat), jnp.asarray(flat.shape[0], jnp.float32)
+    return sum_products(value, product_of_weights(value, weights, counted))
+
+
+def quotient(sums: tuple[jax.Array, ...], center: jax.Array) -> jax.Array:
+    """A weighted sum divided by the sum of the weights; 0 if all weights are 0."""
+    values, total = sums
+    return values / nonzero(total)
+
+
+def second_moment_sums(
+    value: jax.Array, center: jax.Array, weights: Weights, counted: Weights
+) -> tuple[jax.Array, ...]:
+    """The sums of each channel's mean, and of the Gram matrix, `[C + 1, C]`. They are means over positions.
 
     Together they give the covariance, which is not a mean over positions itself. A blend of styles therefore has the
     mean and the covariance of all their features together.
     """
-
-    def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        return jnp.concatenate([position_mean(value, weights)[None], gram_matrix(value, weights=weights)])
-
-    return {layer: moments_of(value, weights_at(position_weights, layer)) for layer, value in features.items()}
+    products, total = gram_sums(value, center, weights, counted)
+    first = sum_over_positions(value, product_of_weights(value, weights, counted))
+    return jnp.concatenate([first[None], products]), total
 
 
-def moments(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
+def moment_sums(value: jax.Array, center: jax.Array, weights: Weights, counted: Weights) -> tuple[jax.Array, ...]:
+    """The sums of `moments`."""
+    weights = product_of_weights(value, weights, counted)
+    centered = value - center[None, None]
+    return sum_over_positions(centered, weights), sum_over_positions(centered**2, weights), weights.sum()
+
+
+def moments(sums: tuple[jax.Array, ...], center: jax.Array) -> jax.Array:
     """Each channel's mean and standard deviation, `[2, C]` (Li et al., arXiv 1701.01036, section 4.2).
 
     Standard deviations are not means over positions.
     """
-
-    def moments_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        mean = position_mean(value, weights)
-        return jnp.stack([mean, jnp.sqrt(position_mean((value - mean[None, None]) ** 2, weights) + _TINY)])
-
-    return {layer: moments_of(value, weights_at(position_weights, layer)) for layer, value in features.items()}
+    first, second, total = sums
+    count = nonzero(total)
+    variance = jnp.maximum(second / count - (first / count) ** 2, 0)
+    return jnp.stack([(center * total + first) / count, jnp.sqrt(variance + _TINY)])
 
 
-def shifted(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
+def shifted_sums(value: jax.Array, center: jax.Array, weights: Weights, counted: Weights) -> tuple[jax.Array, ...]:
+    """The sums of `shifted`: for each shift of products, of both factors and of weights; of features and of weights."""
+    weights, counted = (jnp.ones(value.shape[:2]) if x is None else x for x in (weights, counted))
+    centered = value - center.astype(value.dtype)[None, None]
+    padding = [(0, int(shift)) for shift in SHIFTS.max(0)]
+    padded, padded_weights = jnp.pad(centered, (*padding, (0, 0))), jnp.pad(weights, padding)
+
+    def sums_of(shift: jax.Array) -> tuple[jax.Array, ...]:
+        moved = lax.dynamic_slice(padded, (*shift, jnp.zeros_like(shift[0])), value.shape)
+        both = counted * weights * lax.dynamic_slice(padded_weights, shift, weights.shape)
+        return (
+            sum_pairs(centered, moved, both),
+            sum_over_positions(centered, both),
+            sum_over_positions(moved, both),
+            both.sum(),
+        )
+
+    # The loop is compiled once for all shifts; the checkpoint stores no shifted features for the gradient.
+    of_pairs = lax.map(jax.checkpoint(sums_of, prevent_cse=False), jnp.asarray(SHIFTS))
+    return *of_pairs, sum_over_positions(centered, counted * weights), (counted * weights).sum()
+
+
+def shifted(sums: tuple[jax.Array, ...], center: jax.Array) -> jax.Array:
     """Covariances of shifted features, `[len(SHIFTS), C, C]`, which keep the spatial structure that Gram matrices lose.
 
     G_dij = mean over x of (F_i(x) - mean of F_i)(F_j(x + d) - mean of F_j) for each shift d of `SHIFTS`, where the mean
@@ -119,62 +177,34 @@ def shifted(features: Features, position_weights: PositionWeights = None) -> Lay
     means, which make up most of a Gram matrix in deep layers and are the same for all shifts. Because of it, these
     covariances are not means over positions.
     """
-
-    def covariances(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        weights = jnp.ones(value.shape[:2]) if weights is None else weights
-        centered = value - position_mean(value, weights).astype(value.dtype)[None, None]
-        padding = [(0, int(shift)) for shift in SHIFTS.max(0)]
-        padded, padded_weights = jnp.pad(centered, (*padding, (0, 0))), jnp.pad(weights, padding)
-
-        def covariance(shift: jax.Array) -> jax.Array:
-            moved = lax.dynamic_slice(padded, (*shift, jnp.zeros_like(shift[0])), value.shape)
-            return mean_products(centered, moved, weights * lax.dynamic_slice(padded_weights, shift, weights.shape))
-
-        # The loop is compiled once for all shifts; the checkpoint stores no shifted features for the gradient.
-        return lax.map(jax.checkpoint(covariance, prevent_cse=False), jnp.asarray(SHIFTS))
-
-    return {layer: covariances(value, weights_at(position_weights, layer)) for layer, value in features.items()}
+    products, left, right, pairs, first, total = sums
+    mean = first / nonzero(total)  # minus the center
+    row, column = mean[None, None], mean[None, :, None]
+    centered = products - left[:, :, None] * row - column * right[:, None] + pairs[:, None, None] * column * row
+    return centered / nonzero(pairs)[:, None, None]
 
 
-def activation_shift(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
+def activation_shift_sums(
+    value: jax.Array, center: jax.Array, weights: Weights, counted: Weights
+) -> tuple[jax.Array, ...]:
+    """The sums of `activation_shift`: of products, of features and of weights."""
+    weights = product_of_weights(value, weights, counted)
+    centered = value - center.mean().astype(value.dtype)
+    products, total = sum_products(centered, weights)
+    return products, sum_over_positions(centered, weights.astype(value.dtype)), total
+
+
+def activation_shift(sums: tuple[jax.Array, ...], center: jax.Array) -> jax.Array:
     """Gram matrices of features minus their mean over positions and channels, `[C, C]`.
 
     With the shift, inactive features contribute too: G = (F + s)(F + s)^T with s = -1 (Novak and Nikulin, arXiv
     1605.04603). Using the mean for -s is ours, because the scale of activations differs between networks. Because of
     it, these matrices are not means over positions.
     """
-
-    def gram_of(value: jax.Array, weights: jax.Array | None) -> jax.Array:
-        mean = jnp.mean(position_mean(value, weights)).astype(value.dtype)
-        return gram_matrix(value - mean, weights=weights)
-
-    return {layer: gram_of(value, weights_at(position_weights, layer)) for layer, value in features.items()}
-
-
-def neighbors(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
-    """Correlations between adjacent style layers, `[C, D]` with D channels in the previous layer.
-
-    G = F^l up(F^(l-1))^T (Novak and Nikulin, arXiv 1605.04603), a mean over positions. The first layer has no previous
-    one and gets its Gram matrix. The paper enlarges the coarser features. Here the finer features are averaged over
-    the positions of the coarser ones, which gives the same matrix in fewer operations.
-    """
-    return {layer: mean_products(*pair) for layer, pair in _adjacent(features, position_weights).items()}
-
-
-def cross_layer(features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
-    """Covariances between adjacent style layers, `[C, D]`: those of `neighbors`, of features minus their means.
-
-    These are the cross-layer statistics of Yeh et al. (arXiv 1910.09447). Because of the subtraction, they are not
-    means over positions.
-    """
-
-    def covariance(value: jax.Array, finer: jax.Array, weights: jax.Array | None) -> jax.Array:
-        left, right = (
-            values - position_mean(values, weights).astype(values.dtype)[None, None] for values in (value, finer)
-        )
-        return mean_products(left, right, weights)
-
-    return {layer: covariance(*pair) for layer, pair in _adjacent(features, position_weights).items()}
+    products, first, total = sums
+    mean = first.mean() / nonzero(total)  # minus that of the center
+    shifted_products = products - mean * (first[:, None] + first[None]) + total * mean**2
+    return shifted_products / nonzero(total)
 
 
 def weighted_mean(arrays: Sequence[jax.Array], shares: Sequence[float]) -> jax.Array:
@@ -197,6 +227,7 @@ class Representation:
             the sum of those over parts of the picture, weighted by their positions, and zeros around a picture only
             scale it.
         is_joint: whether the array of a layer depends on the other style layers, too.
+        sums: the same as a function of sums over positions, so that it can be computed by tiles; None if it is none.
     """
 
     measure: Callable[..., LayerStatistics]
@@ -206,23 +237,46 @@ class Representation:
     blend: Callable[[Sequence[jax.Array], Sequence[float]], jax.Array] = weighted_mean
     is_mean: bool = False
     is_joint: bool = False
+    sums: PositionSums | None = None
 
+
+def _of_sums(sums: PositionSums, effect: str, **options: Any) -> Representation:
+    return Representation(sums.measure, effect, sums=sums, **options)
+
+
+_SECOND_MOMENTS = PositionSums(for_each_layer(second_moment_sums), quotient)
 
 REPRESENTATIONS = {
-    "gram": Representation(gram, "textures, wherever they are", is_mean=True),
-    "moments": Representation(moments, "means and deviations only, closer to the content"),
-    "covariance": Representation(
-        second_moments, "like gram, with means and covariances apart", covariance_distances, is_mean=True
+    "gram": _of_sums(PositionSums(for_each_layer(gram_sums), quotient), "textures, wherever they are", is_mean=True),
+    "moments": _of_sums(
+        PositionSums(for_each_layer(moment_sums), moments), "means and deviations only, closer to the content"
     ),
-    "wasserstein": Representation(
-        second_moments, "like covariance, also in directions with little variance", wasserstein_distances, is_mean=True
+    "covariance": _of_sums(
+        _SECOND_MOMENTS, "like gram, with means and covariances apart", distances=covariance_distances, is_mean=True
     ),
-    "shifted": Representation(
-        shifted, "textures and their arrangement, such as rows of bricks, and less of the content"
+    "wasserstein": _of_sums(
+        _SECOND_MOMENTS,
+        "like covariance, also in directions with little variance",
+        distances=wasserstein_distances,
+        is_mean=True,
     ),
-    "activation-shift": Representation(activation_shift, "like gram, also of inactive features"),
-    "neighbors": Representation(neighbors, "like gram, between adjacent layers", is_joint=True),
-    "cross-layer": Representation(cross_layer, "like neighbors, without the means", is_joint=True),
+    "shifted": _of_sums(
+        PositionSums(for_each_layer(shifted_sums), shifted, reach=int(SHIFTS.max())),
+        "textures and their arrangement, such as rows of bricks, and less of the content",
+    ),
+    "activation-shift": _of_sums(
+        PositionSums(for_each_layer(activation_shift_sums), activation_shift), "like gram, also of inactive features"
+    ),
+    "neighbors": _of_sums(
+        PositionSums(neighbor_sums, quotient, extents=neighbor_extents),
+        "like gram, between adjacent layers",
+        is_joint=True,
+    ),
+    "cross-layer": _of_sums(
+        PositionSums(cross_layer_sums, cross_layer, extents=neighbor_extents),
+        "like neighbors, without the means",
+        is_joint=True,
+    ),
     "nearest": Representation(
         sampled_vectors,
         "details of the style at similar places, each closest to one of the style's own",
@@ -232,18 +286,3 @@ REPRESENTATIONS = {
         is_joint=True,
     ),
 }
-
-
-def _adjacent(
-    features: Features, position_weights: PositionWeights
-) -> dict[str, tuple[jax.Array, jax.Array, jax.Array | None]]:
-    """The features of each layer, those of the previous one at the same positions, and the positions' weights."""
-    adjacent: dict[str, tuple[jax.Array, jax.Array, jax.Array | None]] = {}
-    previous: jax.Array | None = None
-    for layer, value in features.items():
-        finer = value if previous is None else downsample(previous, value.shape)
-        height, width = finer.shape[:2]
-        weights = weights_at(position_weights, layer)
-        adjacent[layer] = value[:height, :width], finer, None if weights is None else weights[:height, :width]
-        previous = value
-    return adjacent

@@ -25,17 +25,23 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
     Returns:
         `[..., C, C]` float32, symmetric and positive semidefinite.
     """
-    flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
     if weights is None:
-        return _square(flat) / flat.shape[-2]
+        flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
+        return square(flat) / flat.shape[-2]
+    products, total = sum_products(features, weights)
+    return products / jnp.where(total > 0, total, 1)[..., None, None]
+
+
+def sum_products(features: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The sums whose quotient is the weighted Gram matrix: `sum w F_i F_j`, `[..., C, C]`, and `sum w`, `[...]`."""
+    flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
     # Sum the weights after rounding to the features' dtype, so that equal weights give the unweighted mean.
     weights = weights.reshape(*weights.shape[:-2], -1).astype(flat.dtype)
-    total = weights.sum(-1, dtype=jnp.float32)[..., None, None]
-    return _product(flat, flat * weights[..., None]) / jnp.where(total > 0, total, 1)
+    return _weighted_square(flat, weights), weights.sum(-1, dtype=jnp.float32)
 
 
 @jax.custom_vjp
-def _square(flat: jax.Array) -> jax.Array:
+def square(flat: jax.Array) -> jax.Array:
     """X^T X. Its gradient X (A + A^T) takes one matrix product; differentiating each factor would take two."""
     return _product(flat, flat)
 
@@ -45,7 +51,26 @@ def _square_backward(flat: jax.Array, cotangent: jax.Array) -> tuple[jax.Array]:
     return (jnp.matmul(flat, symmetric, precision=lax.Precision.HIGHEST, preferred_element_type=flat.dtype),)
 
 
-_square.defvjp(lambda flat: (_square(flat), flat), _square_backward)
+square.defvjp(lambda flat: (square(flat), flat), _square_backward)
+
+
+@jax.custom_vjp
+def _weighted_square(flat: jax.Array, weights: jax.Array) -> jax.Array:
+    """X^T diag(w) X. As for `square`, its gradient takes one matrix product."""
+    return _product(flat, flat * weights[..., None])
+
+
+def _weighted_square_backward(
+    residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    flat, weights = residuals
+    (unweighted,) = _square_backward(flat, cotangent)
+    return unweighted * weights[..., None], (flat * unweighted).sum(-1) / 2
+
+
+_weighted_square.defvjp(
+    lambda flat, weights: (_weighted_square(flat, weights), (flat, weights)), _weighted_square_backward
+)
 
 
 def _product(left: jax.Array, right: jax.Array) -> jax.Array:
@@ -77,20 +102,25 @@ def color_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> ja
     Returns:
         `[..., 13, 8]` float32, by direction and harmonic.
     """
-    colors = picture.reshape(*picture.shape[:-3], -1, 3).astype(jnp.float32)
     if weights is None:
-        shares = jnp.full(colors.shape[:-1], 1 / colors.shape[-2], jnp.float32)
+        shares = jnp.full(picture.shape[:-1], 1 / (picture.shape[-3] * picture.shape[-2]), jnp.float32)
     else:
-        shares = weights.reshape(*weights.shape[:-2], -1).astype(jnp.float32)
-        total = shares.sum(-1, keepdims=True)
-        shares = shares / jnp.where(total > 0, total, 1)
+        total = weights.astype(jnp.float32).sum((-2, -1), keepdims=True)
+        shares = weights.astype(jnp.float32) / jnp.where(total > 0, total, 1)
+    return sum_color_moments(picture, shares)
+
+
+def sum_color_moments(picture: jax.Array, weights: jax.Array) -> jax.Array:
+    """The sums over positions, `[..., 13, 8]`, of which `color_moments` are the means, with weights `[..., H, W]`."""
+    colors = picture.reshape(*picture.shape[:-3], -1, 3).astype(jnp.float32)
+    weights = weights.reshape(*weights.shape[:-2], -1)
     projections = jnp.einsum("ac,...mc->...am", _AXES, colors, precision=lax.Precision.HIGHEST)
     scale, offset = _broadcast((_HIGHEST - _LOWEST)[:, None], projections), _broadcast(_LOWEST[:, None], projections)
     # Chebyshev's recurrence, cos(k x) = 2 cos(x) cos((k - 1) x) - cos((k - 2) x), replaces all cosines but the first.
     first = _cosine((projections - offset) / scale)
     previous, current, moments = jnp.ones_like(first), first, []
     for _ in range(_HARMONICS):
-        moments.append(jnp.einsum("...am,...m->...a", current, shares, precision=lax.Precision.HIGHEST))
+        moments.append(jnp.einsum("...am,...m->...a", current, weights, precision=lax.Precision.HIGHEST))
         previous, current = current, 2 * first * current - previous
     return jnp.stack(moments, -1)
 

@@ -108,8 +108,8 @@ STYLES = (
         "gram-sum",
         "Gram matrices are sums, not means, over positions",
         "styles/statistics.py",
-        "return _square(flat) / flat.shape[-2]",
-        "return _square(flat)",
+        "return square(flat) / flat.shape[-2]",
+        "return square(flat)",
         (f"{STATISTICS}::TestGram",),
     ),
     Fault(
@@ -132,8 +132,8 @@ STYLES = (
         "shifted-weights",
         "covariances of shifted features ignore the weights of the shifted positions",
         "styles/representations.py",
-        "weights * lax.dynamic_slice(padded_weights, shift, weights.shape)",
-        "weights",
+        "counted * weights * lax.dynamic_slice(padded_weights, shift, weights.shape)",
+        "counted * weights",
         (f"{REPRESENTATIONS}::TestDefinitions",),
     ),
     Fault(

@@ -3,6 +3,7 @@
 from scripts.faults.fault import Fault
 
 SOLVER, WHOLE_OBJECTIVE = "optimization/test_solver.py", "optimization/test_objective.py::TestWholeObjective"
+TILES = "optimization/test_tiles.py"
 OPTIMIZATION = (
     Fault(
         "radius-never-shrinks",
@@ -88,8 +89,8 @@ OPTIMIZATION = (
         "tv-direction",
         "total variation has only vertical differences",
         "optimization/losses.py",
-        "for pair in ((vertical, lower), (horizontal, right)) if",
-        "for pair in ((vertical, lower), (vertical, lower)) if",
+        "return sums_of(vertical, lower), sums_of(horizontal, right)",
+        "return sums_of(vertical, lower), sums_of(vertical, lower)",
         ("optimization/test_losses.py::TestTotalVariation",),
     ),
     Fault(
@@ -104,8 +105,8 @@ OPTIMIZATION = (
         "tv-fades",
         "the total variation of a picture falls with its size",
         "optimization/losses.py",
-        "return (longest / _UNIT_SIZE) ** 2 * sum(",
-        "return sum(",
+        "return (longest / _UNIT_SIZE) ** 2 * sum(means, ",
+        "return sum(means, ",
         ("optimization/test_losses.py::TestTotalVariation",),
     ),
     Fault(
@@ -123,6 +124,30 @@ OPTIMIZATION = (
         "if config.strength == 0:",
         "if config.strength < 0:",
         ("test_strength.py::TestZero",),
+    ),
+    Fault(
+        "tile-margin",
+        "windows have no margin above and to the left of their tiles",
+        "optimization/windows.py",
+        "_round_up(max(before), stride)",
+        "stride",
+        (f"{TILES}::TestAgainstWholePictures",),
+    ),
+    Fault(
+        "tile-positions",
+        "positions beyond an odd picture count in its sums",
+        "optimization/windows.py",
+        "jnp.minimum(window.end // stride, extent)",
+        "window.end // stride",
+        (f"{TILES}::TestAgainstWholePictures",),
+    ),
+    Fault(
+        "tile-gradient",
+        "the margins of a window replace the gradient of other windows",
+        "optimization/tiles.py",
+        "read(gradient, window.origin, shape) + transpose(cotangent)[0]",
+        "transpose(cotangent)[0]",
+        (f"{TILES}::TestAgainstWholePictures",),
     ),
     Fault(
         "color-gain",

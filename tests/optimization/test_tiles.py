@@ -1,0 +1,140 @@
+"""The loss and its gradient by tiles: those of the whole picture."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.naive import error
+from support.quick import random_picture
+from support.tiny import tiny_networks
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.errors import ConfigError
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Objective, Terms, content_targets, make_objective
+from jaxstyle.optimization.tiles import terms_and_gradient
+from jaxstyle.styles import REPRESENTATIONS, Regions, measure_statistics, regions_at_size, representations
+
+CONFIG = StyleConfig(
+    content_layers=(("relu2", 1.0), ("conv1", 1.0)),
+    style_layers=(("relu1", 1.0), ("relu2", 2.0), ("relu3", 1.0)),
+    content_weight=0.3,
+    tv_weight=0.5,
+)
+
+
+@pytest.fixture(scope="module")
+def networks() -> Iterator[dict[str, Network]]:
+    with tiny_networks() as networks:
+        yield networks
+
+
+@jax.jit
+def whole(network: Network, objective: Objective, picture: jax.Array) -> tuple[Terms, jax.Array]:
+    def loss(picture: jax.Array) -> tuple[jax.Array, Terms]:
+        terms = objective.terms(network, picture)
+        return terms.total, terms
+
+    (_, terms), gradient = jax.value_and_grad(loss, has_aux=True)(picture)
+    return terms, gradient
+
+
+tiled = partial(jax.jit, static_argnames="tile_size")(terms_and_gradient)
+
+
+def objective_for(network: Network, config: StyleConfig, shape: tuple[int, int], mask: Any = None) -> Objective:
+    """The objective of random pictures; with a mask `[K, h, w]`, for regions."""
+    style, layers = random_picture(40, 50, 2) ** 2, config.style_names
+    regions: list[Regions | None] = [None, None]
+    if mask is not None:
+        regions = [regions_at_size(network, mask, layers, extent) for extent in (shape, style.shape[:2])]
+    statistics = measure_statistics(network, style, layers, config.style_representation, regions[1])
+    content = content_targets(network, random_picture(*shape, 1), config.content_names)
+    return make_objective(config, content, statistics, regions=regions[0])
+
+
+def compare(network: Network, objective: Objective, picture: np.ndarray, tile_size: int) -> None:
+    expected, expected_gradient = whole(network, objective, picture)
+    terms, gradient = tiled(network, objective, picture, tile_size=tile_size)
+    for name in vars(expected):
+        assert getattr(terms, name) == pytest.approx(float(getattr(expected, name)), rel=1e-5), name
+    assert expected_gradient.any() and error(gradient, np.asarray(expected_gradient)) < 1e-5
+
+
+class TestAgainstWholePictures:
+    # One row more than whole tiles, and one column less; one window along one axis or both.
+    @pytest.mark.parametrize(
+        ("name", "shape"), [("plain", (49, 63)), ("plain", (12, 70)), ("mixed", (49, 63)), ("mixed", (17, 18))]
+    )
+    def test_any_shape(self, networks: dict[str, Network], name: str, shape: tuple[int, int]) -> None:
+        network = networks[name]
+        compare(network, objective_for(network, CONFIG, shape), random_picture(*shape, 0), tile_size=16)
+
+    @pytest.mark.parametrize("representation", [name for name, entry in REPRESENTATIONS.items() if entry.sums])
+    def test_any_representation(self, networks: dict[str, Network], representation: str) -> None:
+        config, network = replace(CONFIG, style_representation=representation), networks["plain"]
+        compare(network, objective_for(network, config, (83, 61)), random_picture(83, 61, 0), tile_size=20)
+
+    @pytest.mark.parametrize("representation", ["gram", "shifted"])
+    def test_regions(self, networks: dict[str, Network], representation: str) -> None:
+        config, network = replace(CONFIG, style_representation=representation), networks["plain"]
+        mask = np.random.default_rng(3).random((3, 7, 5), np.float32)
+        mask[1, :5] = 0  # a region that the first windows lack
+        compare(network, objective_for(network, config, (85, 62), mask), random_picture(85, 62, 0), tile_size=16)
+
+    def test_average_pooling_and_the_losses_of_gatys(self, networks: dict[str, Network]) -> None:
+        network, config = networks["mixed"].replace(pooling="avg"), replace(CONFIG, normalization="gatys")
+        compare(network, objective_for(network, config, (51, 45)), random_picture(51, 45, 0), tile_size=8)
+
+    @pytest.mark.parametrize("missing", ["content_layers", "style_layers"])
+    def test_without_content_or_style_layers(self, networks: dict[str, Network], missing: str) -> None:
+        network, config = networks["plain"], replace(CONFIG, **{missing: ()})
+        compare(network, objective_for(network, config, (48, 64)), random_picture(48, 64, 0), tile_size=16)
+
+    def test_vgg19(self, network: Network) -> None:
+        config = StyleConfig(content_layers=(("relu4_2", 1.0),), style_layers=(("relu1_1", 1.0), ("relu5_1", 1.0)))
+        compare(network, objective_for(network, config, (190, 203)), random_picture(190, 203, 0), tile_size=16)
+
+
+class TestRounding:
+    """Flat pictures, for which sums of squares and squares of sums are almost equal."""
+
+    @pytest.mark.parametrize("representation", ["moments", "activation-shift", "shifted"])
+    def test_almost_flat_pictures(self, networks: dict[str, Network], representation: str) -> None:
+        config, network = replace(CONFIG, style_representation=representation), networks["plain"]
+        picture = np.float32(0.9) + 0.01 * random_picture(64, 48, 0)
+        compare(network, objective_for(network, config, (64, 48)), picture, tile_size=16)
+
+    def test_black_pictures_have_finite_gradients(self, networks: dict[str, Network]) -> None:
+        objective = objective_for(networks["plain"], replace(CONFIG, style_representation="moments"), (64, 48))
+        terms, gradient = tiled(networks["plain"], objective, np.zeros((64, 48, 3), np.float32), tile_size=16)
+        assert np.isfinite(terms.total) and np.isfinite(gradient).all()
+
+
+def test_a_representation_that_is_no_sum_is_refused(
+    networks: dict[str, Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorting = representations.Representation(measure=lambda features, weights=None: dict(features), effect="")
+    objective = replace(objective_for(networks["plain"], CONFIG, (48, 64)), representation="sorted")
+    monkeypatch.setitem(REPRESENTATIONS, "sorted", sorting)
+    with pytest.raises(ConfigError, match="'sorted', which cannot be computed by tiles; expected one of gram, "):
+        tiled(networks["plain"], objective, random_picture(48, 64, 0), tile_size=16)
+
+
+def test_memory_grows_with_the_picture_alone(networks: dict[str, Network]) -> None:
+    """Of a tiled evaluation only the picture, its gradient, a padded copy and the content's features grow."""
+
+    def temporary(size: int, **options: Any) -> int:
+        network, picture = networks["plain"], jax.ShapeDtypeStruct((size, size, 3), jnp.float32)
+        objective = objective_for(network, replace(CONFIG, content_layers=()), (size, size))
+        function = tiled if options else whole
+        return function.lower(network, objective, picture, **options).compile().memory_analysis().temp_size_in_bytes
+
+    pixels = 512**2 - 256**2
+    assert temporary(512, tile_size=64) - temporary(256, tile_size=64) < 4 * 12 * pixels
+    assert temporary(512) - temporary(256) > 6 * 12 * pixels
