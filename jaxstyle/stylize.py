@@ -22,6 +22,7 @@ from jaxstyle.optimization import (
     as_style_list,
     check_content,
     check_initial_picture,
+    check_strength_mask,
     check_style,
     check_without_content,
     divergence_error,
@@ -39,6 +40,7 @@ from jaxstyle.optimization import (
     start_level,
     style_sizes,
     style_statistics,
+    with_strength_mask,
 )
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import load_network
@@ -77,6 +79,7 @@ def stylize(
     initial_picture: np.ndarray | None = None,
     content_mask: np.ndarray | None = None,
     style_mask: np.ndarray | Sequence[np.ndarray] | None = None,
+    strength_mask: np.ndarray | None = None,
     callback: Callable[[Progress], None] | None = None,
     resume: Progress | None = None,
 ) -> Stylized:
@@ -97,6 +100,8 @@ def stylize(
             picture's aspect ratio.
         style_mask: the regions of the style; for several styles, a list with a mask for each. A region that a style
             lacks takes the whole style.
+        strength_mask: where and how strongly to paint, `[H, W]` from 0 to 1 with the content's aspect ratio. Where it
+            is 0, the result is the content; only where it is above 0 does the result count for the style.
         callback: called with a `Progress` at the start of each size and after every few steps; an exception from it
             ends the run.
         resume: a `Progress` that the callback got in a run with the same arguments, to continue from. The result is
@@ -116,13 +121,16 @@ def stylize(
     styles = [check_style(style, network, config) for style in as_style_list(style)]
     initial_picture = check_initial_picture(initial_picture, original)
     content, styles = pictures_to_optimize(config, original, styles)
+    strength_mask = check_strength_mask(strength_mask, original)
+    content = with_strength_mask(content, strength_mask)
     masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
     def on_progress(progress: Progress) -> None:
         if has_diverged(progress):
             raise divergence_error(progress)
         if callback:
-            callback(replace(progress, picture=finished_picture(config, progress.picture, original)))
+            picture = finished_picture(config, progress.picture, original, strength_mask)
+            callback(replace(progress, picture=picture))
 
     levels, progress = schedule(config, *content.shape[:2]), None
     if resume:  # with a copy of the state, which the solver donates
@@ -153,7 +161,7 @@ def stylize(
             run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
             progress = optimize_level(progress, run, on_progress)
     assert progress is not None
-    picture = finished_picture(config, progress.picture, original)
+    picture = finished_picture(config, progress.picture, original, strength_mask)
     return Stylized(picture, progress.history, np.repeat(*np.transpose(levels)), config)
 
 

@@ -134,7 +134,9 @@ def _results(
 
 
 def _finished(picture: np.ndarray, pair: Pair) -> np.ndarray:
-    return picture if pair.original is None else finished_picture(pair.config, picture, pair.original)
+    return (
+        picture if pair.original is None else finished_picture(pair.config, picture, pair.original, pair.strength_mask)
+    )
 
 
 def _pictures(progress: Progress, pairs: Sequence[Pair]) -> list[np.ndarray]:

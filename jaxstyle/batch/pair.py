@@ -15,12 +15,14 @@ from jaxstyle.optimization import (
     Targets,
     check_content,
     check_initial_picture,
+    check_strength_mask,
     check_style,
     in_compared_colors,
     make_initial_picture,
     make_masks,
     make_targets,
     pictures_to_optimize,
+    with_strength_mask,
 )
 from jaxstyle.styles import Style
 
@@ -36,6 +38,7 @@ class Pair:
     config: StyleConfig = DEFAULTS
     seed: int = 0
     initial_picture: np.ndarray | None = None
+    strength_mask: np.ndarray | None = None
     original: np.ndarray | None = None  # the content in its own colors, from `check_pair`
 
 
@@ -49,7 +52,15 @@ def check_pair(network: Network, pair: Pair) -> Pair:
     styles = [check_style(style, network, pair.config) for style in pair.styles]
     content, styles = pictures_to_optimize(pair.config, original, styles)
     initial_picture = check_initial_picture(pair.initial_picture, original)
-    return replace(pair, content=content, styles=tuple(styles), initial_picture=initial_picture, original=original)
+    strength_mask = check_strength_mask(pair.strength_mask, original)
+    return replace(
+        pair,
+        content=with_strength_mask(content, strength_mask),
+        styles=tuple(styles),
+        initial_picture=initial_picture,
+        strength_mask=strength_mask,
+        original=original,
+    )
 
 
 class MeasurementCache:

@@ -34,6 +34,7 @@ def stylize_batch(
     config: StyleConfig | Sequence[StyleConfig] = DEFAULTS,
     seeds: Sequence[int] | None = None,
     initial_pictures: Sequence[np.ndarray | None] | None = None,
+    strength_masks: Sequence[np.ndarray | None] | None = None,
     batch_size: int | None = None,
     callback: Callable[[tuple[int, ...], Progress], None] | None = None,
 ) -> list[Stylized]:
@@ -50,6 +51,7 @@ def stylize_batch(
         config: the settings of all pairs, or one `StyleConfig` for each.
         seeds: a seed for each pair; 0 by default.
         initial_pictures: for each pair a picture to start from, or None.
+        strength_masks: for each pair a mask of where and how strongly to paint, or None.
         batch_size: pairs in one program, sharded over the local devices. By default what fits a GPU or TPU, and 1 on
             CPU. With 1, pairs are computed separately, and each result is byte for byte that of `stylize`, unless
             there are so many shapes that `plan_groups` merges some.
@@ -72,13 +74,14 @@ def stylize_batch(
         "configs": configs,
         "seeds": seeds or [0] * count,
         "initial_pictures": initial_pictures or [None] * count,
+        "strength_masks": strength_masks or [None] * count,
     }
     for name, values in arguments.items():
         if len(values) != count:
             raise ConfigError(f"there are {count} contents and {len(values)} {name}; expected one for each content")
     pairs = [
-        check_pair(network, Pair(content, tuple(as_style_list(style)), config, seed, initial))
-        for content, style, config, seed, initial in zip(contents, *arguments.values(), strict=True)
+        check_pair(network, Pair(content, tuple(as_style_list(style)), config, seed, initial, mask))
+        for content, style, config, seed, initial, mask in zip(contents, *arguments.values(), strict=True)
     ]
     batch_size = batch_size or min((default_batch_size(network, config) for config in set(configs)), default=1)
     shapes = [pair.content.shape[:2] for pair in pairs]

@@ -31,7 +31,7 @@ EXAMPLES = examples(
 )
 
 
-@partial(with_options, without=("regions", "colors", "background"))
+@partial(with_options, without=("regions", "colors", "background", "strength_mask"))
 def export_command(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")],

@@ -175,6 +175,7 @@ def _stylize(run: Run, monitor: _Monitor) -> Stylized:
             initial_picture=run.pair.initial_picture,
             content_mask=run.masks.content if run.masks else None,
             style_mask=run.masks.styles if run.masks else None,
+            strength_mask=run.pair.strength_mask,
             callback=monitor,
         )
     except DivergedError as error:

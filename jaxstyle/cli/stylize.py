@@ -26,6 +26,7 @@ from jaxstyle.jobs import (
     read_initial_picture,
     read_masks,
     read_network,
+    read_strength_mask,
     read_styles,
     resized_styles,
     resolve_size,
@@ -86,9 +87,9 @@ def stylize_command(
     count = len(regions.content) if regions else 1
     options = resolve_size(options, content, styles, regions=count)
     settings = options.settings()
-    initial, background = settings.initial_picture, settings.background
+    initial, strength_mask, background = settings.initial_picture, settings.strength_mask, settings.background
     masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
-    check_output_is_no_input(output, [content, *styles, *([initial] if initial else []), *masks])
+    check_output_is_no_input(output, [content, *styles, *settings.files, *masks])
     device_record = device()
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)
@@ -99,6 +100,7 @@ def stylize_command(
     picture = read_content(content, size, background)
     style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None
+    mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
     print_warnings(
         *(regions.warnings if regions else ()),
         enlarged_styles(styles, [settings.config]),
@@ -106,7 +108,7 @@ def stylize_command(
     )
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
-        pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture),
+        pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture, mask),
         network=network,
         writer=ResultWriter(
             picture, record | ({"masks": [mask.name for mask in masks]} if masks else {}), overwrite=overwrite

@@ -47,7 +47,7 @@ EXAMPLES = examples(
 
 @partial(
     with_options,
-    without=("strength", "content_weight", "content_layers", "colors", "background", "regions"),
+    without=("strength", "strength_mask", "content_weight", "content_layers", "colors", "background", "regions"),
     defaults=Options(init="pink"),
 )
 def texture_command(

@@ -58,6 +58,7 @@ from jaxstyle.jobs.reading import (
     read_masks,
     read_network,
     read_on_background,
+    read_strength_mask,
     read_styles,
     resized_styles,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "read_network",
     "read_on_background",
     "read_records",
+    "read_strength_mask",
     "read_styles",
     "replaced_results",
     "resized_styles",

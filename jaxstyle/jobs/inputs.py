@@ -17,7 +17,14 @@ from jaxstyle.images import Picture, path_in_errors
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import ResultWriter, result_record
-from jaxstyle.jobs.reading import as_array, read_content, read_initial_picture, read_network, read_styles
+from jaxstyle.jobs.reading import (
+    as_array,
+    read_content,
+    read_initial_picture,
+    read_network,
+    read_strength_mask,
+    read_styles,
+)
 from jaxstyle.networks import Network
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepare_network
@@ -96,6 +103,7 @@ class InputReader:
         self._networks, self._folder, self.device = networks, folder, device
         self._read_content = Memo(_read_content)
         self._read_initial_picture = Memo(read_initial_picture)
+        self._read_strength_mask = Memo(read_strength_mask)
         self._read_style: dict[int, Memo[tuple[np.ndarray | Style, list[dict[str, Any]]]]] = {}
 
     def __call__(self, task: Task) -> Inputs:
@@ -116,6 +124,8 @@ class InputReader:
         initial_picture = (
             self._read_initial_picture(initial, config.size, background, task.content) if initial else None
         )
+        mask = settings.strength_mask
+        strength_mask = self._read_strength_mask(mask, config.size, task.content) if mask else None
         record = result_record(
             task.content,
             task.styles,
@@ -129,7 +139,7 @@ class InputReader:
         with path_in_errors(output.parent, "written", JaxStyleError) as parent:
             parent.mkdir(parents=True, exist_ok=True)
         writer.check(output)
-        pair = Pair(content, styles, config, settings.seed, initial_picture)
+        pair = Pair(content, styles, config, settings.seed, initial_picture, strength_mask)
         return Inputs(network, check_pair(network, pair), writer)
 
 

@@ -51,8 +51,7 @@ class Task:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files to read."""
-        initial = self.settings.initial_picture
-        return (self.content, *self.styles, *([initial] if initial else []))
+        return (self.content, *self.styles, *self.settings.files)
 
 
 @dataclass(frozen=True)

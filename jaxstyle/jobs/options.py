@@ -36,6 +36,7 @@ class Settings:
     config: StyleConfig
     seed: int
     initial_picture: Path | None
+    strength_mask: Path | None
     background: str | None
     network: str | None
     weights: Path | None
@@ -46,6 +47,11 @@ class Settings:
     def network_key(self) -> tuple[str | None, Path | None, str, str]:
         """The arguments of `read_network`."""
         return self.network, self.weights, self.pooling, self.precision
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The pictures to read for these settings."""
+        return tuple(file for file in (self.initial_picture, self.strength_mask) if file)
 
     def resolve(self, network: Network) -> Self:
         """The settings with the layers of this network; ConfigError for a layer that it does not have."""
@@ -85,6 +91,15 @@ class Options:
             "weights act in jumps.",
             PICTURE,
             metavar="0..2",
+        ),
+    )
+    strength_mask: Path | None = field(
+        default=None,
+        metadata=described(
+            "Where and how strongly to paint: a gray picture of the content's proportions. Black stays the content "
+            "exactly, white is painted in full.",
+            PICTURE,
+            metavar="MASK",
         ),
     )
     content_weight: float = field(
@@ -306,4 +321,4 @@ class Options:
             levels=self.levels,
         )
         network = (self.network, self.weights, self.pooling, self.precision)
-        return Settings(config, self.seed, initial_picture, self.background, *network)
+        return Settings(config, self.seed, initial_picture, self.strength_mask, self.background, *network)

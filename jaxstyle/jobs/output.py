@@ -60,6 +60,7 @@ def result_record(
         "styles": [style.name for style in styles],
         "saved_styles": list(saved_styles),
         "initial_picture": settings.initial_picture.name if settings.initial_picture else None,
+        "strength_mask": settings.strength_mask.name if settings.strength_mask else None,
         "settings": settings.record(),
         "network": network_record(network, settings.network, settings.weights),
         "device": device,

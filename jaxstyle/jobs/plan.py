@@ -147,7 +147,7 @@ def _keys(tasks: Sequence[Task], networks: Callable[[Settings], Network]) -> lis
         pair_key(
             digests[task.content],
             [digests[style] for style in task.styles],
-            digests[task.settings.initial_picture] if task.settings.initial_picture else None,
+            [digests[f] if f else None for f in (task.settings.initial_picture, task.settings.strength_mask)],
             task.settings.record(),
             network_record(networks(task.settings), task.settings.network, task.settings.weights),
         )

@@ -24,10 +24,12 @@ from jaxstyle.styles import (
     describe_invisible,
     masks_from_colors,
     read_style_file,
+    resample_masks,
 )
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM, load_network
 
 _MASK_SIZE = 1024  # largest longest side of masks, whose edges may be soft in larger results
+_GRAY_NOISE, _BLACK = 12.5 / 255, 2.5 / 255  # between the channels of a gray; levels that count as black
 _MAX_ENLARGEMENT = 2.0  # of a style; beyond it, strokes are visibly blurred
 _MAX_OTHER_SIZE = 1.05  # of a saved style, relative to the size that is needed; rounding stays below it
 _MAX_CROPPED = 4  # times the size at which a mostly transparent style is read
@@ -101,6 +103,27 @@ def read_initial_picture(file: Path, size: int, background: str | None, content:
     shape, name = (content, "the result") if isinstance(content, tuple) else (read_shape(content), str(content))
     check_same_proportions(str(file), read_shape(file), name, shape)
     return check_transparent(read_visible(file, size, background))[..., :3]
+
+
+def read_strength_mask(file: Path, size: int, content: Path) -> np.ndarray:
+    """Read a gray picture as the mask `[h, w]` of where to paint a content with the longest side `size`.
+
+    Hidden pixels count as black, and so do levels up to 2, of JPEG's noise.
+
+    Raises:
+        PictureError: if it has other proportions than the content, colors, or is black everywhere.
+    """
+    check_same_proportions(str(file), read_shape(file), str(content), read_shape(content))
+    picture = read_picture(file).over("black")
+    if (found := np.ptp(picture, axis=-1)).max() > _GRAY_NOISE:
+        row, column = np.unravel_index(found.argmax(), found.shape)
+        color = "#" + bytes(np.rint(255 * picture[row, column]).astype(np.uint8)).hex()
+        raise PictureError(f"{file}: has colors, such as {color}; expected a gray picture as the strength mask")
+    levels = picture.mean(-1)
+    mask = np.where(levels <= _BLACK, 0, levels)
+    if not mask.any():
+        raise PictureError(f"{file}: is black everywhere, where the content stays; expected gray or white to paint")
+    return resample_masks(mask[None], *read_shape(content, size=size))[0]
 
 
 def read_styles(

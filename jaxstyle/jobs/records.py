@@ -46,12 +46,15 @@ def _digest(path: Path) -> str:
 def pair_key(
     content: str,
     styles: Sequence[str],
-    initial_picture: str | None,
+    others: Sequence[str | None],
     settings: Mapping[str, Any],
     network: Mapping[str, Any],
 ) -> str:
-    """The key of a pair, from the digests of its files, the settings, and the network without its name."""
-    identity = json.dumps([content, list(styles), initial_picture, settings, {**network, "name": None}], sort_keys=True)
+    """The key of a pair, from the digests of its files, the settings, and the network without its name.
+
+    The other files are the initial picture and the strength mask, with None for one that there is not.
+    """
+    identity = json.dumps([content, list(styles), list(others), settings, {**network, "name": None}], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()
 
 

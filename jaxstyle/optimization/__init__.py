@@ -40,7 +40,12 @@ from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
 from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
-from jaxstyle.optimization.strength import finished_picture, targets_of_strength
+from jaxstyle.optimization.strength import (
+    check_strength_mask,
+    finished_picture,
+    targets_of_strength,
+    with_strength_mask,
+)
 from jaxstyle.optimization.targets import (
     Targets,
     as_style_list,
@@ -70,6 +75,7 @@ __all__ = [
     "check_content",
     "check_initial_picture",
     "check_memory",
+    "check_strength_mask",
     "check_style",
     "check_without_content",
     "content_loss",
@@ -109,4 +115,5 @@ __all__ = [
     "total_variation",
     "weighted_mean",
     "with_kept_chroma",
+    "with_strength_mask",
 ]

@@ -25,7 +25,7 @@ from jaxstyle.styles.files import (
     save_style,
     style_tensors,
 )
-from jaxstyle.styles.masks import Masks, check_mask_count, check_masks, masks_from_colors
+from jaxstyle.styles.masks import Masks, check_mask, check_mask_count, check_masks, masks_from_colors
 from jaxstyle.styles.measured import (
     STYLE_LAYERS,
     Layers,
@@ -72,6 +72,7 @@ __all__ = [
     "Sums",
     "blend_statistics",
     "check_compatible",
+    "check_mask",
     "check_mask_count",
     "check_masks",
     "check_representation",

@@ -44,7 +44,8 @@ def check_masks(content: np.ndarray, styles: Sequence[np.ndarray], count: int) -
         ConfigError: if the numbers of style masks and styles differ.
     """
     check_mask_count(styles, count)
-    masks = Masks(_check_mask("content", content), tuple(_check_mask("style", style) for style in styles))
+    style_masks = tuple(_as_regions(check_mask("style", style)) for style in styles)
+    masks = Masks(_as_regions(check_mask("content", content)), style_masks)
     for style in masks.styles:
         if len(style) != len(masks.content):
             raise PictureError(
@@ -103,14 +104,21 @@ def masks_from_colors(content: np.ndarray, styles: Sequence[np.ndarray], names: 
     return Masks(regions.astype(np.float32), tuple(mask.astype(np.float32) for mask in masks), tuple(warnings))
 
 
-def _check_mask(name: str, mask: np.ndarray) -> np.ndarray:
+def check_mask(name: str, mask: np.ndarray, *, dimensions: Sequence[int] = (2, 3)) -> np.ndarray:
+    """The mask as float32, `[H, W]` or, if it may have 3 dimensions, `[K, H, W]`; PictureError if it is none."""
     mask = np.asarray(mask, np.float32)
-    if mask.ndim not in (2, 3) or not mask.size:
-        raise PictureError(f"the {name} mask is {list(mask.shape)}; expected [H, W], or [K, H, W] for K regions")
+    if mask.ndim not in dimensions or not mask.size:
+        expected = "[H, W], or [K, H, W] for K regions" if 3 in dimensions else "[H, W]"
+        raise PictureError(f"the {name} mask is {list(mask.shape)}; expected {expected}")
     if not (mask.min() >= 0 and mask.max() <= 1):
         raise PictureError(f"the {name} mask has values from {mask.min()} to {mask.max()}; expected 0 to 1")
     if not mask.any():
         raise PictureError(f"the {name} mask is 0 everywhere; expected values above 0 in the region")
+    return mask
+
+
+def _as_regions(mask: np.ndarray) -> np.ndarray:
+    """A mask `[K, H, W]`; one of `[H, W]` has the region and the rest."""
     return mask if mask.ndim == 3 else np.stack([mask, 1 - mask])
 
 

@@ -121,8 +121,8 @@ OPTIMIZATION = (
         "strength-0",
         "a strength of 0 changes the content",
         "optimization/strength.py",
-        "if config.strength == 0:",
-        "if config.strength < 0:",
+        "if mask is None or config.strength == 0:",
+        "if mask is None:",
         ("test_strength.py::TestZero",),
     ),
     Fault(
@@ -148,6 +148,22 @@ OPTIMIZATION = (
         "read(gradient, window.origin, shape) + transpose(cotangent)[0]",
         "transpose(cotangent)[0]",
         (f"{TILES}::TestAgainstWholePictures",),
+    ),
+    Fault(
+        "mask-everywhere",
+        "what a strength mask leaves out counts for the style",
+        "optimization/strength.py",
+        "return np.dstack([color, mask if alpha is None else alpha * mask])",
+        "return content",
+        ("test_strength_mask.py::TestPainting",),
+    ),
+    Fault(
+        "mask-black",
+        "black in a strength mask is painted a little",
+        "jobs/reading.py",
+        "mask = np.where(levels <= _BLACK, 0, levels)",
+        "mask = levels",
+        ("test_strength_mask.py::TestFiles",),
     ),
     Fault(
         "color-gain",

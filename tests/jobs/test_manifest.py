@@ -88,6 +88,7 @@ COLUMNS = {
     "background": "red",
     "colors": "content=0.5",
     "strength": 1.5,
+    "strength_mask": "where.png",
     "content_weight": 0.25,
     "style_weight": 2.0,
     "color_weight": 0.0,
@@ -137,6 +138,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
     )
     settings = task.settings
     assert settings.config == expected and settings.seed == 11 and settings.background == "red"
+    assert settings.strength_mask == tmp_path / "where.png"
     assert settings.initial_picture == tmp_path / "start.png" and settings.weights == tmp_path / "own.safetensors"
     assert settings.network_key == ("vgg16", settings.weights, "avg", "bfloat16")
 

@@ -152,14 +152,15 @@ def test_digests_are_of_bytes(tmp_path):
 
 
 def test_keys_depend_on_every_part_but_the_name_of_the_network():
-    identity = ("c", ["s"], None, {"size": 1}, {"name": "vgg19", "sha256": "x"})
+    identity = ("c", ["s"], (None, None), {"size": 1}, {"name": "vgg19", "sha256": "x"})
     others = (
         ("d", *identity[1:]),
         ("c", ["t"], *identity[2:]),
         ("c", ["s", "s"], *identity[2:]),
-        ("c", ["s"], "p", *identity[3:]),
+        ("c", ["s"], ("p", None), *identity[3:]),
+        ("c", ["s"], (None, "p"), *identity[3:]),
         (*identity[:3], {"size": 2}, identity[4]),
         (*identity[:4], {"name": "vgg19", "sha256": "y"}),
     )
-    assert len({pair_key(*arguments) for arguments in (identity, *others)}) == 7
+    assert len({pair_key(*arguments) for arguments in (identity, *others)}) == 8
     assert pair_key(*identity) == pair_key(*identity[:4], {"name": "own", "sha256": "x"})
