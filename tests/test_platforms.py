@@ -11,12 +11,11 @@ import pytest
 from support.command import CONTENT, STYLE
 from support.quick import QUICK, random_picture, run
 
-from jaxstyle import load_network
+from jaxstyle.networks import Network
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_float64_in_jax_changes_nothing(optimizer):
-    network = load_network("random:vgg16")
+def test_float64_in_jax_changes_nothing(network: Network, optimizer: str) -> None:
     config = replace(QUICK, optimizer=optimizer)
     pictures = random_picture(24, 32), random_picture(32, 24, seed=1)
     expected = run(network, *pictures, config=config)
@@ -47,7 +46,7 @@ def test_no_module_needs_posix(tmp_path):
         main()
     """
     layers = ("--content-layers", "relu1_1", "--style-layers", "relu1_1")
-    options = ("--size", "32", "--steps", "2", "--network", "random:vgg16", *layers)
+    options = ("--size", "32", "--steps", "2", *layers)
     pair = ("--content", str(CONTENT), "--style", str(STYLE), "-o", str(tmp_path / "results"))
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), "batch", *pair, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -37,8 +37,8 @@ def wait_for(pattern: str, folder: Path, process: subprocess.Popen, ignored: Set
 def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path):
     """Killed, and then stopped by a signal. Meanwhile, another job in its folder is refused."""
     pairs, out = manifest(tmp_path, 1), tmp_path / "out"
-    steps, checkpoint = 1500, ".jaxstyle/checkpoints/*/*[0-9]"
-    options = ("--steps", steps, "--checkpoint-every", 0.2)
+    steps, checkpoint = 500, ".jaxstyle/checkpoints/*/*[0-9]"
+    options = ("--steps", steps, "--checkpoint-every", 0.1)
     with start(out, pairs, *options) as process:
         try:
             wait_for(checkpoint, out, process)
@@ -75,7 +75,7 @@ def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path):
 def test_jobs_that_are_killed_lose_nothing():
     """A short run of scripts/measuring/kill_batch.py."""
     command = [sys.executable, "-m", "scripts.measuring.kill_batch", "--pairs", 1, "--kills", 1, "--size", 32]
-    command += ["--steps", 300, "--every", 0.2]
+    command += ["--steps", 100, "--every", 0.1]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("1 kills of ") and done.stdout.endswith(

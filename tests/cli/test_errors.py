@@ -15,26 +15,35 @@ from jaxstyle.weights import path_of
 FAILURE, USAGE, PICTURE, WEIGHTS, STYLE_FILE = 1, 2, 3, 4, 6  # exit codes
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Good and bad pictures in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(CONTENT, "content.jpg")
-    shutil.copy(STYLE, "style.jpg")
-    Path("empty.png").touch()
-    Path("cut.jpg").write_bytes(CONTENT.read_bytes()[:9000])
-    Path("text.png").write_text("These are words, not a picture.")
-    Path("folder.png").mkdir()
-    Path("exists.png").write_text("precious")
-    Path("damaged.safetensors").write_bytes(path_of("vgg16").read_bytes()[:-1000])
-    Image.new("RGB", (9, 200)).save("small.png")
-    Image.new("RGB", (4000, 40)).save("long.png")
-    Image.new("RGBA", (40, 40), (255, 0, 0, 99)).save("glass.png")
-    Image.new("RGBA", (40, 40)).save("air.png")
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of good and bad pictures."""
+    folder = tmp_path_factory.mktemp("files")
+    shutil.copy(CONTENT, folder / "content.jpg")
+    shutil.copy(STYLE, folder / "style.jpg")
+    (folder / "empty.png").touch()
+    (folder / "cut.jpg").write_bytes(CONTENT.read_bytes()[:9000])
+    (folder / "text.png").write_text("These are words, not a picture.")
+    (folder / "folder.png").mkdir()
+    (folder / "exists.png").write_text("precious")
+    with path_of("vgg16").open("rb") as weights:
+        (folder / "damaged.safetensors").write_bytes(weights.read(100_000))
+    Image.new("RGB", (9, 200)).save(folder / "small.png")
+    Image.new("RGB", (4000, 40)).save(folder / "long.png")
+    Image.new("RGBA", (40, 40), (255, 0, 0, 99)).save(folder / "glass.png")
+    Image.new("RGBA", (40, 40)).save(folder / "air.png")
     dot = Image.new("RGBA", (960, 960))
     dot.putpixel((8, 8), (255, 0, 0, 255))
-    dot.save("dot.png")
-    os.symlink("content.jpg", "link.jpg")
+    dot.save(folder / "dot.png")
+    os.symlink("content.jpg", folder / "link.jpg")
+    return folder
+
+
+@pytest.fixture
+def folder(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of these files as the working directory."""
+    shutil.copytree(files, tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

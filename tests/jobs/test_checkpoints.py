@@ -1,16 +1,24 @@
 """What is kept of an optimization half-way is all of it, and damage to it costs only time."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
 import jax
 import numpy as np
 import pytest
+from support.pyramid import sizes_from_32
 from support.quick import QUICK, random_picture, run
 
 from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
 from jaxstyle.optimization import Progress
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pyramid() -> Iterator[None]:
+    with sizes_from_32():
+        yield
 
 
 @pytest.fixture
@@ -19,8 +27,8 @@ def checkpoints(tmp_path) -> Checkpoints:
 
 
 def resumed(network, optimizer="lbfgs", **options):
-    """Of a run of 9 steps at 128 px and 6 at 256."""
-    config = replace(QUICK, size=256, steps=6, optimizer=optimizer)
+    """Of a run of 6 steps at 32 px and 6 at 64."""
+    config = replace(QUICK, size=64, steps=6, optimizer=optimizer)
     return run(network, random_picture(64, 96), random_picture(80, 64, seed=1), config=config, **options)
 
 
