@@ -19,8 +19,9 @@ from support.command import CONTENT, STYLE, without_progress
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No settings of JAX, and an empty cache folder."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_FLAGS"))}
+    """No settings of JAX, except those for quick compilation, and an empty cache folder."""
+    quick = ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS")
+    variables = {name: value for name, value in os.environ.items() if name in quick or not name.startswith("JAX_")}
     return variables | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
 

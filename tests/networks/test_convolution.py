@@ -79,7 +79,7 @@ class TestShapes:
         arrays = problem(shape)
         assert_correct(compiled(*arrays), *arrays)
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=6, deadline=None)
     @given(
         shape=st.tuples(*(st.integers(1, high) for high in (3, 40, 40, 70, 70))),
         seed=st.integers(0, 999),
