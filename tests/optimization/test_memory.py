@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.compiler import with_fusion
-from support.quick import objective_of, random_picture
+from support.quick import objective_of
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import MemoryLimitError
