@@ -186,6 +186,7 @@ class TestDivergence:
         assert np.isfinite(calls[-1].picture).all()
 
 
+@pytest.mark.usefixtures("small_pyramid")
 def test_larger_sizes_are_compiled_while_smaller_ones_are_optimized(
     network: Network, photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +197,7 @@ def test_larger_sizes_are_compiled_while_smaller_ones_are_optimized(
         width = state.trial.shape[1]
         result = original_run(network, objective, state, steps, optimizer=optimizer)
         calls.append((width, steps))
-        if width == 256:
+        if width == 64:
             larger_size.set()
         return result
 
@@ -204,8 +205,8 @@ def test_larger_sizes_are_compiled_while_smaller_ones_are_optimized(
         assert progress.level or larger_size.wait(60), "the next size was not compiled"
 
     monkeypatch.setattr(solver, "run", spy)
-    run(network, photo[:48], painting, config=replace(QUICK, size=256, steps=2), callback=wait_for_larger_size)
-    assert sorted(calls) == [(128, 0), (128, 2), (256, 0), (256, 2)]
+    run(network, photo[:48], painting, config=replace(QUICK, steps=2), callback=wait_for_larger_size)
+    assert sorted(calls) == [(32, 0), (32, 2), (64, 0), (64, 2)]
 
 
 @pytest.mark.usefixtures("winograd")

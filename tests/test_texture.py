@@ -51,11 +51,12 @@ def test_a_measured_style_gives_the_same_as_its_picture(network: Network, painti
     np.testing.assert_array_equal(make(network, style).image, make(network, painting).image)
 
 
+@pytest.mark.usefixtures("small_pyramid")
 def test_goes_from_coarse_to_fine_and_calls_the_callback(network: Network, painting: np.ndarray) -> None:
     calls: list[Progress] = []
-    result = make(network, painting, height=256, width=160, config=replace(CONFIG, steps=10), callback=calls.append)
-    assert [progress.size for progress in calls] == [128] * 2 + [256] * 2
-    assert result.image.shape == (256, 160, 3) and [*result.sizes] == [128] * 10 + [256] * 10
+    result = make(network, painting, height=64, width=40, config=replace(CONFIG, steps=10), callback=calls.append)
+    assert [progress.size for progress in calls] == [32] * 2 + [64] * 2
+    assert result.image.shape == (64, 40, 3) and [*result.sizes] == [32] * 10 + [64] * 10
 
 
 def test_can_start_from_white_noise(network: Network, painting: np.ndarray, result: Stylized) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, run, succeed
 
+from jaxstyle.images import read_image
 from jaxstyle.styles import REPRESENTATIONS
 
 QUICK = ("--size", 64, "--steps", 8, "--content-layers", "relu1_1", "--style-layers", "relu1_1,relu1_2")
@@ -40,11 +41,18 @@ def painted(*options: object) -> tuple[np.ndarray, dict[str, Any]]:
         return np.asarray(image, np.float32) / 255, record
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """The result without regions, with the default representation."""
+    out = tmp_path_factory.mktemp("plain") / "out.png"
+    succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK)
+    return read_image(out)
+
+
 @pytest.mark.usefixtures("folder")
 class TestResults:
     @pytest.mark.parametrize("representation", sorted(set(REPRESENTATIONS) - {"gram"}))
-    def test_every_representation_gives_another_picture(self, representation: str) -> None:
-        plain, _ = painted()
+    def test_every_representation_gives_another_picture(self, plain: np.ndarray, representation: str) -> None:
         other, record = painted("--style-representation", representation)
         assert record["settings"]["style_representation"] == representation
         assert record["losses"]["total"]["last"] < record["losses"]["total"]["first"]
@@ -58,8 +66,7 @@ class TestResults:
         swapped, _ = painted("--content-mask", "mask.png", "--style-mask", "swapped.png")
         assert np.abs(straight - swapped).mean() > 10 / 255
 
-    def test_regions_give_another_picture(self) -> None:
-        plain, _ = painted()
+    def test_regions_give_another_picture(self, plain: np.ndarray) -> None:
         local, record = painted("--regions", 2)
         assert record["settings"]["regions"] == 2
         assert np.abs(plain - local).mean() > 2 / 255

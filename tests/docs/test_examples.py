@@ -51,7 +51,7 @@ class TestAugmentation:
     def test_training_goes_on_through_it(self) -> None:
         augmentation = program("augmentation")
         layer = (("relu1_1", 1.0),)
-        augmentation.CONFIG = replace(augmentation.CONFIG, style_layers=layer, content_layers=layer)
+        augmentation.CONFIG = replace(augmentation.CONFIG, steps=2, style_layers=layer, content_layers=layer)
         known = augmentation.main(steps=60, batch=8, trial=60)
         assert len(known) == 4 and all(0 <= share <= 1 for share in known.values())
         assert known["with augmentation, plain"] > 0.8

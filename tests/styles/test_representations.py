@@ -261,9 +261,10 @@ class TestLoss:
                 moved = {layer: value + t * direction[layer] for layer, value in features.items()}
                 return style_loss(moved, targets, representation=name, position_weights=weights)
 
-            slope = (loss(5e-3) - loss(-5e-3)) / 1e-2
+            compiled = jax.jit(loss)  # because each operation would be compiled by itself
+            slope = (compiled(5e-3) - compiled(-5e-3)) / 1e-2
             # Sums are float32 for features of any dtype.
-            assert jax.grad(loss)(0.0) == pytest.approx(float(slope), rel=2e-3)
+            assert jax.jit(jax.grad(loss))(0.0) == pytest.approx(float(slope), rel=2e-3)
 
     def test_loss_is_0_only_at_the_target(self, name: str) -> None:
         targets = measure_features(name, random_features())
