@@ -35,7 +35,8 @@ def distance(value: Any, other: Any) -> float:
 
 def test_features_are_within_rounding_to_8_bits(network: Network, bfloat16_network: Network, photo: np.ndarray) -> None:
     """The error of rounding to 8 bits is at most 1/256; independent errors of 13 layers add up in quadrature."""
-    exact, rounded = (variant.features(photo, STYLE_LAYERS) for variant in (network, bfloat16_network))
+    features = jax.jit(lambda network: network.features(photo, STYLE_LAYERS))
+    exact, rounded = features(network), features(bfloat16_network)
     for layer in STYLE_LAYERS:
         assert rounded[layer].dtype == jnp.bfloat16 and exact[layer].dtype == jnp.float32
         assert 1e-4 < distance(rounded[layer], exact[layer]) < np.sqrt(13) / 256, layer
