@@ -28,7 +28,6 @@ from jaxstyle.jobs import (
     Step,
     Written,
     failure_message,
-    replaced_results,
 )
 from jaxstyle.optimization import Progress, schedule
 
@@ -46,6 +45,7 @@ class BatchProgress:
         self._plan: Plan | None = None
         self._todo: list[int] = []
         self._started = time.monotonic()
+        self._total_pixel_steps = 0
         self._pixel_steps = 0.0  # of finished groups
         self._running: dict[Group, tuple[TaskID, float]] = {}
         self._printed: set[str] = set()
@@ -88,11 +88,12 @@ class BatchProgress:
                         f"{counted(len(plan.todo), 'pair')} to do, {memory}", markup=False, highlight=False
                     )
                 self._plan, self._started = plan, time.monotonic()
-                if replaced := len(replaced_results(plan, self._folder)):
-                    found = f"{counted(replaced, 'result')} in {self._folder}"
+                if plan.replaced:
+                    found = f"{counted(len(plan.replaced), 'result')} in {self._folder}"
                     line = f"jaxstyle: replacing {found}, made of other files or with other settings"
                     self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
                 self._todo = plan.todo
+                self._total_pixel_steps = sum(plan.pixel_steps[pair] for pair in plan.todo)
                 for pair in sorted(plan.pairs & plan.failed.keys()):
                     self._print(pair, f"{plan.failed[pair]} (failed before; try again with --retry-failed)")
             case Started(group):
@@ -136,8 +137,7 @@ class BatchProgress:
         texts += [f"{60 * self.done / elapsed:.3g} a minute"] if self.done else []
         running = sum(share * self._pixel_steps_of(group) for group, (_, share) in self._running.items())
         if (finished := self._pixel_steps + running) and self._plan:
-            total = sum(self._plan.pixel_steps[pair] for pair in self._todo)
-            texts.append(f"{format_duration(elapsed * (total / finished - 1))} left")
+            texts.append(f"{format_duration(elapsed * (self._total_pixel_steps / finished - 1))} left")
         total_pairs = max(1, len(self._todo))
         self._bar.update(self._job, completed=self.done + self._failed, total=total_pairs, description=", ".join(texts))
 

@@ -19,7 +19,7 @@ from jaxstyle.images.files import (
     resolve_target,
     write_atomically,
 )
-from jaxstyle.images.reading import Picture, read_image, read_picture, read_shape
+from jaxstyle.images.reading import Picture, read_image, read_picture, read_shape, target_shape
 from jaxstyle.images.resizing import (
     MIN_SIDE,
     check_picture,
@@ -59,6 +59,7 @@ __all__ = [
     "resize_longest",
     "resolve_target",
     "scaled_shape",
+    "target_shape",
     "tile_pictures",
     "write_atomically",
     "write_image",

@@ -72,7 +72,7 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
             pixels or high dynamic range, or has a side below `MIN_SIDE` pixels, before or after resizing.
     """
     with _opened(path) as source:
-        height, width = _target_size(*source.shape, size)
+        height, width = target_shape(*source.shape, size)
         if source.orientation >= 5:
             height, width = width, height
         factor = 1 if size is None else max(1, max(source.shape) // (_OVERSAMPLING * size))
@@ -101,7 +101,7 @@ def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
         PictureError: as `read_picture`, except for damage after the header.
     """
     with _opened(path) as source:
-        return _target_size(*source.shape, size)
+        return target_shape(*source.shape, size)
 
 
 @contextmanager
@@ -130,8 +130,8 @@ def _too_large(source: Source) -> str:
     return f"{found}; expected at most {_MAX_PIXELS} in all: use a smaller copy"
 
 
-def _target_size(height: int, width: int, size: int | None) -> tuple[int, int]:
-    """The height and width to which a picture is resized; PictureError if these are too small or too large."""
+def target_shape(height: int, width: int, size: int | None) -> tuple[int, int]:
+    """The height and width to which `read_picture` resizes; PictureError if these are too small or too large."""
     found, expected = f"has {width}x{height} pixels", f"expected at least {MIN_SIDE} on each side"
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"{found}; {expected}: use a larger picture")

@@ -9,6 +9,8 @@ Modules:
     folders: the pictures in a folder, or those that a pattern matches
     manifest: the pairs of a job, from pictures or a manifest
     names: names for results
+    known_files: digests and shapes of files, each read once
+    results: which results exist, and that they replace nothing
     plan: which pairs are done, and groups for the others
     memory: the largest size that fits, and the check before a run
     run: the threads that read, compute and write
@@ -35,10 +37,8 @@ from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, 
 from jaxstyle.jobs.job import (
     Job,
     Summary,
-    check_output_folder,
     describe_job,
     failure_message,
-    replaced_results,
     run_job,
 )
 from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, parse_cell, read_manifest
@@ -63,6 +63,7 @@ from jaxstyle.jobs.reading import (
     resized_styles,
 )
 from jaxstyle.jobs.records import STATE_FOLDER, read_records
+from jaxstyle.jobs.results import check_output_folder
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
 
 __all__ = [
@@ -127,7 +128,6 @@ __all__ = [
     "read_records",
     "read_strength_mask",
     "read_styles",
-    "replaced_results",
     "resized_styles",
     "resolve_size",
     "result_record",

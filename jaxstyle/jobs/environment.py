@@ -1,6 +1,7 @@
 """The device and the versions on which a result depends."""
 
 import platform
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxstyle.optimization import memory_message
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow", "imagecodecs", "tifffile")
 
 
+@cache
 def versions() -> dict[str, str]:
     """The versions of jaxstyle, Python and the libraries that a result depends on."""
     libraries = {name: metadata.version(name) for name in ("jaxstyle", *_LIBRARIES)}

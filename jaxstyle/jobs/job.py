@@ -1,6 +1,5 @@
 """A job of many pairs, from files to files: plan it, run it, and sum it up."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from jaxstyle.batch import Group
-from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
 from jaxstyle.jobs.inputs import InputReader, NetworkCache
+from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.memory import plan_workers
-from jaxstyle.jobs.plan import Plan, done_and_failed, make_plan, seconds_per_pixel_step
-from jaxstyle.jobs.records import STATE_FOLDER, Records, is_running, read_records
+from jaxstyle.jobs.plan import STATE_FIELDS, Plan, done_and_failed, make_plan, seconds_per_pixel_step
+from jaxstyle.jobs.records import Records, is_running, iterate_records, read_records
+from jaxstyle.jobs.results import check_inputs_stay
 from jaxstyle.jobs.run import Run, Runner
 from jaxstyle.jobs.shares import WHOLE, Share
 from jaxstyle.optimization import check_memory, predict_bytes
@@ -95,7 +95,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
     """
     check_inputs_stay(job.tasks, job.folder)
     started = time.perf_counter()
-    device_record, networks, written = device(), NetworkCache(), 0
+    device_record, networks, files, written = device(), NetworkCache(), KnownFiles(job.folder), 0
 
     def on_event(event: Event) -> None:
         nonlocal written
@@ -103,8 +103,9 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
         callback(event)
 
     with closing(Records(job.folder, job.share)) as records:
-        plan = _plan(job, networks)
-        workers, memory = plan_workers(plan, _groups_to_do(plan), networks)
+        plan = _plan(job, networks, files)
+        workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
+        files.save()
         if memory:
             check_memory(memory)
         on_event(Planned(plan, memory))
@@ -123,7 +124,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
         running_since = time.perf_counter()
         Runner(run)()
     seconds = time.perf_counter() - running_since
-    done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder), job.folder)
+    done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder, fields=STATE_FIELDS), job.folder)
     pairs = plan.pairs
     failed = {pair: error for pair, error in failed.items() if pair in pairs}
     return Summary(
@@ -147,11 +148,11 @@ def describe_job(job: Job) -> dict[str, Any]:
     The pairs of the whole job; the state of each share; and for the job's share the groups with their memory, and the
     time if it can be predicted.
     """
-    device_record, networks = device(), NetworkCache()
-    plan = _plan(job, networks)
-    workers, memory = plan_workers(plan, _groups_to_do(plan), networks)
+    device_record, networks, files = device(), NetworkCache(), KnownFiles(job.folder)
+    plan = _plan(job, networks, files)
+    workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
     todo = set(plan.todo)
-    pace = seconds_per_pixel_step(read_records(job.folder).values(), device_record)
+    pace = seconds_per_pixel_step(iterate_records(job.folder), device_record)
     descriptions: dict[Any, dict[str, Any]] = {}
     for group in plan.groups:
         if pairs := todo & set(group.pairs):
@@ -166,7 +167,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "failed": [failure_message(plan.tasks[pair], error) for pair, error in (plan.failed | plan.unreadable).items()],
         "todo": [str(plan.tasks[pair].output) for pair in range(len(plan.tasks)) if plan.is_todo(pair)],
         "shares": _describe_shares(plan, job.folder),
-        "replaced": len(replaced_results(plan, job.folder)),
+        "replaced": len(plan.replaced),
         "groups": list(descriptions.values()),
         "at_once": workers,
         "memory": {"needed": memory.needed, "available": memory.available.bytes} if memory else None,
@@ -175,56 +176,18 @@ def describe_job(job: Job) -> dict[str, Any]:
     }
 
 
-def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool, from_folders: bool) -> None:
-    """Check that results replace nothing.
-
-    Raises:
-        ConfigError: if a result would replace a picture to read, or, for pairs `from_folders`, if the folder holds
-            pictures to read.
-        PictureError: if a file is there that no job has written, unless `overwrite` is set.
-    """
-    if from_folders and os.path.realpath(folder) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
-        raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
-    check_inputs_stay(tasks, folder)
-    if overwrite or os.path.isdir(folder / STATE_FOLDER):
-        return
-    for task in tasks:
-        if os.path.exists(folder / task.output):
-            path = folder / task.output
-            raise PictureError(
-                f"{path}: exists already, and no job wrote it; choose another folder, or replace it with --overwrite"
-            )
-
-
-def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
-    """Raise ConfigError if a result would replace a picture to read."""
-    inputs = _real_inputs(tasks)
-    for task in tasks:
-        if os.path.realpath(folder / task.output) in inputs:
-            path = folder / task.output
-            raise ConfigError(f"{path} is one of the pictures to read; choose another name for the result")
-
-
-def replaced_results(plan: Plan, folder: Path) -> list[int]:
-    """The pairs to compute whose results exist, of other files or settings."""
-    return [pair for pair in plan.todo if os.path.isfile(folder / plan.tasks[pair].output)]
-
-
 def failure_message(task: Task, error: str) -> str:
     """The error of a pair, beginning with the file, or with the missing result if no file is to blame."""
     return error if any(error.startswith(f"{file}:") for file in task.files) else f"{task.output}: {error}"
 
 
-def _real_inputs(tasks: Sequence[Task]) -> set[str]:
-    return {os.path.realpath(os.path.expanduser(file)) for task in tasks for file in task.files}
-
-
-def _plan(job: Job, networks: NetworkCache) -> Plan:
+def _plan(job: Job, networks: NetworkCache, files: KnownFiles) -> Plan:
     return make_plan(
         job.tasks,
         networks,
-        read_records(job.folder),
+        read_records(job.folder, fields=STATE_FIELDS),
         job.folder,
+        files=files,
         batch_size=job.batch_size,
         retry_failed=job.retry_failed,
         share=job.share,

@@ -9,6 +9,7 @@ import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePath
 from types import NoneType
 from typing import Any
@@ -188,12 +189,17 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
             raise ConfigError(f"line {line}, column {column} is empty; expected {_expected(column)}")
     content, styles, output = values.pop("content"), values.pop("style"), values.pop("output", None)
     try:
-        settings = replace(options, **values).settings(folder=folder if "init" in values else Path())
+        settings = _settings(replace(options, **values), folder if "init" in values else Path())
         check_styles(styles, settings.config)
         check_network(settings.network, None)
     except ConfigError as error:
         raise ConfigError(f"line {line}: {error}") from None
     return _Row(line, content, styles, settings, output)
+
+
+@lru_cache  # most rows have the settings of other rows
+def _settings(options: Options, folder: Path) -> Settings:
+    return options.settings(folder=folder)
 
 
 def check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
@@ -249,7 +255,12 @@ def _text(cell: Any) -> str:
 def _file(cell: Any, folder: Path) -> Path:
     if not isinstance(cell, str) or not cell.strip() or "\0" in cell:
         _reject()
-    return folder / os.path.expanduser(cell.strip())
+    return _joined(folder, cell.strip())
+
+
+@lru_cache(2**14)  # one object for the same file in many rows, with one hash
+def _joined(folder: Path, name: str) -> Path:
+    return folder / os.path.expanduser(name)
 
 
 def _output(cell: Any) -> str:

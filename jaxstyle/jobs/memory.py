@@ -3,18 +3,28 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jaxstyle.batch import Group, Pair, concurrent_groups, count_programs
 from jaxstyle.config import DEFAULTS, StyleConfig
-from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import largest_side, read_shape
 from jaxstyle.jobs.environment import device
+from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import MAX_SIZE
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.reading import is_saved_style, read_network, style_shape
 from jaxstyle.networks import Network
-from jaxstyle.optimization import MemoryNeed, Shape, Workload, check_memory, largest_size, measure_need, network_bytes
+from jaxstyle.optimization import (
+    MemoryNeed,
+    Shape,
+    Workload,
+    check_memory,
+    largest_size,
+    measure_need,
+    memory_settings,
+    network_bytes,
+)
 from jaxstyle.styles import Style
 
 
@@ -62,13 +72,13 @@ def picture_shapes(files: Sequence[Path], config: StyleConfig) -> tuple[Shape, .
 
 
 def plan_workers(
-    plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network]
+    plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network], files: KnownFiles
 ) -> tuple[int, MemoryNeed | None]:
     """The number of groups to compute at the same time, at most one for each core, and what they need.
 
     The number is 1 if not even one group fits the memory, and on a GPU or TPU. There is no need without groups.
     """
-    workloads = _workloads(plan, groups, networks)
+    workloads = _workloads(plan, groups, networks, files)
     if not workloads:
         return 1, None
     count = min(concurrent_groups(workload.network, [workload.config], workload.batch_size) for workload in workloads)
@@ -83,40 +93,34 @@ def pair_workload(network: Network, pair: Pair) -> Workload:
     return Workload(network, pair.config, pair.content.shape[:2], styles)
 
 
-def _workloads(plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network]) -> list[Workload]:
-    """What the groups compute: one workload for each distinct group, with the styles of all its pairs."""
-    shapes = _shapes({style for group in groups for pair in group.pairs for style in plan.tasks[pair].styles})
+def _workloads(
+    plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network], files: KnownFiles
+) -> list[Workload]:
+    """What the groups compute: one workload for all that take the same memory, with the styles of all of them."""
     program_count = count_programs(groups, [task.settings.config for task in plan.tasks])
     all_networks = {
         settings.network_key: (networks(settings), settings.config)
         for settings in (plan.tasks[group.pairs[0]].settings for group in groups)
     }
     sizes = {key: network_bytes(*network) for key, network in all_networks.items()}
-    workloads = {}
+    workloads: dict[Any, Workload] = {}
+    styles: dict[Any, set[Path]] = {}
     for group in groups:
         for pair in group.pairs:
             settings, largest = plan.tasks[pair].settings, group.padded_shapes[-1]
-            styles = frozenset(shapes[style] for style in plan.tasks[pair].styles if style in shapes)
-            key = settings.network_key, settings.config, largest, group.batch_size, styles
-            workloads[key] = Workload(
-                networks(settings),
-                settings.config,
-                (largest.height, largest.width),
-                tuple(styles),
-                batch_size=group.batch_size,
-                programs_per_size=program_count / len(group.padded_shapes),
-                other_bytes=sum(sizes.values()) - sizes[settings.network_key],
-            )
-    return list(workloads.values())
-
-
-def _shapes(styles: Iterable[Path]) -> dict[Path, Shape]:
-    """The shapes of style pictures in their files; without those that cannot be read, whose pairs fail later."""
-    shapes = {}
-    for style in styles:
-        if not is_saved_style(style):
-            try:
-                shapes[style] = read_shape(style)
-            except JaxStyleError:
-                continue
-    return shapes
+            key = settings.network_key, memory_settings(settings.config), largest, group.batch_size
+            styles.setdefault(key, set()).update(plan.tasks[pair].styles)
+            if key not in workloads:
+                workloads[key] = Workload(
+                    networks(settings),
+                    settings.config,
+                    (largest.height, largest.width),
+                    batch_size=group.batch_size,
+                    programs_per_size=program_count / len(group.padded_shapes),
+                    other_bytes=sum(sizes.values()) - sizes[settings.network_key],
+                )
+    # Styles that cannot be read have no shape; their pairs fail later.
+    shapes = {key: dict.fromkeys(files[style].shape for style in used) for key, used in styles.items()}
+    return [
+        replace(workload, styles=tuple(shape for shape in shapes[key] if shape)) for key, workload in workloads.items()
+    ]

@@ -25,7 +25,8 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
     """
     content_labels = _labels(contents)
     style_labels = _labels([style for pair_styles in styles for style in pair_styles])
-    taken = {normalize_name(str(path)) for name in given if name for path in (PurePath(name), *PurePath(name).parents)}
+    paths = (path for name in given if name for path in (PurePath(name), *PurePath(name).parents))
+    taken = {normalize_name(str(path)): 2 for path in paths}
 
     def new_name(content: Path, pair_styles: Sequence[Path]) -> str:
         plain = _shorten(f"{content_labels[content]}--{'+'.join(style_labels[style] for style in pair_styles)}")
@@ -54,7 +55,7 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
     Nothing above the folder that all files have in common is used, so that it can be moved. Files that differ only in
     case are one until the end, and then numbered in natural order: `CAT`, `cat-2`.
     """
-    absolute = {file: Path(os.path.abspath(file)) for file in files}
+    absolute = {file: Path(os.path.abspath(file)) for file in dict.fromkeys(files)}
     levels = zip(*(path.parts[:-1] for path in absolute.values()), strict=False)
     common = sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, levels))
     paths = {file: path.parts[common:] for file, path in absolute.items()}
@@ -70,17 +71,22 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
         labels |= {path: candidates[path] for path in unique}
         unlabeled -= unique
         depth += 1
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for path in sorted(labels, key=lambda path: natural_order(PurePath(*path))):
         labels[path] = _untaken(labels[path], "", taken)
     return {file: labels[path] for file, path in paths.items()}
 
 
-def _untaken(stem: str, suffix: str, taken: set[str]) -> str:
-    """The first of `stem`, `stem-2`, ... with the suffix that is not taken; it then is."""
-    names = (f"{stem}{number}{suffix}" for number in itertools.chain([""], itertools.count(-2, -1)))
-    name = next(name for name in names if normalize_name(name) not in taken)
-    taken.add(normalize_name(name))
+def _untaken(stem: str, suffix: str, taken: dict[str, int]) -> str:
+    """The first of `stem`, `stem-2`, ... with the suffix that is not taken; it then is.
+
+    `taken` has for each taken name, normalized, the number with which to go on.
+    """
+    plain = name = stem + suffix
+    while normalize_name(name) in taken:
+        name = f"{stem}-{taken[normalize_name(plain)]}{suffix}"
+        taken[normalize_name(plain)] += 1
+    taken[normalize_name(name)] = 2
     return name
 
 

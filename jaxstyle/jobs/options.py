@@ -4,6 +4,7 @@
 """
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,7 +60,12 @@ class Settings:
 
     def record(self) -> dict[str, Any]:
         """The settings that the result depends on, without pictures and network, as plain values."""
-        return asdict(self.config) | {"seed": self.seed, "background": self.background}
+        return _record(self.config) | {"seed": self.seed, "background": self.background}
+
+
+@lru_cache
+def _record(config: StyleConfig) -> dict[str, Any]:
+    return asdict(config)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import os
 import statistics
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,15 +12,19 @@ import jax
 
 from jaxstyle.batch import Group, PairKind, Shape, default_batch_size, group_kinds, plan_kinds
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import read_shape, scaled_shape
+from jaxstyle.errors import PictureError
+from jaxstyle.images import path_in_errors, read_shape, scaled_shape, target_shape
+from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.reading import network_record
-from jaxstyle.jobs.records import file_digests, pair_key
+from jaxstyle.jobs.records import format_settings, pair_key
+from jaxstyle.jobs.results import existing_results
 from jaxstyle.jobs.shares import WHOLE, Share, split_evenly
 from jaxstyle.networks import Network
 from jaxstyle.optimization import schedule
+
+STATE_FIELDS = ("key", "error")  # what a plan needs of a record
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class Plan:
         done: pairs whose results exist.
         failed: pairs that failed before and are not tried again, with the errors.
         unreadable: pairs whose content cannot be read, new ones or ones to be tried again, with the errors.
+        replaced: pairs of this share to compute whose results exist, of other files or settings.
         share: the part of the job that this process computes.
         share_of: the index of the share that each pair belongs to.
         groups: of all pairs of this share whose content can be read; each group has one network.
@@ -45,6 +49,7 @@ class Plan:
     done: frozenset[int]
     failed: dict[int, str]
     unreadable: dict[int, str]
+    replaced: frozenset[int]
     share: Share
     share_of: tuple[int, ...]
     groups: tuple[Group, ...]
@@ -59,7 +64,7 @@ class Plan:
         """All pairs of this share, done or not."""
         return frozenset(pair for pair, index in enumerate(self.share_of) if index == self.share.index)
 
-    @property
+    @cached_property
     def todo(self) -> list[int]:
         """The pairs of this share to compute, in the order of the groups."""
         return [pair for group in self.groups for pair in group.pairs if self.is_todo(pair)]
@@ -71,6 +76,7 @@ def make_plan(
     records: Mapping[str, dict[str, Any]],
     folder: Path,
     *,
+    files: KnownFiles,
     batch_size: int | None = None,
     retry_failed: bool = False,
     share: Share = WHOLE,
@@ -80,20 +86,24 @@ def make_plan(
     Groups depend on all pairs of the share, done or not, so that a resumed job computes the same groups. Shares depend
     on the pairs of the whole job and on no device, so that all machines split it in the same way.
     """
-    tasks = [replace(task, settings=task.settings.resolve(networks(task.settings))) for task in tasks]
-    keys = _keys(tasks, networks)
+    resolved = {given: given.resolve(networks(given)) for given in {task.settings for task in tasks}}
+    tasks = [replace(task, settings=resolved[task.settings]) for task in tasks]
+    files.find(file for task in tasks for file in task.files)
+    keys = _keys(tasks, networks, files)
     done, failed = done_and_failed(tasks, keys, records, folder)
     failed = {} if retry_failed else failed
-    shapes, errors = _content_shapes(tasks)
+    shapes, errors = _content_shapes(tasks, files)
     kinds = _kinds(tasks, shapes)
     share_of = _split(len(tasks), kinds, share)
+    unreadable = {pair: error for pair, error in errors.items() if pair not in failed}
     grouped = {pair: kind for pair, kind in kinds.items() if share_of[pair] == share.index}
     return Plan(
         tasks=tuple(tasks),
         keys=tuple(keys),
         done=done,
         failed=failed,
-        unreadable={pair: error for pair, error in errors.items() if pair not in failed},
+        unreadable=unreadable,
+        replaced=frozenset(existing_results(tasks, folder) & grouped.keys() - done - failed.keys()),
         share=share,
         share_of=tuple(share_of),
         groups=tuple(_groups(tasks, networks, grouped, batch_size)),
@@ -105,14 +115,14 @@ def done_and_failed(
     tasks: Sequence[Task], keys: Sequence[str], records: Mapping[str, dict[str, Any]], folder: Path
 ) -> tuple[frozenset[int], dict[int, str]]:
     """The pairs that have a record and a result, and the errors of those that failed."""
-    done, failed = set(), {}
+    done, failed, existing = set(), {}, existing_results(tasks, folder)
     for pair, (task, key) in enumerate(zip(tasks, keys, strict=True)):
         record = records.get(str(task.output))
         if record is None or record["key"] != key:
             continue
         if record["error"] is not None:
             failed[pair] = record["error"]
-        elif os.path.isfile(folder / task.output):
+        elif pair in existing or os.path.isfile(folder / task.output):
             done.add(pair)
     return frozenset(done), failed
 
@@ -141,38 +151,44 @@ def _pixel_steps_of_record(record: Mapping[str, Any]) -> int:
     return count_pixel_steps(config, record["height"], record["width"])
 
 
-def _keys(tasks: Sequence[Task], networks: Callable[[Settings], Network]) -> list[str]:
-    digests = file_digests(file for task in tasks for file in task.files)
+def _keys(tasks: Sequence[Task], networks: Callable[[Settings], Network], files: KnownFiles) -> list[str]:
+    def digest(file: Path) -> str:
+        return files[file].digest
+
+    @cache
+    def rest(settings: Settings) -> str:
+        network = network_record(networks(settings), settings.network, settings.weights)
+        return format_settings(settings.record(), network)
+
     return [
         pair_key(
-            digests[task.content],
-            [digests[style] for style in task.styles],
-            [digests[f] if f else None for f in (task.settings.initial_picture, task.settings.strength_mask)],
-            task.settings.record(),
-            network_record(networks(task.settings), task.settings.network, task.settings.weights),
+            digest(task.content),
+            list(map(digest, task.styles)),
+            [digest(file) if file else None for file in (task.settings.initial_picture, task.settings.strength_mask)],
+            rest(task.settings),
         )
         for task in tasks
     ]
 
 
-def _content_shapes(tasks: Sequence[Task]) -> tuple[dict[int, Shape], dict[int, str]]:
+def _content_shapes(tasks: Sequence[Task], files: KnownFiles) -> tuple[dict[int, Shape], dict[int, str]]:
     """The shape of each pair's content, and the errors of contents that cannot be read."""
 
-    def read(content: tuple[Path, int]) -> Shape | str:
-        file, size = content
+    @cache
+    def shape_at(content: Path, size: int) -> Shape | str:
+        shape = files[content].shape
         try:
-            return read_shape(file, size=size)
-        except JaxStyleError as error:
+            if shape is None:
+                return read_shape(content, size=size)  # raises
+            with path_in_errors(content, "read", PictureError):
+                return target_shape(*shape, size)
+        except PictureError as error:
             return str(error)
 
-    contents = [(task.content, task.settings.config.size) for task in tasks]
-    distinct = list(dict.fromkeys(contents))
-    with ThreadPoolExecutor() as threads:
-        results = dict(zip(distinct, threads.map(read, distinct), strict=True))
     shapes: dict[int, Shape] = {}
     errors: dict[int, str] = {}
-    for pair, content in enumerate(contents):
-        result = results[content]
+    for pair, task in enumerate(tasks):
+        result = shape_at(task.content, task.settings.config.size)
         if isinstance(result, str):
             errors[pair] = result
         else:
@@ -212,8 +228,9 @@ def _groups(
         pairs_by_network.setdefault(key, []).append(pair)
     groups: list[Group] = []
     for pairs in pairs_by_network.values():
-        network, configs = networks(tasks[pairs[0]].settings), {tasks[pair].settings.config for pair in pairs}
-        size = batch_size or min(default_batch_size(network, config) for config in configs)
+        network = networks(tasks[pairs[0]].settings)
+        configs = {kinds[pair][1]: tasks[pair].settings.config for pair in pairs}
+        size = batch_size or min(default_batch_size(network, config) for config in configs.values())
         devices = len(jax.local_devices())
         groups += group_kinds({pair: kinds[pair][1] for pair in pairs}, batch_size=size, devices=devices)
     return groups

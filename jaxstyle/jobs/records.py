@@ -8,8 +8,7 @@ says with which versions its result was made.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,61 +21,55 @@ from jaxstyle.images import path_in_errors
 from jaxstyle.jobs.shares import Share
 
 STATE_FOLDER = ".jaxstyle"  # the folder among the results for what only an unfinished job needs
-_MISSING = "missing"  # instead of the digest of a file that cannot be read
 
 
-def file_digests(files: Iterable[Path]) -> dict[Path, str]:
-    """The SHA-256 of each file, or a placeholder for files that cannot be read.
-
-    Not the modification time, which copying changes; reading a file is fast compared with anything else done to it.
-    """
-    distinct = list(dict.fromkeys(files))
-    with ThreadPoolExecutor() as threads:
-        return dict(zip(distinct, threads.map(_digest, distinct), strict=True))
-
-
-def _digest(path: Path) -> str:
-    try:
-        with open(os.path.expanduser(path), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return _MISSING
-
-
-def pair_key(
-    content: str,
-    styles: Sequence[str],
-    others: Sequence[str | None],
-    settings: Mapping[str, Any],
-    network: Mapping[str, Any],
-) -> str:
-    """The key of a pair, from the digests of its files, the settings, and the network without its name.
+def pair_key(content: str, styles: Sequence[str], others: Sequence[str | None], settings: str) -> str:
+    """The key of a pair, from the digests of its files, and its settings and network from `format_settings`.
 
     The other files are the initial picture and the strength mask, with None for one that there is not.
     """
-    identity = json.dumps([content, list(styles), list(others), settings, {**network, "name": None}], sort_keys=True)
-    return hashlib.sha256(identity.encode()).hexdigest()
+    files = json.dumps([content, list(styles), list(others)])
+    return hashlib.sha256(f"{files[:-1]}, {settings[1:]}".encode()).hexdigest()
 
 
-def read_records(folder: Path) -> dict[str, dict[str, Any]]:
-    """The latest record of each result by its name, from all processes that ever worked in the folder.
+def format_settings(settings: Mapping[str, Any], network: Mapping[str, Any]) -> str:
+    """What a pair's key depends on besides its files, as text: the settings, and the network without its name."""
+    return json.dumps([settings, {**network, "name": None}], sort_keys=True)
 
-    Lines that are incomplete or damaged are ignored. A line counts as later than the lines before it in its file,
-    although the clock may have been set back.
-    """
-    records: list[dict[str, Any]] = []
+
+def iterate_records(folder: Path) -> Iterator[dict[str, Any]]:
+    """All records of all processes that ever worked in the folder; see `read_records`."""
     with path_in_errors(folder, "read", JaxStyleError):
         files = sorted(folder.glob("results*.jsonl"))
     for file in files:
         latest = ""
-        with path_in_errors(file, "read", JaxStyleError) as path:
-            for line in path.read_bytes().split(b"\n"):
+        with path_in_errors(file, "read", JaxStyleError) as path, path.open("rb") as lines:
+            for line in lines:
                 with suppress(ValueError):
                     record = json.loads(line)
                     if isinstance(record, dict) and {"output", "key", "error", "ended"} <= record.keys():
                         latest = max(latest, str(record["ended"]))
-                        records.append(record | {"ended": latest})
-    return {record["output"]: record for record in sorted(records, key=lambda record: record["ended"])}
+                        yield record | {"ended": latest}
+
+
+def read_records(folder: Path, *, fields: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """The latest record of each result by its name, from all processes that ever worked in the folder.
+
+    Lines that are incomplete or damaged are ignored. A line counts as later than the lines before it in its file,
+    although the clock may have been set back.
+
+    Args:
+        folder: the folder of the results.
+        fields: what to keep of each record; by default everything, which takes several kilobytes.
+    """
+    latest: dict[str, str] = {}
+    records: dict[str, dict[str, Any]] = {}
+    for record in iterate_records(folder):
+        output, ended = record["output"], record["ended"]
+        if ended >= latest.get(output, ""):
+            latest[output] = ended
+            records[output] = record if fields is None else {name: record[name] for name in fields}
+    return records
 
 
 class Records:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,8 @@ class Runner:
     def _clean_up(self) -> None:
         """Delete what killed processes with this share, or of another split of the job, have left behind."""
         others = re.compile(rf"(?!{self._share}-)[0-9]+-of-{self._plan.share.count}-.*")  # which may be running
-        names = {self._checkpoint_name(group) for group in self._plan.groups}
-        self._checkpoints.drop_all(lambda name: name not in names and not others.fullmatch(name))
+        names = cache(lambda: {self._checkpoint_name(group) for group in self._plan.groups})  # rarely needed
+        self._checkpoints.drop_all(lambda name: not others.fullmatch(name) and name not in names())
         for folder in self._writing.parent.glob("writing-*"):
             if not others.fullmatch(folder.name.removeprefix("writing-")):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import flax.linen as nn
@@ -83,6 +83,7 @@ ARCHITECTURES = {
 }
 
 
+@lru_cache
 def resolve_layers(config: StyleConfig, architecture: str) -> StyleConfig:
     """The settings with layers in the place of partitions; see `StyleConfig.content_layers`.
 

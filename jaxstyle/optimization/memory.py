@@ -1,7 +1,7 @@
 """The memory that a run needs, predicted before anything is compiled, and compared with the memory that there is."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -84,6 +84,13 @@ class MemoryNeed:
 
     def __str__(self) -> str:
         return f"about {_gibibytes(self.needed)} of {_gibibytes(self.available.bytes)} GiB of memory"
+
+
+def memory_settings(config: StyleConfig) -> tuple[Hashable, ...]:
+    """The settings that memory depends on: runs for which they are equal need equally much."""
+    layers = config.content_names, config.style_names
+    style = config.style_representation, config.regions, config.style_scale
+    return *layers, *style, config.optimizer, config.size, *schedule(config, 1, 1)
 
 
 def predict_bytes(network: Network, config: StyleConfig, height: int, width: int, *, batch_size: int = 1) -> int:

@@ -61,7 +61,7 @@ JOBS = (
         "done-without-file",
         "a pair whose result was deleted counts as done",
         "jobs/plan.py",
-        "elif os.path.isfile(folder / task.output):",
+        "elif pair in existing or os.path.isfile(folder / task.output):",
         "else:",
         (TEST_PLAN,),
     ),

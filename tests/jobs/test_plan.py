@@ -8,6 +8,7 @@ from support.command import CONTENT, STYLE
 from jaxstyle.config import StyleConfig
 from jaxstyle.jobs import Options, Plan, Task, pair_up
 from jaxstyle.jobs.inputs import NetworkCache
+from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.plan import count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
 
 networks = NetworkCache()
@@ -21,7 +22,7 @@ def tasks(tmp_path) -> list[Task]:
 
 
 def planned(tasks: list[Task], records: dict, folder: Path, **options) -> Plan:
-    return make_plan(tasks, networks, records, folder, **options)
+    return make_plan(tasks, networks, records, folder, files=KnownFiles(folder), **options)
 
 
 def record(plan: Plan, pair: int, error: str | None = None) -> dict:
@@ -40,10 +41,11 @@ def test_a_pair_is_done_with_picture_and_record(tasks, tmp_path):
     assert planned(tasks, records, tmp_path).done == frozenset()
     (tmp_path / tasks[0].output).touch()
     again = planned(tasks, records, tmp_path)
-    assert again.done == {0} and again.todo == [1]
+    assert again.done == {0} and again.todo == [1] and not again.replaced
     assert (again.groups, again.keys) == (plan.groups, plan.keys), "a job is computed as it began"
     others = pair_up([CONTENT, SECOND], [STYLE], Options(size=64, seed=1), zipped=False)
-    assert planned(others, records, tmp_path).done == frozenset()
+    changed = planned(others, records, tmp_path)
+    assert changed.done == frozenset() and changed.replaced == {0}
 
 
 def test_a_failure_is_kept_until_it_is_to_be_tried_again(tasks, tmp_path):

@@ -1,6 +1,7 @@
 """The record of a job survives whatever ends the process, and keeps two jobs apart."""
 
 import errno
+import hashlib
 import json
 import os
 import signal
@@ -8,12 +9,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.jobs import STATE_FOLDER, Share, read_records, records
-from jaxstyle.jobs.records import Records, file_digests, is_running, pair_key
+from jaxstyle.jobs.records import Records, format_settings, is_running, pair_key
 
 LINE = {"output": "a.png", "key": "1", "error": None}
 
@@ -65,6 +67,7 @@ def test_the_latest_of_all_shares_counts(tmp_path):
     assert read_records(tmp_path)["a.png"]["key"] == "new"
     written(tmp_path, LINE | {"key": "newest"})
     assert read_records(tmp_path)["a.png"]["key"] == "newest"
+    assert read_records(tmp_path, fields=("key",)) == {"a.png": {"key": "newest"}}
 
 
 def test_a_clock_that_is_set_back_does_not_change_the_order(tmp_path):
@@ -142,15 +145,6 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     assert not (tmp_path / STATE_FOLDER).exists()
 
 
-def test_digests_are_of_bytes(tmp_path):
-    for name, data in (("a", b"one"), ("b", b"one"), ("c", b"two")):
-        (tmp_path / name).write_bytes(data)
-    a, b, c, folder, nothing = file_digests([*(tmp_path / name for name in "abc"), tmp_path, tmp_path / "d"]).values()
-    assert a == b and len({a, c, nothing}) == 3 and folder == nothing
-    os.utime(tmp_path / "a", (0, 0))
-    assert file_digests([tmp_path / "a"] * 2) == {tmp_path / "a": a}
-
-
 def test_keys_depend_on_every_part_but_the_name_of_the_network():
     identity = ("c", ["s"], (None, None), {"size": 1}, {"name": "vgg19", "sha256": "x"})
     others = (
@@ -162,5 +156,14 @@ def test_keys_depend_on_every_part_but_the_name_of_the_network():
         (*identity[:3], {"size": 2}, identity[4]),
         (*identity[:4], {"name": "vgg19", "sha256": "y"}),
     )
-    assert len({pair_key(*arguments) for arguments in (identity, *others)}) == 8
-    assert pair_key(*identity) == pair_key(*identity[:4], {"name": "own", "sha256": "x"})
+
+    def key(*files: Any) -> str:
+        return pair_key(*files[:3], format_settings(*files[3:]))
+
+    assert len({key(*arguments) for arguments in (identity, *others)}) == 8
+    assert key(*identity) == key(*identity[:4], {"name": "own", "sha256": "x"})
+    # Keys stay the same with every version, because records have them.
+    assert (
+        key(*identity)
+        == hashlib.sha256(b'["c", ["s"], [null, null], {"size": 1}, {"name": null, "sha256": "x"}]').hexdigest()
+    )

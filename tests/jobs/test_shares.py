@@ -15,6 +15,7 @@ from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.jobs import Share, parse_share, records, share_from_variables
 from jaxstyle.jobs.inputs import NetworkCache
+from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.plan import make_plan
 from jaxstyle.jobs.shares import split_evenly
 
@@ -101,9 +102,9 @@ def test_shares_take_equally_long(kinds: list[int], costs: list[int], count: int
 
 def test_all_machines_compute_the_same_split(tmp_path: Path):
     """Also those with other devices, whose groups have other sizes."""
-    networks, tasks = NetworkCache(), tasks_of([33, *[3] * 11])
+    networks, files, tasks = NetworkCache(), KnownFiles(tmp_path), tasks_of([33, *[3] * 11])
     plans = [
-        make_plan(tasks, networks, {}, tmp_path, batch_size=batch_size, share=Share(index, 3))
+        make_plan(tasks, networks, {}, tmp_path, files=files, batch_size=batch_size, share=Share(index, 3))
         for index, batch_size in enumerate((1, 2, 5))
     ]
     assert len({plan.share_of for plan in plans}) == 1

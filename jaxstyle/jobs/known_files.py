@@ -1,0 +1,103 @@
+"""The digests and shapes of a job's files, each read once and remembered in the folder of the results."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxstyle.batch import Shape
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images import path_in_errors, read_shape, write_atomically
+from jaxstyle.jobs.reading import is_saved_style
+from jaxstyle.jobs.records import STATE_FOLDER
+
+_MISSING = "missing"  # instead of the digest of a file that cannot be read
+_THREADS = 32  # most of the time is spent waiting for a disk or a network
+_NEW = 2 * 10**9  # nanoseconds; a file that has just been written can change again without changing its times
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a plan needs to know of a file.
+
+    Attributes:
+        digest: the SHA-256 of its bytes, or a placeholder if it cannot be read.
+        shape: the height and width of a picture; None if it is none, or damaged.
+    """
+
+    digest: str
+    shape: Shape | None
+
+
+class KnownFiles:
+    """Looks at each file once, and remembers what it found for as long as the file's size and times stay the same."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / STATE_FOLDER / "pictures.json"
+        self._facts: dict[Path, FileFacts] = {}
+        self._known: dict[str, list] = {}
+        self._is_new = False
+        with suppress(OSError, ValueError):
+            known = json.loads(self._path.read_bytes())
+            self._known = known if isinstance(known, dict) else {}
+
+    def __getitem__(self, file: Path) -> FileFacts:
+        """The facts of a file; those of many files are found faster by `find` before."""
+        if file not in self._facts:
+            self._facts[file] = self._look_up(file)
+        return self._facts[file]
+
+    def find(self, files: Iterable[Path]) -> None:
+        """Look at files in several threads."""
+        unknown = [file for file in dict.fromkeys(files) if file not in self._facts]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            self._facts.update(zip(unknown, threads.map(self._look_up, unknown), strict=True))
+
+    def save(self) -> None:
+        """Remember the facts for the next run, if the folder of the results has a job."""
+        if self._is_new and self._path.parent.is_dir():
+            with path_in_errors(self._path, "written", JaxStyleError):
+                write_atomically(self._path, json.dumps(self._known).encode())
+            self._is_new = False
+
+    def _look_up(self, file: Path) -> FileFacts:
+        path = os.path.abspath(os.path.expanduser(file))
+        identity = _identity(path)
+        with suppress(TypeError, ValueError, KeyError):
+            *known_identity, digest, height, width = self._known[path]
+            if known_identity == identity:
+                return FileFacts(str(digest), (int(height), int(width)) if height else None)
+        facts = _read(file)
+        is_sound = facts.digest != _MISSING and (facts.shape is not None or is_saved_style(file))
+        if is_sound and identity == _identity(path) and time.time_ns() - max(identity[1:]) > _NEW:
+            self._known[path] = [*identity, facts.digest, *(facts.shape or (0, 0))]
+            self._is_new = True
+        return facts
+
+
+def _identity(path: str) -> list[int]:
+    """The size, and the times of the last change of the bytes and of anything else; empty if there is no file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return []
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _read(file: Path) -> FileFacts:
+    try:
+        with open(os.path.expanduser(file), "rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        digest = _MISSING
+    if is_saved_style(file):
+        return FileFacts(digest, None)
+    try:
+        return FileFacts(digest, read_shape(file))
+    except JaxStyleError:
+        return FileFacts(digest, None)

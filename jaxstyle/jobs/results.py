@@ -1,0 +1,71 @@
+"""The results in a folder: which of them exist, and that they replace no other picture."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.records import STATE_FOLDER
+
+
+def existing_results(tasks: Sequence[Task], folder: Path) -> set[int]:
+    """The pairs whose result exists. The folders are listed, because that is faster than a look at every file."""
+    listed = {parent: _files(folder / parent) for parent in {task.output.parent for task in tasks}}
+    return {pair for pair, task in enumerate(tasks) if task.output.name in listed[task.output.parent]}
+
+
+def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool, from_folders: bool) -> None:
+    """Check that results replace nothing.
+
+    Raises:
+        ConfigError: if a result would replace a picture to read, or, for pairs `from_folders`, if the folder holds
+            pictures to read.
+        PictureError: if a file is there that no job has written, unless `overwrite` is set.
+    """
+    if from_folders and os.path.realpath(folder) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
+        raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
+    check_inputs_stay(tasks, folder)
+    if overwrite or os.path.isdir(folder / STATE_FOLDER) or not os.path.isdir(folder):
+        return
+    for task in tasks:
+        if os.path.exists(folder / task.output):
+            path = folder / task.output
+            raise PictureError(
+                f"{path}: exists already, and no job wrote it; choose another folder, or replace it with --overwrite"
+            )
+
+
+def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
+    """Raise ConfigError if a result would replace a picture to read."""
+    inputs = _real_inputs(tasks)
+    parents = {task.output.parent for task in tasks}
+    real_parents = {parent: os.path.realpath(folder / parent) for parent in parents}
+    links = {parent: _links(folder / parent) for parent in parents}
+    for task in tasks:
+        parent, name = task.output.parent, task.output.name
+        path = os.path.join(real_parents[parent], name)
+        if path in inputs or (name in links[parent] and os.path.realpath(path) in inputs):
+            raise ConfigError(
+                f"{folder / task.output} is one of the pictures to read; choose another name for the result"
+            )
+
+
+def _real_inputs(tasks: Sequence[Task]) -> set[str]:
+    files = dict.fromkeys(file for task in tasks for file in task.files)
+    return {os.path.realpath(os.path.expanduser(file)) for file in files}
+
+
+def _files(folder: Path) -> set[str]:
+    """The names of the files in a folder; none if it cannot be listed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_file()}
+    return set()
+
+
+def _links(folder: Path) -> set[str]:
+    """The names of the symbolic links in a folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_symlink()}
+    return set()
