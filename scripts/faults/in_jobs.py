@@ -29,8 +29,8 @@ JOBS = (
         "manifest-initial-picture",
         "an initial picture is not found from the folder of its manifest",
         "jobs/manifest.py",
-        '.settings(folder=folder if "init" in values else Path())',
-        ".settings()",
+        'folder if "init" in values else Path())',
+        "Path())",
         ("jobs/test_manifest.py",),
     ),
     Fault(
