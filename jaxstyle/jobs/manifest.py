@@ -17,7 +17,7 @@ from typing import Any
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import WRITABLE, path_in_errors
-from jaxstyle.jobs.names import name_results, normalize_name
+from jaxstyle.jobs.names import check_outputs, name_results
 from jaxstyle.jobs.options import Options, Settings
 from jaxstyle.jobs.parsing import format_weighted
 from jaxstyle.jobs.reading import check_network, is_saved_style
@@ -283,25 +283,6 @@ def _expected(column: str) -> str:
 
 def _tasks(rows: Sequence[_Row]) -> list[Task]:
     """The pairs of all rows, each with a unique name for its result."""
-    _check_outputs(rows)
+    check_outputs([(row.line, row.output) for row in rows if row.output is not None])
     names = name_results([row.content for row in rows], [row.styles for row in rows], [row.output for row in rows])
     return [Task(row.content, row.styles, row.settings, PurePath(name)) for row, name in zip(rows, names, strict=True)]
-
-
-def _check_outputs(rows: Sequence[_Row]) -> None:
-    seen: dict[str, int] = {}
-    for row in rows:
-        if row.output is not None:
-            line = seen.setdefault(normalize_name(row.output), row.line)
-            if line != row.line:
-                raise ConfigError(
-                    f"line {row.line}, column output: {row.output!r} is the output of line {line}; name another"
-                )
-    for row in rows:
-        for parent in PurePath(row.output or "").parents:
-            other = seen.get(normalize_name(str(parent)))
-            if other is not None:
-                raise ConfigError(
-                    f"line {row.line}, column output: {row.output!r} is within {str(parent)!r}, "
-                    f"the output of line {other}; give it a folder of another name"
-                )

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from jaxstyle.errors import ConfigError
+
 _DIGITS = re.compile(r"([0-9]+)")
 _MAX_BYTES = 200  # bytes of a name without its suffix, of the 255 that file systems have
 
@@ -36,6 +38,26 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
         new_name(content, pair_styles) if name is None else name
         for content, pair_styles, name in zip(contents, styles, given, strict=True)
     ]
+
+
+def check_outputs(outputs: Sequence[tuple[int, str]]) -> None:
+    """Check the names of results that a manifest gives, each after the number of its line.
+
+    Raises:
+        ConfigError: if two lines have the same name, or one needs a folder that is the result of another.
+    """
+    seen: dict[str, int] = {}
+    for line, output in outputs:
+        other = seen.setdefault(normalize_name(output), line)
+        if other != line:
+            raise ConfigError(f"line {line}, column output: {output!r} is the output of line {other}; name another")
+    for line, output in outputs:
+        for parent in PurePath(output).parents:
+            if (other := seen.get(normalize_name(str(parent)), line)) != line:
+                raise ConfigError(
+                    f"line {line}, column output: {output!r} is within {str(parent)!r}, "
+                    f"the output of line {other}; give it a folder of another name"
+                )
 
 
 def natural_order(path: PurePath) -> tuple[list[str | int], str]:
