@@ -18,6 +18,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s'[: number != 1]}"
 
 
+def escape_unprintable(text: str) -> str:
+    """Replace unprintable characters by escape sequences: some of them could move a terminal's cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class JaxStyleError(Exception):
     """The base class of all errors that jaxstyle raises."""
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 import jaxstyle
 from jaxstyle.cli.help import HelpGroup, examples
-from jaxstyle.cli.messages import check_arguments, reword
+from jaxstyle.cli.messages import check_arguments, print_note, reword
 from jaxstyle.errors import JaxStyleError
 
 # The commands, each in the module of its name, and the first sentences of their help.
@@ -153,8 +153,5 @@ def _fail_to_print(error: OSError) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from jaxstyle.images import escape_unprintable
-
-    line = escape_unprintable(reword(" ".join(message.split()), _OPTIONS))
-    typer.echo(f"jaxstyle: error: {line}", err=True)
+    print_note(f"error: {reword(' '.join(message.split()), _OPTIONS)}")
     return code

@@ -9,10 +9,11 @@ import typer
 
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
+from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
-from jaxstyle.cli.progress import format_duration, print_warnings
-from jaxstyle.errors import ConfigError, counted
-from jaxstyle.images import check_writable, escape_unprintable, write_image
+from jaxstyle.cli.progress import format_duration
+from jaxstyle.errors import ConfigError, counted, escape_unprintable
+from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
     STATE_FOLDER,
     WHOLE,
@@ -25,12 +26,12 @@ from jaxstyle.jobs import (
     describe_job,
     device_name,
     draw_contact_sheet,
-    enlarged_styles,
     find_pictures,
     pair_up,
     parse_share,
     read_manifest,
     share_from_variables,
+    style_warnings,
 )
 
 _MAX_PAIRS = 20  # to list in a dry run
@@ -138,7 +139,7 @@ def batch_command(
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
         check_writable(sheet, overwrite=overwrite or os.path.isdir(output / STATE_FOLDER))
     all_styles, configs = {style for task in tasks for style in task.styles}, {task.settings.config for task in tasks}
-    print_warnings(enlarged_styles(sorted(all_styles), configs))
+    print_warnings(*style_warnings(sorted(all_styles), configs))
     job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
     if dry_run:
         description = describe_job(job)
@@ -148,7 +149,10 @@ def batch_command(
     if sheet:
         results = [summary.results.get(pair) for pair in range(len(tasks))]
         write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
-    typer.echo(json.dumps(summary_record(summary), indent=2) if as_json else output)
+    if as_json:
+        typer.echo(json.dumps(summary_record(summary), indent=2))
+    else:
+        print_path(output)
     exit_unless_done(summary)
 
 
@@ -179,9 +183,7 @@ def _tasks(
     styles, skipped_styles = find_pictures("--style", style, styles=True)
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count:
-            typer.echo(
-                f"jaxstyle: skipped {counted(count, 'file')} in {folder} without the suffix of a picture", err=True
-            )
+            print_note(f"skipped {counted(count, 'file')} in {folder} without the suffix of a picture")
     return pair_up(contents, styles, options, zipped=zipped)
 
 

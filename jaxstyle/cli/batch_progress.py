@@ -16,8 +16,7 @@ from rich.progress import Progress as Bar
 from jaxstyle.batch import Group
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
-from jaxstyle.errors import counted
-from jaxstyle.images import escape_unprintable
+from jaxstyle.errors import counted, escape_unprintable
 from jaxstyle.jobs import (
     Event,
     Failed,
@@ -84,14 +83,11 @@ class BatchProgress:
         match event:
             case Planned(plan, memory):
                 if memory and sys.stderr.isatty():
-                    self._bar.console.print(
-                        f"{counted(len(plan.todo), 'pair')} to do, {memory}", markup=False, highlight=False
-                    )
+                    self._print_line(f"{counted(len(plan.todo), 'pair')} to do, {memory}")
                 self._plan, self._started = plan, time.monotonic()
                 if plan.replaced:
                     found = f"{counted(len(plan.replaced), 'result')} in {self._folder}"
-                    line = f"jaxstyle: replacing {found}, made of other files or with other settings"
-                    self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
+                    self._print_line(f"jaxstyle: replacing {found}, made of other files or with other settings")
                 self._todo = plan.todo
                 self._total_pixel_steps = sum(plan.pixel_steps[pair] for pair in plan.todo)
                 for pair in sorted(plan.pairs & plan.failed.keys()):
@@ -147,7 +143,11 @@ class BatchProgress:
         line = f"jaxstyle: failed: {failure_message(self._plan.tasks[pair], error)}"
         if line not in self._printed:
             self._printed.add(line)
-            self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
+            self._print_line(line)
+
+    def _print_line(self, line: str) -> None:
+        """Print a line above the progress bars."""
+        self._bar.console.print(escape_unprintable(line), markup=False, highlight=False)
 
     def _pixel_steps_of(self, group: Group) -> int:
         assert self._plan is not None

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.cli.help import command_app, examples
+from jaxstyle.cli.messages import print_path
 from jaxstyle.cli.options import with_options
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.images import path_in_errors, resolve_target, write_atomically
@@ -79,7 +80,7 @@ def export_command(
     exported = export_stylizer(stylizer, built_in, seed=settings.seed, platforms=names)
     with path_in_errors(output, "written", JaxStyleError):
         write_atomically(target, bytes(exported.serialize()))
-    typer.echo(output)
+    print_path(output)
 
 
 app = command_app("export", export_command, EXAMPLES)

@@ -11,6 +11,7 @@ import typer
 import jaxstyle
 from jaxstyle.cli import maximize
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
+from jaxstyle.cli.messages import print_path
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
@@ -180,7 +181,7 @@ def sample_command(
     }
     sampled = sample_style(measured, sampler, strength=strength, seed=seed)
     save_style(output, sampled, overwrite=overwrite, about=about)
-    typer.echo(output)
+    print_path(output)
 
 
 def _table(numbers: dict[str, dict[str, float]]) -> str:

@@ -9,8 +9,8 @@ import typer
 
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
+from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import with_options
-from jaxstyle.cli.progress import print_warnings
 from jaxstyle.images import check_writable, read_image, write_image
 from jaxstyle.jobs import (
     AXIS_EXAMPLE,
@@ -21,12 +21,12 @@ from jaxstyle.jobs import (
     check_output_folder,
     check_output_is_no_input,
     draw_grid,
-    enlarged_styles,
     grid_tasks,
     parse_axis,
     picture_distances,
     read_records,
     resolve_size,
+    style_warnings,
 )
 
 EXAMPLES = examples(
@@ -89,7 +89,7 @@ def grid_command(
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
     check_writable(output, overwrite=overwrite or os.path.isdir(folder / STATE_FOLDER))
-    print_warnings(enlarged_styles(styles, [task.settings.config for task in tasks]))
+    print_warnings(*style_warnings(styles, [task.settings.config for task in tasks]))
     summary = run_with_progress(Job(tasks, folder, record_losses=True), as_json=as_json)
     records = read_records(folder)
     pictures = {pair: read_image(path) for pair, path in summary.results.items()}
@@ -106,7 +106,7 @@ def grid_command(
         }
         typer.echo(json.dumps(record | summary_record(summary), indent=2))
     elif pictures:
-        typer.echo(output)
+        print_path(output)
     exit_unless_done(summary)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 
+from jaxstyle.errors import escape_unprintable
+
 EXIT_CODE = 130
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one is Ctrl-Break on Windows
 
@@ -30,7 +32,10 @@ def on_interrupt(finish: Callable[[], str | None]) -> Iterator[None]:
 
 
 def run_command(command: Callable[[], int]) -> None:
-    """Run a command and exit with the code that it returns, or with 130 after Ctrl-C or SIGTERM."""
+    """Run a command and exit with the code that it returns, or with 130 after Ctrl-C or SIGTERM.
+
+    A signal that the process was started to ignore, such as Ctrl-C for jobs in the background, stays ignored.
+    """
     future: Future[int] = Future()
     signaled = False
 
@@ -44,18 +49,15 @@ def run_command(command: Callable[[], int]) -> None:
         nonlocal signaled
         signaled = True
 
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    previous = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        thread = threading.Thread(target=work, daemon=True, name="jaxstyle")
-        thread.start()
-        while thread.is_alive() and not signaled:
-            thread.join(0.1)
-        if signaled and not future.done():
-            _end()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)  # to the end of the process
+    thread = threading.Thread(target=work, daemon=True, name="jaxstyle")
+    thread.start()
+    while thread.is_alive() and not signaled:
+        thread.join(0.1)
+    if signaled and not future.done():
+        _end()
     sys.exit(future.result())
 
 
@@ -74,7 +76,7 @@ def _end() -> None:
     with suppress(OSError, ValueError):  # a closed stream
         sys.stdout.flush()
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"jaxstyle: {line}\n")
+        sys.stderr.write(f"jaxstyle: {escape_unprintable(line)}\n")
         sys.stderr.flush()
     # A normal exit of Python would wait for all threads, and abort while XLA works in one. Files are complete at any
     # moment.

@@ -8,6 +8,7 @@ import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.cli.messages import print_note
 from jaxstyle.jobs import WHOLE, Job, Summary, run_job
 
 
@@ -35,7 +36,7 @@ def exit_unless_done(summary: Summary) -> None:
     details += [f"{summary.untried} not tried"] if summary.untried else []
     pairs = "pairs" if summary.share == str(WHOLE) else f"pairs of share {summary.share}"
     counts = ", ".join([f"{summary.done} of {summary.pairs} {pairs} are done", *details])
-    typer.echo(f"jaxstyle: {counts}; see {summary.record}", err=True)
+    print_note(f"{counts}; see {summary.record}")
     if not is_complete:
         raise typer.Exit(1)
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from jaxstyle.cli.help import examples
 from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.cli.messages import print_path
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import check_writable, write_image
@@ -125,7 +126,7 @@ def maximize_command(
     for row in rows:
         comparison = f", {row['ratio']:.1f} times that of the pictures" if row["ratio"] is not None else ""
         typer.echo(f"{layer} {row['entry'][0]},{row['entry'][1]}: {row['value']:.4g}{comparison}")
-    typer.echo(output)
+    print_path(output)
 
 
 def _parse_entry(text: str) -> tuple[int, int]:

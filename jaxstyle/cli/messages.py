@@ -1,10 +1,14 @@
-"""The wording of errors for the command line: options with their dashes, and the choice that was probably meant."""
+"""Lines with names of files, and the wording of errors: options with dashes, and the choice that was probably meant."""
 
 import difflib
 import re
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from jaxstyle.errors import ConfigError
+import typer
+
+from jaxstyle.errors import ConfigError, escape_unprintable
 
 _FILES = ("-o", "--output", "--weights", "--content-mask", "--style-mask", "--contact-sheet", "--manifest")
 # What typer says about values of a wrong type, and what to say instead.
@@ -14,6 +18,22 @@ _TYPES = {
     r"Input should be a valid number, unable to parse string as a number": "expected a number",
     r"Input should be greater than or equal to ": "expected a number from ",
 }
+
+
+def print_path(path: Path) -> None:
+    """Print the path of a result on stdout: exactly, for programs, but without unprintable characters on a terminal."""
+    typer.echo(escape_unprintable(str(path)) if sys.stdout.isatty() else path, color=True)  # with color, as it is
+
+
+def print_note(text: str) -> None:
+    """Print a line on stderr; names of files in it may have any characters."""
+    typer.echo(escape_unprintable(f"jaxstyle: {text}"), err=True)
+
+
+def print_warnings(*warnings: str) -> None:
+    """Print each warning on stderr, once, as a line."""
+    for warning in dict.fromkeys(warnings):
+        print_note(f"warning: {warning}")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.images import escape_unprintable
+from jaxstyle.cli.messages import print_note
 from jaxstyle.optimization import STEPS_PER_CALL, Progress
 
 _INTERVAL = 10.0  # seconds between lines where there is no terminal
@@ -75,12 +74,6 @@ def snapshot_steps(levels: Levels, interval: int) -> list[int]:
     return [step for previous, step in pairwise(possible[:-1]) if step // interval > previous // interval]
 
 
-def print_warnings(*warnings: str | None) -> None:
-    """Print each warning on stderr, once, as a line."""
-    for warning in dict.fromkeys(filter(None, warnings)):
-        typer.echo(f"jaxstyle: warning: {escape_unprintable(warning)}", err=True)
-
-
 @contextmanager
 def progress_lines(state: Callable[[], str]) -> Iterator[None]:
     """Print a line with the state to stderr every 10 seconds, unless stderr is a terminal.
@@ -91,7 +84,7 @@ def progress_lines(state: Callable[[], str]) -> Iterator[None]:
 
     def print_lines() -> None:
         while not ended.wait(_INTERVAL):
-            typer.echo(f"jaxstyle: {state()}", err=True)
+            print_note(state())
 
     thread = threading.Thread(target=print_lines, daemon=True)
     if not sys.stderr.isatty():

@@ -14,6 +14,7 @@ import typer
 
 from jaxstyle.batch import Pair
 from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.cli.messages import print_note, print_path
 from jaxstyle.cli.progress import (
     Levels,
     TimedStep,
@@ -23,7 +24,7 @@ from jaxstyle.cli.progress import (
     snapshot_steps,
     steps_taken,
 )
-from jaxstyle.errors import DivergedError
+from jaxstyle.errors import DivergedError, escape_unprintable
 from jaxstyle.jobs import ResultWriter, device_name, first_and_last_losses
 from jaxstyle.networks import Network
 from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
@@ -125,7 +126,7 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
     if sys.stderr.isatty():
         height, width = run.pair.content.shape[:2]
         name = device_name(run.writer.record["device"])
-        typer.echo(f"{title}{width} x {height} pixels, on {name}, {run.memory}", err=True)
+        typer.echo(escape_unprintable(f"{title}{width} x {height} pixels, on {name}, {run.memory}"), err=True)
     levels = schedule(run.pair.config, *run.pair.content.shape[:2])
     run.writer.check(run.output)
     snapshots = {
@@ -150,7 +151,10 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         with on_interrupt(finish):
             result = _stylize(run, monitor)
     output = _write(run, result)
-    typer.echo(json.dumps(monitor.record() | {"output": str(output)}, indent=2) if as_json else output)
+    if as_json:
+        typer.echo(json.dumps(monitor.record() | {"output": str(output)}, indent=2))
+    else:
+        print_path(output)
 
 
 def _write(run: Run, result: Stylized) -> Path:
@@ -159,7 +163,7 @@ def _write(run: Run, result: Stylized) -> Path:
     output = run.output
     if os.path.exists(output) and not run.writer.overwrite:
         output = next(name for name in names if not os.path.exists(name))
-        typer.echo(f"jaxstyle: {run.output} has appeared meanwhile; the result is in {output}", err=True)
+        print_note(f"{run.output} has appeared meanwhile; the result is in {output}")
     run.writer.write(output, result.image, len(result.sizes))
     return output
 

@@ -10,20 +10,19 @@ import typer
 import jaxstyle
 from jaxstyle import weights
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
+from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile, typer_option
-from jaxstyle.cli.progress import print_warnings
 from jaxstyle.config import DEFAULTS, PARTITIONS, StyleConfig, Weighted
-from jaxstyle.errors import ConfigError
-from jaxstyle.images import escape_unprintable
+from jaxstyle.errors import ConfigError, escape_unprintable
 from jaxstyle.jobs import (
     check_output_is_no_input,
     device,
-    enlarged_styles,
     network_record,
     parse_layers,
     parse_numbers,
     read_network,
     read_styles,
+    style_warnings,
 )
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import style_sizes
@@ -110,7 +109,7 @@ def save_command(
     loaded = read_network(network, weights_file, pooling)
     config = resolve_layers(config, loaded.architecture)
     styles, saved = read_styles(pictures, loaded, config, background)
-    print_warnings(enlarged_styles(pictures, [config]))
+    print_warnings(*style_warnings(pictures, [config]))
     about = {
         "pictures": [picture.name for picture in pictures],
         "saved_styles": saved,
@@ -121,7 +120,7 @@ def save_command(
         "jaxstyle": jaxstyle.__version__,
     }
     save_style(output, _measure(pictures, styles, loaded, config), overwrite=overwrite, about=about)
-    typer.echo(output)
+    print_path(output)
 
 
 @app.command(

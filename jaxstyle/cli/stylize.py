@@ -9,8 +9,8 @@ import typer
 
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
+from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
-from jaxstyle.cli.progress import print_warnings
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.images import read_shape
 from jaxstyle.jobs import (
@@ -20,7 +20,6 @@ from jaxstyle.jobs import (
     as_array,
     check_output_is_no_input,
     device,
-    enlarged_styles,
     picture_shapes,
     read_content,
     read_initial_picture,
@@ -28,9 +27,9 @@ from jaxstyle.jobs import (
     read_network,
     read_strength_mask,
     read_styles,
-    resized_styles,
     resolve_size,
     result_record,
+    style_warnings,
 )
 from jaxstyle.optimization import Workload, check_memory, measure_need
 
@@ -101,11 +100,7 @@ def stylize_command(
     style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None
     mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
-    print_warnings(
-        *(regions.warnings if regions else ()),
-        enlarged_styles(styles, [settings.config]),
-        resized_styles(saved, settings.config),
-    )
+    print_warnings(*(regions.warnings if regions else ()), *style_warnings(styles, [settings.config]))
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture, mask),

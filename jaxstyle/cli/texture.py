@@ -10,8 +10,8 @@ import typer
 
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
+from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
-from jaxstyle.cli.progress import print_warnings
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import Picture
@@ -23,14 +23,13 @@ from jaxstyle.jobs import (
     check_output_is_no_input,
     check_size,
     device,
-    enlarged_styles,
     picture_shapes,
     read_initial_picture,
     read_network,
     read_styles,
-    resized_styles,
     resolve_size,
     result_record,
+    style_warnings,
 )
 from jaxstyle.optimization import Workload, check_memory, measure_need
 from jaxstyle.texture import as_stylization, texture_config
@@ -94,7 +93,7 @@ def texture_command(
     canvas, config = as_stylization(height, width, settings.config)
     style_inputs, saved = read_styles(styles, network, config, background)
     initial_picture = read_initial_picture(initial, config.size, background, (height, width)) if initial else None
-    print_warnings(enlarged_styles(styles, [config]), resized_styles(saved, config))
+    print_warnings(*style_warnings(styles, [config]))
     record = result_record(None, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(canvas, tuple(style_inputs), config, settings.seed, initial_picture),

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from jaxstyle import weights
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, escape_unprintable
 
 app = typer.Typer(
     name="weights",
@@ -65,7 +65,9 @@ def verify(
     for name in names or present:
         verified = weights.verify(name)
         shipped = ", as shipped" if name in weights.EMBEDDED else ""
-        typer.echo(f"{name}: a complete {verified.architecture}{shipped}; SHA-256 {verified.digest}")
+        typer.echo(
+            escape_unprintable(f"{name}: a complete {verified.architecture}{shipped}; SHA-256 {verified.digest}")
+        )
 
 
 @app.command(
@@ -106,7 +108,8 @@ def convert(
     known = weights.CONVENTIONS[convention] if convention else None
     written = weights.convert(file, out, convention=known, overwrite=overwrite)
     names = {value: name for name, value in weights.CONVENTIONS.items()}
-    typer.echo(f"{out}: {written.architecture}, input as in {names[written.convention]}; use it with --weights {out}")
+    line = f"{out}: {written.architecture}, input as in {names[written.convention]}; use it with --weights {out}"
+    typer.echo(escape_unprintable(line))
 
 
 @app.command(
@@ -140,7 +143,7 @@ def fetch(
         fetched = weights.fetch(
             name, base_url=url, progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
-    typer.echo(f"{fetched.name}: {fetched.path}")
+    typer.echo(escape_unprintable(f"{fetched.name}: {fetched.path}"))
     if fetched.differences:
         typer.echo(f"Distance of the embedded {name} from it (Euclidean, relative to its norm):")
     for parameter, distance in fetched.differences.items():

@@ -14,7 +14,6 @@ Modules:
 from jaxstyle.images.files import (
     PathLike,
     check_regular_file,
-    escape_unprintable,
     path_in_errors,
     resolve_target,
     write_atomically,
@@ -48,7 +47,6 @@ __all__ = [
     "check_scaled_shape",
     "check_writable",
     "draw_text",
-    "escape_unprintable",
     "fit_shape",
     "largest_side",
     "path_in_errors",

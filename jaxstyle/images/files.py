@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jaxstyle.errors import JaxStyleError
+from jaxstyle.errors import JaxStyleError, escape_unprintable
 
 PathLike = str | os.PathLike[str]
 
@@ -30,11 +30,6 @@ def path_in_errors(path: PathLike, participle: str, error_class: type[JaxStyleEr
         if isinstance(error, OSError):
             message = f"cannot be {participle} ({error.strerror}); check the name, the permissions and the disk"
         raise error_class(escape_unprintable(" ".join(f"{os.fspath(path)}: {message}".split()))) from error
-
-
-def escape_unprintable(text: str) -> str:
-    """Replace unprintable characters by escape sequences: some of them could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def check_regular_file(path: Path, error_class: type[JaxStyleError], expected: str) -> None:

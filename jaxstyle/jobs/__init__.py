@@ -50,7 +50,6 @@ from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.reading import (
     as_array,
     check_output_is_no_input,
-    enlarged_styles,
     is_saved_style,
     network_record,
     read_content,
@@ -60,7 +59,7 @@ from jaxstyle.jobs.reading import (
     read_on_background,
     read_strength_mask,
     read_styles,
-    resized_styles,
+    style_warnings,
 )
 from jaxstyle.jobs.records import STATE_FOLDER, read_records
 from jaxstyle.jobs.results import check_output_folder
@@ -99,7 +98,6 @@ __all__ = [
     "device_name",
     "draw_contact_sheet",
     "draw_grid",
-    "enlarged_styles",
     "export_stylizer",
     "failure_message",
     "find_pictures",
@@ -128,11 +126,11 @@ __all__ = [
     "read_records",
     "read_strength_mask",
     "read_styles",
-    "resized_styles",
     "resolve_size",
     "result_record",
     "run_job",
     "share_from_variables",
+    "style_warnings",
     "time_steps",
     "versions",
 ]

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -206,13 +206,25 @@ def _read_mask(file: Path) -> np.ndarray:
     return read_image(file, size=_MASK_SIZE if longest > _MASK_SIZE else None)
 
 
-def enlarged_styles(files: Iterable[Path], configs: Collection[StyleConfig]) -> str | None:
-    """A warning if style pictures are much smaller than these settings need; None if they are not."""
-    needed, longest = max(config.size * config.style_scale for config in configs), {}
+def style_warnings(files: Iterable[Path], configs: Collection[StyleConfig]) -> list[str]:
+    """Warnings of style pictures much smaller than these settings need, and of saved styles of other sizes.
+
+    Files that cannot be read are ignored: they are errors when they are used.
+    """
+    pictures: dict[Path, int] = {}
+    saved: dict[Path, tuple[int, ...]] = {}
     for file in files:
-        with suppress(JaxStyleError):  # it is raised when the file is read
-            if not is_saved_style(file) and (pixels := max(read_shape(file))) < needed / _MAX_ENLARGEMENT:
-                longest[file] = pixels
+        with suppress(JaxStyleError):
+            if is_saved_style(file):
+                saved[file] = read_style_file(file).style.sizes
+            else:
+                pictures[file] = max(read_shape(file))
+    return [warning for warning in (_enlarged(pictures, configs), _resized(saved, configs)) if warning]
+
+
+def _enlarged(longest_sides: Mapping[Path, int], configs: Collection[StyleConfig]) -> str | None:
+    needed = max(config.size * config.style_scale for config in configs)
+    longest = {file: side for file, side in longest_sides.items() if side < needed / _MAX_ENLARGEMENT}
     if not longest:
         return None
     file = min(longest, key=longest.__getitem__)
@@ -222,16 +234,23 @@ def enlarged_styles(files: Iterable[Path], configs: Collection[StyleConfig]) -> 
     return f"{found}, which blurs the style; use a larger file, or --style-scale {scale:.2g} for finer strokes"
 
 
-def resized_styles(saved: Sequence[dict[str, Any]], config: StyleConfig) -> str | None:
-    """A warning if a saved style, by its record, is used at other sizes than its own; None if all fit."""
-    for record in saved:
-        for needed in style_sizes(config):
-            nearest = min(record["sizes"], key=lambda size: abs(math.log(size / needed)))
-            if abs(math.log(nearest / needed)) > math.log(_MAX_OTHER_SIZE):
-                kind = "smaller" if nearest < needed else "larger"
-                found = f"{record['name']} was measured at {', '.join(map(str, record['sizes']))} px and is used for"
-                return f"{found} {round(needed)} px: its strokes get {kind}; save it for this --size and --style-scale"
-    return None
+def _resized(sizes: Mapping[Path, tuple[int, ...]], configs: Collection[StyleConfig]) -> str | None:
+    sizes_needed = {needed for config in configs for needed in style_sizes(config)}
+    nearest = {
+        (file, needed): min(measured, key=lambda size: abs(math.log(size / needed)))
+        for file, measured in sizes.items()
+        for needed in sizes_needed
+    }
+    changes = {use: abs(math.log(size / use[1])) for use, size in nearest.items()}
+    changed = {use: change for use, change in changes.items() if change > math.log(_MAX_OTHER_SIZE)}
+    if not changed:
+        return None
+    file, needed = max(changed, key=lambda use: (changed[use], use[1]))
+    count = len({file for file, _ in changed}) - 1
+    others = f" (also of other sizes: {counted(count, 'other')})" if count else ""
+    kind = "smaller" if nearest[file, needed] < needed else "larger"
+    found = f"{file} was measured at {', '.join(map(str, sizes[file]))} px and is used for {round(needed)} px{others}"
+    return f"{found}: its strokes get {kind}; save it for this --size and --style-scale"
 
 
 def is_saved_style(file: Path) -> bool:

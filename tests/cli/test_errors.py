@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.command import CONTENT, STYLE, fake_stylize, run
+from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
+from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import writing
 from jaxstyle.weights import path_of
 
@@ -172,6 +173,18 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
 def test_bad_input(folder, command, code, found):
     exit_code, line = refused(folder, command)
     assert exit_code == code and found in line, (exit_code, line)
+
+
+@pytest.mark.parametrize("command", ["batch", "grid"])
+def test_saved_styles_of_other_sizes_are_named(folder, monkeypatch, command):
+    def stop(*_, **__):
+        raise JaxStyleError("enough")
+
+    monkeypatch.setattr(f"jaxstyle.cli.{command}.run_with_progress", stop)
+    succeed("style", "save", "style.jpg", "-o", "s.safetensors", "--size", "64", "--style-layers", "relu1_1")
+    pair = {"batch": "--content content.jpg --style s.safetensors", "grid": "content.jpg s.safetensors --rows seed=0;1"}
+    outcome = run(command, *pair[command].split(), "-o", "new.png", "--size", "90", "--style-layers", "relu1_1")
+    assert "jaxstyle: warning: s.safetensors was measured at 64 px and is used for 90 px: its strokes" in outcome.err
 
 
 def test_the_nearest_layer_is_in_the_message(folder):

@@ -89,13 +89,19 @@ class TestInterruption:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_writes_the_current_picture(self, tmp_path, monkeypatch, number):
-        handlers = [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
         outcome = self.interrupted(tmp_path, monkeypatch, number)
         out = tmp_path / "out.png"
         message = f"jaxstyle: stopped after 40 of 40 steps; the current picture is in {out}\n"
         assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
         assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 40
-        assert handlers == [signal.getsignal(handled) for handled in (signal.SIGINT, signal.SIGTERM)]
+
+    def test_is_ignored_if_the_process_was_started_so(self, tmp_path):
+        """As jobs in the background of a script are."""
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            assert stylized(tmp_path, end=lambda: signal.raise_signal(signal.SIGINT)).code == 0
+        finally:
+            signal.signal(signal.SIGINT, previous)
 
     def test_prints_the_record(self, tmp_path, monkeypatch):
         outcome = self.interrupted(tmp_path, monkeypatch, signal.SIGINT, "--json")

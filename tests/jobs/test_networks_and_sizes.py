@@ -1,11 +1,12 @@
 """Choices that cannot have the effect that was asked for: they are refused, or named in a warning."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from jaxstyle import ConfigError, StyleConfig
-from jaxstyle.jobs import Options, read_manifest, read_network, resized_styles
+from jaxstyle.jobs import Options, read_manifest, read_network, reading, style_warnings
 
 
 def test_pooling_needs_a_network_with_pooling():
@@ -14,13 +15,16 @@ def test_pooling_needs_a_network_with_pooling():
     assert read_network("random:vgg16", None, "avg").pooling == "avg"
 
 
-def test_saved_styles_at_other_sizes_are_named():
-    saved = [{"name": "a.safetensors", "sizes": [128, 256, 512]}]
-    assert resized_styles(saved, StyleConfig(size=512)) is None
-    assert resized_styles(saved, StyleConfig(size=256)) is None
-    warning = resized_styles(saved, StyleConfig(size=640))
-    assert warning and "a.safetensors was measured at 128, 256, 512 px" in warning and "strokes get smaller" in warning
-    assert "larger" in (resized_styles([{"name": "a", "sizes": [512]}], StyleConfig(size=400)) or "")
+def test_saved_styles_at_other_sizes_are_named(monkeypatch: pytest.MonkeyPatch):
+    sizes = {"a.safetensors": (128, 256, 512), "b.safetensors": (512,)}
+    monkeypatch.setattr(reading, "read_style_file", lambda file: Mock(style=Mock(sizes=sizes[file.name])))
+    first, second = map(Path, sizes)
+    assert style_warnings([first], [StyleConfig(size=512), StyleConfig(size=256)]) == []
+    (warning,) = style_warnings([first], [StyleConfig(size=512), StyleConfig(size=640)])
+    assert warning.startswith("a.safetensors was measured at 128, 256, 512 px and is used for 640 px: its strokes get")
+    assert "strokes get larger" in style_warnings([second], [StyleConfig(size=400)])[0]
+    (warning,) = style_warnings([first, second], [StyleConfig(size=400)])
+    assert "b.safetensors was measured at 512 px and is used for 200 px (also of other sizes: 1 other)" in warning
 
 
 @pytest.mark.parametrize("value", ["vgg91", "random:resnet"])

@@ -10,7 +10,7 @@ from support.quick import random_picture
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import resize, write_image
-from jaxstyle.jobs import enlarged_styles, read_initial_picture, read_masks, read_styles
+from jaxstyle.jobs import read_initial_picture, read_masks, read_styles, style_warnings
 from jaxstyle.networks import Network
 
 
@@ -89,11 +89,8 @@ class TestInitialPictures:
 
 def test_small_styles_are_named(pictures: dict[str, Path], tmp_path: Path) -> None:
     painting, wide = pictures["painting"], pictures["wide"]
-    assert (
-        enlarged_styles([painting, tmp_path / "missing.png", Path("saved.safetensors")], [StyleConfig(size=240)])
-        is None
-    )
-    assert enlarged_styles([painting, wide], [StyleConfig(size=64), StyleConfig(size=640)]) == (
+    assert style_warnings([painting, tmp_path / "missing.png", Path("no.safetensors")], [StyleConfig(size=240)]) == []
+    assert style_warnings([painting, wide], [StyleConfig(size=64), StyleConfig(size=640)]) == [
         f"{wide} has 80 pixels on its longest side and is enlarged 8 times (also too small: 1 other), which "
         "blurs the style; use a larger file, or --style-scale 0.12 for finer strokes"
-    )
+    ]

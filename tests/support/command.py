@@ -2,9 +2,10 @@
 
 import io
 import re
+import signal
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -55,10 +56,20 @@ def load_once(source: str | Path, **options: str) -> Network:
     return load_embedded(source, **options) if source in EMBEDDED else load_network(source, **options)
 
 
+@contextmanager
+def signal_handlers_restored() -> Iterator[None]:
+    """Restore the handlers of the signals that a command handles to its end."""
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
 def run(*arguments: object, stderr: io.StringIO | None = None) -> Outcome:
     """Run `jaxstyle ARGUMENTS`, without configuring JAX, which all tests share."""
     out, err = io.StringIO(), stderr or io.StringIO()
     with (
+        signal_handlers_restored(),
         patch.object(sys, "argv", ["jaxstyle", *map(str, arguments)]),
         patch.object(jax_config, "configure_jax"),
         patch.object(reading, "load_network", load_once),
