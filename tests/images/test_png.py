@@ -1,6 +1,8 @@
 """Colors of PNG by its chunks (PNG Specification, Third Edition), and of other formats with the same code points."""
 
+import logging
 import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -14,6 +16,7 @@ from support.pictures import (
     error_message,
     from_adobe_rgb,
     iccp,
+    packed,
     png,
     profile_with_code_points,
     rgb_profile,
@@ -127,6 +130,29 @@ def test_interlacing(tmp_path, capfd, depth, color_type):
     np.testing.assert_array_equal(pictures[1].rgb, pictures[0].rgb)
     np.testing.assert_array_equal(pictures[1].alpha, pictures[0].alpha)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_surplus_rows_are_read_without_a_line_of_the_decoder(tmp_path, capsys, monkeypatch, interlaced):
+    monkeypatch.setattr(logging.root, "handlers", [])  # then Python prints what no handler takes
+    plain, extra = png(COLORS, 2, 8, interlaced=interlaced), zlib.compress(packed(COLORS, 8) * 3)
+    rows = zlib.decompress(plain[plain.index(b"IDAT") + 4 : -16])
+    (tmp_path / "a.png").write_bytes(
+        plain[: plain.index(b"IDAT") - 4] + chunk(b"IDAT", zlib.compress(rows + bytes(999)) + extra) + plain[-12:]
+    )
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), (COLORS / 255).astype(np.float32))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_colors_beyond_the_palette_are_refused(tmp_path, depth):
+    """Viewers show them black or transparent."""
+    palette, indices = COLORS.reshape(-1, 3)[: 2**depth], np.arange(20 * 24).reshape(20, 24) % 2**depth
+    for count in (2**depth, 2**depth - 1):
+        path = tmp_path / f"{count}.png"
+        path.write_bytes(png(indices, 3, depth, chunk(b"PLTE", palette[:count].tobytes())))
+    np.testing.assert_array_equal(read_image(tmp_path / f"{2**depth}.png"), (palette[indices] / 255).astype(np.float32))
+    assert f"color {2**depth - 1} of a palette with {2**depth - 1} color" in error_message(path, read_image, path)
 
 
 def test_apple_png(tmp_path):

@@ -19,6 +19,7 @@ from support.pictures import (
     from_adobe_rgb,
     gray_profile,
     gray_stack,
+    packed,
     png,
     rgb_profile,
     saved,
@@ -106,6 +107,44 @@ def test_palette(tmp_path, name):
     image = Image.fromarray(few).convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
     assert image.mode == "P"
     np.testing.assert_array_equal(read_image(saved(tmp_path / name, image)), few / np.float32(255))
+
+
+def bmp(indices: np.ndarray, palette: np.ndarray, bits: int) -> bytes:
+    """A hand-made BMP with a palette that may be shorter than usual."""
+    table = np.pad(palette[:, ::-1], ((0, 0), (0, 1))).tobytes()
+    rows = b"".join(row + bytes(-len(row) % 4) for row in (packed(row, bits) for row in indices[::-1]))
+    count = len(palette) % 2**bits
+    header = struct.pack("<IiiHHIIiiII", 40, *indices.shape[::-1], 1, bits, 0, len(rows), 2835, 2835, count, 0)
+    start = 14 + len(header + table)
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + table + rows
+
+
+@pytest.mark.parametrize(("bits", "colors"), [(1, 2), (4, 2), (8, 2), (4, 16), (8, 256), (8, 7)])
+@pytest.mark.parametrize("first", [[0, 0, 0], [255, 0, 0]], ids=["gray", "colored"])
+def test_palette_of_a_bmp(tmp_path, bits, colors, first):
+    """Pillow decodes 4 and 8 bits as 1 bit if the colors are black and white."""
+    palette = np.linspace(first, [255, 255, 255], colors).round().astype(np.uint8)
+    indices = np.arange(20 * 24).reshape(20, 24) % colors
+    (tmp_path / "a.bmp").write_bytes(bmp(indices, palette, bits))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.bmp"), (palette[indices] / 255).astype(np.float32))
+
+
+def test_colors_beyond_the_palette_of_a_bmp(tmp_path):
+    indices = np.arange(20 * 24).reshape(20, 24) % 8
+    (tmp_path / "a.bmp").write_bytes(bmp(indices, COLORS[0, :7], 8))
+    assert "color 7 of a palette with 7 colors is used" in error_message(
+        tmp_path / "a.bmp", read_image, tmp_path / "a.bmp"
+    )
+
+
+def test_colors_beyond_the_palette_of_a_gif(tmp_path):
+    image = Image.fromarray((np.arange(20 * 24) % 4).reshape(20, 24).astype(np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9])
+    data = encoded(image, "GIF")
+    flags = data[10]
+    assert flags & 7 == 1, "a palette of 4 colors"
+    (tmp_path / "a.gif").write_bytes(data[:10] + bytes([flags - 1]) + data[11:19] + data[25:])
+    assert "color 3 of a palette with 2 colors" in error_message(tmp_path / "a.gif", read_image, tmp_path / "a.gif")
 
 
 def test_palette_with_transparency(tmp_path):

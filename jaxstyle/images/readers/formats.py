@@ -1,5 +1,6 @@
 """What a picture file is, by its first bytes: which reader opens it, or what to say about it."""
 
+import logging
 import re
 from collections.abc import Callable
 from typing import BinaryIO
@@ -16,6 +17,7 @@ from jaxstyle.images.readers.png import open_png
 from jaxstyle.images.readers.samples import Source
 from jaxstyle.images.readers.tiff import open_tiff
 
+_SILENT = logging.NullHandler()  # otherwise Python prints the warnings of a library that has no handler
 _HEAD = 64  # bytes that are needed to recognize a format
 EXPECTED = "expected a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG XL, JPEG 2000 or PPM picture"
 
@@ -62,6 +64,8 @@ def open_source(file: BinaryIO) -> Source:
         PictureError: if the file has none of these formats, or the reader says so.
         Exception: of any kind, if the file is damaged.
     """
+    for library in ("imagecodecs", "tifffile"):
+        logging.getLogger(library).addHandler(_SILENT)
     head = file.read(_HEAD)
     if not head:
         raise PictureError(f"is empty (0 bytes); {EXPECTED}: fetch or export it again")

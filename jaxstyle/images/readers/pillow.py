@@ -1,5 +1,6 @@
 """Reading with Pillow: the formats of 8 bits per sample, and JPEG at reduced size."""
 
+import io
 import threading
 import warnings
 from collections.abc import Callable
@@ -11,10 +12,12 @@ from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, Jpeg2KIm
 
 from jaxstyle.images.readers.color import Encoding, Space
 from jaxstyle.images.readers.exif import stored_orientation
-from jaxstyle.images.readers.samples import Alpha, Samples, Source
+from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_indices
 
 _warning_filters = threading.Lock()
 _WITHOUT_ALPHA = {"1": "L", "P": "RGB", "PA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}
+_BMP_HEADER = ((10, 14), (14, 18), (28, 30), (46, 50))  # start of pixels, size of header, bits, number of colors
+_OLD_BMP_HEADER = 12  # the size of that of OS/2
 _SPACES = {"L": Space.GRAY, "LA": Space.GRAY, "RGB": Space.RGB, "RGBA": Space.RGB, "CMYK": Space.CMYK}
 
 
@@ -37,8 +40,12 @@ def open_gif(file: BinaryIO) -> Source:
     """Read the header of a GIF; where its first frame does not cover its screen, it is transparent."""
     image = open_silently(GifImagePlugin.GifImageFile, file)
     left, top, right, bottom = image.tile[0][1]
+    colors = len(image.palette.palette) // 3 if image.mode == "P" else None
 
     def decode(factor: int) -> Samples:
+        image.load()
+        if colors is not None:
+            check_indices(np.asarray(image)[top:bottom, left:right], colors)
         samples = pillow_samples(image)
         if (left, top, right, bottom) == (0, 0, image.width, image.height):
             return samples
@@ -53,8 +60,29 @@ def open_gif(file: BinaryIO) -> Source:
 
 
 def open_bmp(file: BinaryIO) -> Source:
-    """Read the header of a BMP."""
-    return _source(open_silently(BmpImagePlugin.BmpImageFile, file))
+    """Read the header of a BMP.
+
+    Colors of a palette are not left to Pillow: it decodes 4 and 8 bits as 1 bit if they are black and white.
+    """
+    data = bytearray(file.read())
+    pixels, size, bits, count = (int.from_bytes(data[start:end], "little") for start, end in _BMP_HEADER)
+    width = 4
+    if size == _OLD_BMP_HEADER:
+        width, bits, count = 3, int.from_bytes(data[24:26], "little"), 0
+    if bits > 8:
+        return _source(open_silently(BmpImagePlugin.BmpImageFile, io.BytesIO(data)))
+    start = 14 + size
+    count = min(count or 2**bits, (pixels - start) // width)
+    palette = np.frombuffer(bytes(data), np.uint8, count * width, start).reshape(count, width)[:, 2::-1]
+    data[start : start + 3] = b"\0\1\2"  # no gray, so that Pillow gives indices
+    image = open_silently(BmpImagePlugin.BmpImageFile, io.BytesIO(data))
+
+    def decode(factor: int) -> Samples:
+        indices = np.asarray(image)
+        check_indices(indices, len(palette))
+        return Samples(palette[indices], Space.RGB)
+
+    return Source(image.height, image.width, decode)
 
 
 def open_avif_image(file: BinaryIO) -> Any:

@@ -14,14 +14,13 @@ import numpy as np
 
 from jaxstyle.images.readers.color import Chromaticities, Encoding, Space, encoding_of_code_points
 from jaxstyle.images.readers.exif import stored_orientation
-from jaxstyle.images.readers.samples import Samples, Source, array_samples, damaged, unsupported
+from jaxstyle.images.readers.samples import Samples, Source, array_samples, check_indices, damaged, unsupported
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
-_COLOR_CHUNKS = {0: (b"tRNS",), 2: (b"tRNS",), 3: (b"PLTE", b"tRNS")}  # of color types, which the decoder needs
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of color types
-# The first row and column of each pass, and the steps to the next ones
-_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+_COLOR_CHUNKS = {0: (b"tRNS",), 2: (b"tRNS",), 3: (b"PLTE", b"tRNS")}  # of color types
+_PALETTE = 3  # a color type
+_DEPTH = 24  # where the header has the bits of a sample
 _HEADER_CHUNKS = (b"IHDR", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iTXt")
 _MAX_HEADER_CHUNK = 2**24  # bytes
 _MAX_PROFILE = 2**26  # bytes
@@ -66,21 +65,22 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _decode(file: BinaryIO, color_type: int, encoding: Encoding, *, is_narrow: bool) -> Samples:
-    kinds = (b"IHDR", *_COLOR_CHUNKS.get(color_type, ()), b"IDAT")
-    chunks = {kind: bytearray() for kind in kinds}
-    content = bytearray(SIGNATURE)
-    is_interlaced = False
+    content, palette = bytearray(SIGNATURE), {b"PLTE": b"", b"tRNS": b""}
     for kind, position, length in _chunks(file):
-        if kind in kinds:
-            file.seek(position - 8)
-            chunk = _checked(file.read(length + 12))
-            is_interlaced |= kind == b"IHDR" and chunk[20] == 1
-            if is_interlaced:
-                chunks[kind] += memoryview(chunk)[8:-4]
-            else:
-                content += chunk
-    content += _END
-    values = _decode_passes(chunks) if is_interlaced else imagecodecs.png_decode(content)
+        if kind not in (b"IHDR", *_COLOR_CHUNKS.get(color_type, ()), b"IDAT"):
+            continue
+        file.seek(position - 8)
+        chunk = _checked(file.read(length + 12))
+        if color_type == _PALETTE and kind in palette:
+            palette[kind] = chunk[8:-4]
+        elif color_type == _PALETTE and kind == b"IHDR":  # decoded as gray, for the indices
+            content += _chunk(kind, chunk[8:17] + b"\0" + chunk[18:-4])
+        else:
+            content += chunk
+    values = imagecodecs.png_decode(content + _END)
+    if color_type == _PALETTE:
+        depth = content[_DEPTH]
+        values = _look_up(values // (255 // (2**depth - 1)), palette[b"PLTE"], palette[b"tRNS"])
     samples = array_samples(values, encoding, int(np.iinfo(values.dtype).max))
     if is_narrow:  # black and white of television, as for 8 bits
         unit = 1 if values.dtype == np.uint8 else 256
@@ -88,38 +88,22 @@ def _decode(file: BinaryIO, color_type: int, encoding: Encoding, *, is_narrow: b
     return samples
 
 
-def _decode_passes(chunks: dict[bytes, bytearray]) -> np.ndarray:
-    """Decode an interlaced picture pass by pass (section 8.1): of a whole one, the decoder prints a warning."""
-    width, height, depth, color_type = struct.unpack_from(">IIBB", chunks[b"IHDR"])
-    bits = depth * _CHANNELS[color_type]
-    inflater = zlib.decompressobj()
-    data = bytes(chunks.pop(b"IDAT"))
-    values = np.empty(0)
-    for row, column, down, right in _PASSES:
-        rows, columns = len(range(row, height, down)), len(range(column, width, right))
-        if rows * columns == 0:
-            continue
-        size = rows * (1 + -(-columns * bits // 8))
-        pixels = inflater.decompress(data, size)
-        data = inflater.unconsumed_tail
-        if len(pixels) < size:
-            raise damaged("pixels are missing")
-        header = bytearray(struct.pack(">II", columns, rows)) + chunks[b"IHDR"][8:12] + b"\0"
-        contents = {**chunks, b"IHDR": header, b"IDAT": bytearray(zlib.compress(pixels, 1))}
-        joined = b"".join(_chunk(kind, content) for kind, content in contents.items())
-        decoded = imagecodecs.png_decode(SIGNATURE + joined + _END)
-        if values.size == 0:
-            values = np.empty((height, width, *decoded.shape[2:]), decoded.dtype)
-        values[row::down, column::right] = decoded
-    return values
+def _look_up(indices: np.ndarray, palette: bytes, opacities: bytes) -> np.ndarray:
+    """The colors `[H, W, 3]` of palette indices, or `[H, W, 4]` if the first of them have opacities."""
+    colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    check_indices(indices, len(colors))
+    if opacities:
+        alpha = np.frombuffer(opacities.ljust(len(colors), b"\xff")[: len(colors)], np.uint8)
+        colors = np.column_stack([colors, alpha])
+    return colors[indices]
 
 
-def _chunk(kind: bytes, content: bytes | bytearray) -> bytes:
+def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 
 def _checked(chunk: bytes) -> bytes:
-    """A chunk; PictureError if its checksum is wrong, of which the decoder would also print a warning."""
+    """A chunk; PictureError if its checksum is wrong."""
     if zlib.crc32(memoryview(chunk)[4:-4]) != int.from_bytes(chunk[-4:], "big"):
         raise damaged("a checksum is wrong")
     return chunk

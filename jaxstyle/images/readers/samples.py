@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxstyle.errors import PictureError
+from jaxstyle.errors import PictureError, counted
 from jaxstyle.images.readers.color import Encoding, Space
 
 WHOLE = "expected a whole picture: fetch or export it again"
@@ -128,6 +128,12 @@ def check_floats(values: np.ndarray, white: float = 1) -> None:
     if not 0 <= lowest <= highest <= white:
         found = f"has float values from {lowest:g} to {highest:g}"
         raise PictureError(f"{found}; expected 0 to {white:g}: rescale the values")
+
+
+def check_indices(indices: np.ndarray, colors: int) -> None:
+    """Raise PictureError if an index is beyond a palette of so many colors: its color would be black, or any."""
+    if (largest := int(indices.max())) >= colors:
+        raise damaged(f"color {largest} of a palette with {counted(colors, 'color')} is used")
 
 
 def unsupported(found: str) -> PictureError:

@@ -3,7 +3,6 @@
 A layout that cannot be read with certainty is an error: better no picture than a wrong one.
 """
 
-import logging
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,7 +30,6 @@ _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED, _COMPLEX_INTEGERS, _COMPLEX = 1, 2, 3, 4
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples
 _LAB_WHITE = 0xFF00  # L* = 100 in 16 bits
 _MAX_OTHER_PAGES = 8  # that are searched for data of a sensor
-_SILENT = logging.NullHandler()  # otherwise Python prints the warnings of a library that has no handler
 
 
 def open_tiff(file: BinaryIO) -> Source:
@@ -40,7 +38,6 @@ def open_tiff(file: BinaryIO) -> Source:
     Raises:
         PictureError: if the file is a camera's raw file, or has a layout that cannot be read.
     """
-    logging.getLogger("tifffile").addHandler(_SILENT)
     tiff = tifffile.TiffFile(file)
     page = tiff.pages.first
     _refuse_raw(file, tiff, page)
