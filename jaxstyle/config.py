@@ -91,6 +91,11 @@ class StyleConfig:
         """The style layers without their weights."""
         return tuple(self.weights_of("style_layers"))
 
+    @property
+    def total_weight(self) -> float:
+        """The sum of the weights of the loss: what it is near if its terms are relative, and the picture unlike all."""
+        return self.content_weight + self.style_weight + self.color_weight + self.tv_weight
+
     def weights_of(self, setting: str) -> dict[str, float]:
         """The weights of "content_layers" or "style_layers" by layer; ConfigError if the setting is a partition."""
         layers = getattr(self, setting)

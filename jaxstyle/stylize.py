@@ -126,7 +126,7 @@ def stylize(
     masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
     def on_progress(progress: Progress) -> None:
-        if has_diverged(progress):
+        if has_diverged(progress, config.total_weight):
             raise divergence_error(progress)
         if callback:
             picture = finished_picture(config, progress.picture, original, strength_mask)

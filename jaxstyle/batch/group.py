@@ -82,7 +82,8 @@ def _optimize_group(
 
     def on_progress(progress: Progress) -> None:
         nonlocal last
-        for index in np.flatnonzero(has_diverged(progress))[: len(pairs)].tolist():
+        total_weights = np.resize([pair.config.total_weight for pair in pairs], np.shape(progress.state.loss))
+        for index in np.flatnonzero(has_diverged(progress, total_weights))[: len(pairs)].tolist():
             errors.setdefault(index, divergence_error(progress, index))
         if len(errors) == len(pairs):
             raise errors[0]

@@ -11,7 +11,7 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_path
 from jaxstyle.cli.options import with_options
 from jaxstyle.errors import ConfigError, JaxStyleError
-from jaxstyle.images import path_in_errors, resolve_target, write_atomically
+from jaxstyle.images import check_target, path_in_errors, write_atomically
 from jaxstyle.jobs import (
     PLATFORMS,
     Options,
@@ -24,6 +24,7 @@ from jaxstyle.jobs import (
 from jaxstyle.stylize import measure_style
 from jaxstyle.stylizer import make_stylizer
 
+_INITS = ("content", "noise", "pink")  # all that needs no other picture
 EXAMPLES = examples(
     "A function of contents of 512 x 384 pixels, with a style built in:",
     "jaxstyle export -o out.bin --width 512 --height 384 --style painting.jpg",
@@ -32,7 +33,11 @@ EXAMPLES = examples(
 )
 
 
-@partial(with_options, without=("regions", "colors", "background", "strength_mask"))
+@partial(
+    with_options,
+    without=("regions", "colors", "background", "strength_mask"),
+    texts={"init": f"What to start from: {', '.join(_INITS)}, or a mixture such as content=0.7,noise=0.3."},
+)
 def export_command(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")],
@@ -66,11 +71,13 @@ def export_command(
     names = [platform.strip() for platform in platforms.split(",")]
     if unknown := [platform for platform in names if platform not in PLATFORMS]:
         raise ConfigError(f"--platforms has {unknown[0]!r}; expected some of {', '.join(PLATFORMS)}")
-    if other := [init for init, share in settings.config.init if share and init not in ("content", "noise")]:
-        raise ConfigError(f"--init has {other[0]!r}; an exported stylization starts from content, noise or both")
+    if other := [init for init, share in settings.config.init if share and init not in _INITS]:
+        raise ConfigError(
+            f"--init has {other[0]!r}; an exported stylization starts from {', '.join(_INITS)} or several"
+        )
     check_output_is_no_input(output, styles)
     with path_in_errors(output, "written", JaxStyleError) as file:
-        target = resolve_target(file, JaxStyleError, overwrite=overwrite)
+        target = check_target(file, JaxStyleError, overwrite=overwrite)
     device()
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)

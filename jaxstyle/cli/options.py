@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -34,11 +34,14 @@ AsJson = Annotated[
 ]
 
 
-def typer_option(name: str, *, grouped: bool = True) -> Any:
-    """The typer option for a field of `Options`; in the first group of `--help` unless `grouped`."""
+def typer_option(name: str, *, grouped: bool = True, text: str | None = None) -> Any:
+    """The typer option for a field of `Options`, with another help text if there is one; in no group if not `grouped`.
+
+    In `--help`, options without a group come first.
+    """
     (field,) = [field for field in dataclasses.fields(Options) if field.name == name]
     help_ = field.metadata["help"]
-    settings: dict[str, Any] = {"help": help_.text, "rich_help_panel": help_.group if grouped else None}
+    settings: dict[str, Any] = {"help": text or help_.text, "rich_help_panel": help_.group if grouped else None}
     if help_.metavar:
         settings["metavar"] = help_.metavar
     if help_.choices:
@@ -58,11 +61,15 @@ Precision = Annotated[str, typer_option("precision", grouped=False)]
 
 
 def with_options(
-    command: Callable[..., None], *, without: Collection[str] = (), defaults: Options | None = None
+    command: Callable[..., None],
+    *,
+    without: Collection[str] = (),
+    defaults: Options | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Callable[..., None]:
     """The command with its parameter `options` replaced by one parameter for each field of `Options`.
 
-    Fields in `without` have no parameter and keep their value in `defaults`.
+    Fields in `without` have no parameter and keep their value in `defaults`; those in `texts` have another help text.
     """
     signature, base = inspect.signature(command, eval_str=True), defaults or Options()
     names = [field.name for field in dataclasses.fields(Options) if field.name not in without]
@@ -72,7 +79,7 @@ def with_options(
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=getattr(base, name),
-            annotation=Annotated[types[name], typer_option(name)],
+            annotation=Annotated[types[name], typer_option(name, text=(texts or {}).get(name))],
         )
         for name in names
     ]

@@ -14,6 +14,7 @@ Modules:
 from jaxstyle.images.files import (
     PathLike,
     check_regular_file,
+    check_target,
     path_in_errors,
     resolve_target,
     write_atomically,
@@ -45,6 +46,7 @@ __all__ = [
     "check_regular_file",
     "check_same_proportions",
     "check_scaled_shape",
+    "check_target",
     "check_writable",
     "draw_text",
     "fit_shape",

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,6 +54,13 @@ def resolve_target(path: Path, error_class: type[JaxStyleError], *, overwrite: b
         check_regular_file(target, error_class, "expected the name of a file: choose another name")
         if not overwrite:
             raise error_class("exists already; choose another name, or use --overwrite (in Python, overwrite=True)")
+    return target
+
+
+def check_target(path: Path, error_class: type[JaxStyleError], *, overwrite: bool) -> Path:
+    """`resolve_target`, before any work: also OSError if the folder cannot be written to."""
+    target = resolve_target(path, error_class, overwrite=overwrite)
+    tempfile.TemporaryFile(dir=target.parent).close()
     return target
 
 

@@ -1,7 +1,6 @@
 """Writing picture files atomically."""
 
 import io
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images.files import PathLike, path_in_errors, resolve_target, write_atomically
+from jaxstyle.images.files import PathLike, check_target, path_in_errors, resolve_target, write_atomically
 
 _WRITERS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -35,7 +34,8 @@ def check_writable(path: PathLike, *, overwrite: bool = False, alpha: bool = Fal
         alpha: whether the picture will have transparency, which not all formats support.
     """
     with path_in_errors(path, "written", PictureError) as file:
-        tempfile.TemporaryFile(dir=_target(file, overwrite=overwrite, alpha=alpha).parent).close()
+        _check_suffix(file, alpha=alpha)
+        check_target(file, PictureError, overwrite=overwrite)
 
 
 def write_image(
@@ -63,19 +63,19 @@ def write_image(
             full disk, transparency in a format without it, or an array that is not a picture.
     """
     with path_in_errors(path, "written", PictureError) as file:
-        target = _target(file, overwrite=overwrite, alpha=alpha is not None)
+        _check_suffix(file, alpha=alpha is not None)
+        target = resolve_target(file, PictureError, overwrite=overwrite)
         write_atomically(target, _encode(_quantize(picture, alpha), file.suffix.lower(), metadata or {}))
 
 
-def _target(path: Path, *, overwrite: bool, alpha: bool) -> Path:
-    """The file to write, with symbolic links resolved; PictureError if the path cannot be written."""
+def _check_suffix(path: Path, *, alpha: bool) -> None:
+    """Raise PictureError if there is no such format, or none with alpha."""
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         found = f"has the suffix {suffix!r}" if suffix else "has no suffix"
         raise PictureError(f"{found}; expected one of {' '.join(_WRITERS)}: choose another name")
     if alpha and suffix in (".jpg", ".jpeg", ".bmp"):
         raise PictureError(f"{suffix} cannot store transparency; choose .png, .webp or .tiff, or a --background")
-    return resolve_target(path, PictureError, overwrite=overwrite)
 
 
 def _quantize(picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:

@@ -192,6 +192,8 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
         settings = _settings(replace(options, **values), folder if "init" in values else Path())
         check_styles(styles, settings.config)
         check_network(settings.network, None)
+        if (weights := values.get("weights")) and not os.path.exists(weights):
+            raise ConfigError(f"weights file {weights} does not exist; expected one from jaxstyle weights convert")
     except ConfigError as error:
         raise ConfigError(f"line {line}: {error}") from None
     return _Row(line, content, styles, settings, output)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxstyle.errors import DivergedError
 from jaxstyle.optimization import solver
@@ -13,8 +14,8 @@ from jaxstyle.optimization.objective import Terms
 
 # Rejected steps in a row after which the optimization counts as diverged: the trust radius is then below 1e-5.
 _MAX_FAILURES = 8
-_ROUNDING = 1e-4  # of a loss, relative to it or to 1
-_SOLVED = 1e-3  # a loss, which is otherwise near 1, that leaves nothing to optimize
+_ROUNDING = 1e-4  # of a loss, relative to it or to the sum of the weights
+_SOLVED = 1e-3  # a loss relative to the sum of the weights, which it is otherwise near, with nothing left to optimize
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +90,23 @@ def optimize_level(
     return progress
 
 
-def has_diverged(progress: Progress) -> np.ndarray:
+def has_diverged(progress: Progress, total_weight: ArrayLike) -> np.ndarray:
     """Whether the last steps were all rejected, or the loss was never finite; one value for each picture of a batch.
 
     At a minimum, such as a flat picture with a flat style, the first steps overshoot and later ones are rejected for
     rounding: the loss of the picture is then about 0, or the last rejected loss.
+
+    Args:
+        progress: of one picture or a batch.
+        total_weight: the sum of the weights of the loss, for each picture or for all.
     """
     if progress.terms is None:
         return np.zeros(np.shape(progress.state.loss), bool)
     failures = np.asarray(progress.state.failures) >= min(_MAX_FAILURES, max(1, progress.steps - 1))
     loss, last = np.asarray(progress.state.loss), np.asarray(progress.terms.total)
     with np.errstate(invalid="ignore"):
-        is_minimum = (loss <= _SOLVED) | (np.abs(last - loss) <= _ROUNDING * np.maximum(1, loss))
+        is_solved = loss <= _SOLVED * np.asarray(total_weight)
+        is_minimum = is_solved | (np.abs(last - loss) <= _ROUNDING * np.maximum(total_weight, loss))
     return (failures & ~is_minimum) | ~np.isfinite(loss)
 
 

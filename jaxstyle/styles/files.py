@@ -7,7 +7,6 @@ All values are stored exactly. With the default layers, the Gram matrices of one
 
 import dataclasses
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ import safetensors
 import safetensors.numpy
 
 from jaxstyle.errors import StyleError
-from jaxstyle.images import PathLike, check_regular_file, path_in_errors, resolve_target, write_atomically
+from jaxstyle.images import PathLike, check_regular_file, check_target, path_in_errors, resolve_target, write_atomically
 from jaxstyle.networks import ARCHITECTURES, POOLINGS
 from jaxstyle.styles.measured import Style, StyleStatistics
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
@@ -80,7 +79,8 @@ def save_style(
     # A single entry, because safetensors writes several entries in an order that varies between runs.
     metadata = {"jaxstyle": json.dumps(record)}
     with path_in_errors(path, "written", StyleError) as file:
-        target = _resolve_style_path(file, overwrite)
+        _check_suffix(file)
+        target = resolve_target(file, StyleError, overwrite=overwrite)
         _make_style(record, tensors)  # never write a file that could not be read
         write_atomically(target, safetensors.numpy.save(tensors, metadata))
 
@@ -88,7 +88,8 @@ def save_style(
 def check_style_writable(path: PathLike, *, overwrite: bool = False) -> None:
     """Raise the error that `save_style` would raise for this path, before any work is done."""
     with path_in_errors(path, "written", StyleError) as file:
-        tempfile.TemporaryFile(dir=_resolve_style_path(file, overwrite).parent).close()
+        _check_suffix(file)
+        check_target(file, StyleError, overwrite=overwrite)
 
 
 def load_style(path: PathLike) -> Style:
@@ -125,11 +126,10 @@ def replace_tensors(style: Style, tensors: Mapping[str, Any]) -> Style:
     return dataclasses.replace(style, statistics=jax.tree.map(lambda name: tensors[name], names))
 
 
-def _resolve_style_path(path: Path, overwrite: bool) -> Path:
+def _check_suffix(path: Path) -> None:
     if path.suffix.lower() != SUFFIX:
         found = f"has the suffix {path.suffix!r}" if path.suffix else "has no suffix"
         raise StyleError(f"{found}; expected {SUFFIX}: choose another name")
-    return resolve_target(path, StyleError, overwrite=overwrite)
 
 
 def _read_record(content: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxstyle.errors import ConfigError, WeightsError
-from jaxstyle.images import path_in_errors
+from jaxstyle.images import check_regular_file, path_in_errors
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 from jaxstyle.weights.convolutions import Convolution, Layers
 from jaxstyle.weights.files import (
@@ -68,8 +68,8 @@ def convert(
         The weights that were written.
 
     Raises:
-        WeightsError: as `read_foreign`; or if `out` cannot be written.
-        ConfigError: if `out` is a file that is read, or exists and must not be replaced.
+        WeightsError: as `read_foreign`; or if `out` cannot be written, or exists and must not be replaced.
+        ConfigError: if `out` is a file that is read.
     """
     _check_output(Path(path), out, overwrite=overwrite)
     weights = read_foreign(path, convention=convention)
@@ -81,13 +81,13 @@ def _check_output(path: Path, out: str | os.PathLike[str], *, overwrite: bool) -
     """Check the output before the work. The input may be the only copy, so it is kept even with `overwrite`."""
     with path_in_errors(out, "written", WeightsError) as target:
         try:
-            target.stat()
+            check_regular_file(target, WeightsError, "expected the name of a file: choose another name")
         except FileNotFoundError:
             return
     if any(os.path.exists(file) and file.samefile(target) for file in files_read(path)):
         raise ConfigError(f"{out} is a file to convert; choose another name for the result")
     if not overwrite:
-        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+        raise WeightsError(f"{out} exists already; choose another name, or add --overwrite")
 
 
 def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None = None) -> Weights:

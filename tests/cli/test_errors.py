@@ -10,7 +10,6 @@ from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import writing
 from jaxstyle.weights import path_of
 
 FAILURE, USAGE, PICTURE, WEIGHTS, STYLE_FILE = 1, 2, 3, 4, 6  # exit codes
@@ -29,6 +28,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "exists.png").write_text("precious")
     with path_of("vgg16").open("rb") as weights:
         (folder / "damaged.safetensors").write_bytes(weights.read(100_000))
+    (folder / "weights.csv").write_text("content,style,weights\na.jpg,b.jpg,\na.jpg,b.jpg,no.safetensors\n")
     Image.new("RGB", (9, 200)).save(folder / "small.png")
     Image.new("RGB", (4000, 40)).save(folder / "long.png")
     Image.new("RGBA", (40, 40), (255, 0, 0, 99)).save(folder / "glass.png")
@@ -65,6 +65,7 @@ def refused(folder: Path, command: str) -> tuple[int, str]:
 
 LONG = 260 * "x"  # more than any system allows in a name
 PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
+EXPORT = "export --width 64 --height 48"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +169,36 @@ PAIR = "stylize content.jpg style.jpg -o out.png --size 64"
         ("weights verify damaged.safetensors", WEIGHTS, "damaged.safetensors is not a jaxstyle weights file"),
         (f"{PAIR} --weights {LONG}", WEIGHTS, f"no weights called '{LONG}'"),
         ("weights convert nothing.pth out", WEIGHTS, "nothing.pth"),
+        (f"weights convert {LONG} out", WEIGHTS, "File name too long"),
+        (f"weights convert damaged.safetensors {LONG}", WEIGHTS, "cannot be written (File name too long)"),
+        ("weights convert damaged.safetensors folder.png", WEIGHTS, "folder.png: is a folder; expected the name of a"),
+        ("weights convert damaged.safetensors exists.png", WEIGHTS, "exists.png exists already; choose another name"),
+        ("weights convert folder.png out", WEIGHTS, "folder.png"),
+        ("weights verify folder.png", WEIGHTS, "folder.png"),
+        (f"{PAIR} --weights folder.png", WEIGHTS, "folder.png"),
+        # Other files to read and to write
+        (f"{EXPORT} -o {LONG}", FAILURE, "cannot be written (File name too long)"),
+        (f"{EXPORT} -o folder.png", FAILURE, "folder.png: is a folder; expected the name of a file"),
+        (f"{EXPORT} -o no/out", FAILURE, "is not a folder; create it"),
+        (f"{EXPORT} -o exists.png", FAILURE, "exists.png: exists already"),
+        (f"{EXPORT} -o out --style {LONG}", PICTURE, "cannot be read (File name too long)"),
+        (f"{EXPORT} -o out --style folder.png", PICTURE, "folder.png: is a folder"),
+        (f"gram show {LONG}", PICTURE, "cannot be read (File name too long)"),
+        ("gram show folder.png", PICTURE, "folder.png: is a folder"),
+        (f"gram show style.jpg -o {LONG}.png", PICTURE, "cannot be written (File name too long)"),
+        ("gram show style.jpg -o folder.png --overwrite", PICTURE, "folder.png: is a folder"),
+        ("gram show no.safetensors", STYLE_FILE, "no.safetensors: cannot be read (No such file"),
+        (f"gram sample style.jpg -o {LONG}.safetensors", STYLE_FILE, "cannot be written (File name too long)"),
+        (f"gram maximize --layer relu1_1 --entry 1,1 -o {LONG}.png", PICTURE, "(File name too long)"),
+        (f"style show {LONG}.safetensors", STYLE_FILE, "cannot be read (File name too long)"),
+        (f"batch {LONG}.csv -o out", USAGE, "cannot be read (File name too long)"),
+        ("batch folder.png -o out", USAGE, "folder.png: cannot be read (Is a directory)"),
+        ("batch --content content.jpg --style style.jpg -o exists.png", FAILURE, "exists.png"),
+        (
+            "batch weights.csv -o out",
+            USAGE,
+            "weights.csv: line 3: weights file no.safetensors does not exist; expected",
+        ),
     ],
 )
 def test_bad_input(folder, command, code, found):
@@ -199,12 +230,24 @@ def test_a_network_that_is_not_fetched_says_how_to_fetch_it(folder, monkeypatch)
     )
 
 
-def test_a_file_without_permission(folder, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "code", "output"),
+    [
+        (PAIR, PICTURE, "out.png"),
+        ("texture style.jpg -o out.png --size 64", PICTURE, "out.png"),
+        ("gram show style.jpg -o out.png", PICTURE, "out.png"),
+        ("gram sample style.jpg -o out.safetensors", STYLE_FILE, "out.safetensors"),
+        ("style save style.jpg -o out.safetensors", STYLE_FILE, "out.safetensors"),
+        (f"{EXPORT} -o out", FAILURE, "out"),
+    ],
+)
+def test_a_folder_without_permission(folder, monkeypatch, command, code, output):
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(writing.tempfile, "TemporaryFile", refuse)
-    assert refused(folder, PAIR)[1].startswith("out.png: cannot be written (Permission denied)")
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    found = refused(folder, command)
+    assert found[0] == code and found[1].startswith(f"{output}: cannot be written (Permission denied)")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])

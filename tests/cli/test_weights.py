@@ -95,7 +95,7 @@ def test_convert_of_an_incomplete_checkpoint_writes_nothing(tmp_path: Path) -> N
 def test_convert_replaces_a_file_only_with_overwrite(foreign_file: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("precious")
     error = fail("convert", foreign_file, tmp_path / "out")
-    assert isinstance(error, ConfigError)
+    assert isinstance(error, WeightsError)
     assert str(error).endswith("exists already; choose another name, or add --overwrite")
     assert (tmp_path / "out").read_text() == "precious"
     run("convert", foreign_file, tmp_path / "out", "--overwrite")

@@ -1,5 +1,6 @@
 """The progress of an optimization: as a line of text, and whether it has diverged."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,10 @@ def test_rejected_steps_are_no_divergence_where_nothing_is_left_to_optimize(
     run = partial(solver.run, None, Steep(jnp.float32(minimum)), optimizer="lbfgs")
     progress = optimize_level(start_level(((4, steps),), 0, state), run, lambda _: None)
     assert progress.state.failures == steps - 1 and progress.history.total[1] > 100
-    assert has_diverged(progress) == expected
+    for weight in (1.0, 1e-6, 1e6):
+        loss, terms = jax.tree.map(lambda value, weight=weight: weight * value, (progress.state.loss, progress.terms))
+        weighted = replace(progress, state=progress.state.replace(loss=loss), terms=terms)
+        assert has_diverged(weighted, weight) == expected
 
 
 def test_printed_as_one_line():
