@@ -5,9 +5,9 @@ message without a traceback and exits with the `exit_code` of the error's class.
 
     JaxStyleError
     ├── PictureError     a picture cannot be read, is too small, or cannot be written
-    ├── WeightsError     a weights file is missing, damaged, or does not fit its network
+    ├── WeightsError     a weights file is missing, damaged, does not fit its network, or cannot be written
     ├── StyleError       a saved style cannot be read, is damaged, or cannot be written
-    ├── ConfigError      a setting is unknown, out of range, or contradicts another
+    ├── ConfigError      a setting is unknown, out of range, or contradicts another; also in a manifest
     ├── DivergedError    the optimization diverged, and retries did not help
     └── MemoryLimitError a picture of this size needs more memory than there is
 """
@@ -36,7 +36,7 @@ class PictureError(JaxStyleError):
 
 
 class WeightsError(JaxStyleError):
-    """A weights file is missing, damaged, or does not fit its network."""
+    """A weights file is missing, damaged, does not fit its network, or cannot be written."""
 
     exit_code = 4
 

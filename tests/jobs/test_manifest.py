@@ -113,6 +113,7 @@ COLUMNS = {
 
 
 def check_every_option(tmp_path: Path, manifest: Path) -> None:
+    (tmp_path / "own.safetensors").touch()
     (task,) = read_manifest(manifest, Options())
     assert task.content == tmp_path / "a.png" and task.styles == (tmp_path / "b.png", tmp_path / "c.safetensors")
     assert task.output == PurePath("made/it.jpg")
