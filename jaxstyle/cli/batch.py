@@ -166,7 +166,7 @@ def _share(shard: str | None) -> Share:
     found = share_from_variables(os.environ)
     if found is None:
         return WHOLE
-    typer.echo(f"jaxstyle: share {found[0]} of the job, by {found[1]}; --shard 0/1 computes all", err=True)
+    print_note(f"share {found[0]} of the job, by {found[1]}; --shard 0/1 computes all")
     return found[0]
 
 

@@ -55,7 +55,7 @@ def test_the_path_of_a_result_is_exact_for_programs(stdout, printed):
 
 def test_warnings_and_the_end_of_a_job(capsys):
     print_warnings(f"{NAME} is small", f"{NAME} is small")
-    exit_unless_done(Summary(1, 1, 0, [], 0, NAME, NAME, 1.0, 1.0, {}))
+    exit_unless_done(Summary("0/1", 1, 1, 0, [], 0, NAME, NAME, 1.0, 1.0, {}))
     assert capsys.readouterr().err == (
         f"jaxstyle: warning: {ESCAPED} is small\njaxstyle: 1 of 1 pairs are done; see {ESCAPED}\n"
     )
