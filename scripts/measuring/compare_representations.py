@@ -95,13 +95,13 @@ def draw_sheet(pair: Pair, names: Sequence[str]) -> Image.Image:
 def evaluation(name: str, content: np.ndarray, style: np.ndarray) -> tuple[Callable[[], object], float]:
     """A function that computes a style loss and its gradient, and the memory in bytes that it takes besides inputs."""
     network = jaxstyle.load_network().prepare(STYLE_LAYERS[-1:])
-    targets = jaxstyle.style_targets(network.direct(), style, STYLE_LAYERS, representation=name)
+    targets = jaxstyle.style_targets(network.direct(), jax.device_put(style), STYLE_LAYERS, representation=name)
 
     def loss(picture: jax.Array, network: jaxstyle.Network, targets: Mapping[str, jax.Array]) -> jax.Array:
         return jaxstyle.style_loss(network.features(picture, STYLE_LAYERS), targets, representation=name)
 
     arguments: tuple[Any, ...] = (jax.device_put(content), network, targets)
-    compiled = jax.jit(jax.value_and_grad(loss)).lower(*arguments).compile()
+    compiled: Any = jax.jit(jax.value_and_grad(loss)).lower(*arguments).compile()
     return lambda: jax.block_until_ready(compiled(*arguments)), compiled.memory_analysis().temp_size_in_bytes
 
 
