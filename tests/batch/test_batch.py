@@ -64,14 +64,16 @@ def styles(painting: np.ndarray) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def alone(network: Network, contents: Sequence[np.ndarray], styles: Sequence[np.ndarray]) -> list[Stylized]:
-    return [run(network, content, style, config=TWO_SIZES) for content, style in zip(contents, styles, strict=True)]
+    """Of the first and the last picture, each in its style; each shape has programs that take seconds to compile."""
+    pairs = zip(contents[::2], styles[::2], strict=True)
+    return [run(network, content, style, config=TWO_SIZES) for content, style in pairs]
 
 
 class TestSeparatePairs:
     def test_each_pair_gives_the_bytes_that_it_gives_alone(
         self, first: Network, contents: list[np.ndarray], styles: list[np.ndarray], alone: list[Stylized]
     ) -> None:
-        together = stylize_batch(contents, styles, network=first, config=TWO_SIZES)
+        together = stylize_batch(contents[::2], styles[::2], network=first, config=TWO_SIZES)
         for found, expected in zip(together, alone, strict=True):
             assert found.image.tobytes() == expected.image.tobytes()
             assert found.history.total.tobytes() == expected.history.total.tobytes()
@@ -123,7 +125,7 @@ class TestSeparatePairs:
 
             monkeypatch.setattr(targets_module, name, counted)
         monkeypatch.setattr(batch_module, "concurrent_groups", lambda *_: 1)
-        stylize_batch([contents[0]] * 3 + [contents[1]], [painting] * 4, network=first, config=TWO_SIZES)
+        stylize_batch([contents[0]] * 3 + [contents[2]], [painting] * 4, network=first, config=TWO_SIZES)
         assert calls == {"style_statistics": 2, "content_targets": 4}
 
     def test_the_callback_is_called_for_every_pair(
@@ -189,10 +191,10 @@ class TestBatches:
     ) -> None:
         pairs = [
             check_pair(first, Pair(content, (style,), TWO_SIZES))
-            for content, style in zip(contents, styles, strict=True)
+            for content, style in zip(contents[::2], styles[::2], strict=True)
         ]
         padded_shapes = PaddedShape(32, 32, is_padded=True), PaddedShape(64, 64, is_padded=True)
-        found = stylize_group(first, Group((0, 1, 2), 4, padded_shapes), pairs)
+        found = stylize_group(first, Group((0, 1), 3, padded_shapes), pairs)
         for result, expected in zip(found, alone, strict=True):
             assert result.image.shape == expected.image.shape
             np.testing.assert_array_equal(result.sizes, expected.sizes)

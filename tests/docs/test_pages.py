@@ -27,9 +27,11 @@ def test_readme_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     program = python_of("README.md")
-    assert "size=128" in program and "jaxstyle.enable_cache()" in program
+    assert "StyleConfig(size=128)" in program and "jaxstyle.enable_cache()" in program
+    layers = "content_layers=(('relu1_1', 1.0),), style_layers=(('relu1_1', 1.0),)"
+    program = program.replace("StyleConfig(size=128)", f"StyleConfig(size=64, {layers})").replace("size=128", "size=64")
     # The cache has its own tests; here it would stay on for all later tests of this process.
-    execute(program.replace("size=128", "size=64").replace("jaxstyle.enable_cache()", ""), "README.md")
+    execute(program.replace("jaxstyle.enable_cache()", ""), "README.md")
     assert jaxstyle.read_image("out.png").shape[1] == 64
 
 
