@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, counted
 
 NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
@@ -47,7 +47,10 @@ class StyleConfig:
         colors: whose colors the result has: "style"; "content", for which the style is recolored, with a share such as
             `(("content", 0.5),)`, where the rest is the style's; or "luminance", for which only the luminance is
             stylized, and the chroma stays exactly the content's.
-        style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger.
+        style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger. A
+            number for all styles, or one for each.
+        rotate_style: degrees by which the style pictures are turned, counterclockwise, for strokes in another
+            direction. Only the largest upright rectangle without corners counts.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
         regions: the number of regions, such as sky and ground, to find in content and style by clustering deep
@@ -72,7 +75,8 @@ class StyleConfig:
     tv_weight: float = 1.0
     colors: Weighted = (("style", 1.0),)
     style_blend: tuple[float, ...] = ()
-    style_scale: float = 1.0
+    style_scale: float | tuple[float, ...] = 1.0
+    rotate_style: float = 0.0
     style_representation: str = "gram"
     regions: int = 1
     normalization: str = "relative"
@@ -96,6 +100,19 @@ class StyleConfig:
         """The sum of the weights of the loss: what it is near if its terms are relative, and the picture unlike all."""
         return self.content_weight + self.style_weight + self.color_weight + self.tv_weight
 
+    @property
+    def style_scales(self) -> tuple[float, ...]:
+        """The style scale, or that of each style."""
+        return self.style_scale if isinstance(self.style_scale, tuple) else (self.style_scale,)
+
+    def of_each_style(self, count: int) -> list["StyleConfig"]:
+        """The settings with the scale of each of `count` styles; ConfigError for another number of scales."""
+        scales = self.style_scales * count if len(self.style_scales) == 1 else self.style_scales
+        if len(scales) != count:
+            found = f"style_scale has {counted(len(scales), 'factor')} for {counted(count, 'style')}"
+            raise ConfigError(f"{found}; expected one for all, or one for each")
+        return [replace(self, style_scale=scale) for scale in scales]
+
     def weights_of(self, setting: str) -> dict[str, float]:
         """The weights of "content_layers" or "style_layers" by layer; ConfigError if the setting is a partition."""
         layers = getattr(self, setting)
@@ -115,7 +132,11 @@ class StyleConfig:
         if not any((self.content_weight, self.style_weight, self.color_weight, self.tv_weight)):
             raise ConfigError("content_weight, style_weight, color_weight and tv_weight are all 0; raise one of them")
         _check("strength", self.strength, "a number from 0 to 2", lambda value: 0 <= value <= 2)
-        _check("style_scale", self.style_scale, "a number above 0", lambda value: value > 0)
+        for scale in self.style_scales:
+            _check("style_scale", scale, "a number above 0", lambda value: value > 0)
+        if not self.style_scales:
+            raise ConfigError("style_scale is empty; expected a number for all styles, or one for each")
+        _check("rotate_style", self.rotate_style, "a number of degrees", lambda value: abs(value) <= 360)
         for name in ("size", "steps"):
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
         if self.levels is not None:

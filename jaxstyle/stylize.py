@@ -23,7 +23,7 @@ from jaxstyle.optimization import (
     check_content,
     check_initial_picture,
     check_strength_mask,
-    check_style,
+    check_styles,
     check_without_content,
     divergence_error,
     enlarge,
@@ -40,6 +40,7 @@ from jaxstyle.optimization import (
     start_level,
     style_sizes,
     style_statistics,
+    turned,
     with_strength_mask,
 )
 from jaxstyle.styles import Style, make_style, select_layers
@@ -118,7 +119,7 @@ def stylize(
     config = resolve_layers(config, network.architecture)
     network = prepare_network(network, config)
     original = check_content(content, config)
-    styles = [check_style(style, network, config) for style in as_style_list(style)]
+    styles = check_styles(as_style_list(style), network, config)
     initial_picture = check_initial_picture(initial_picture, original)
     content, styles = pictures_to_optimize(config, original, styles)
     strength_mask = check_strength_mask(strength_mask, original)
@@ -147,7 +148,7 @@ def stylize(
                     config.init,
                     targets.content,
                     targets.statistics,
-                    style=styles[0],
+                    style=turned(config, styles[0]),
                     picture=initial_picture,
                     seed=seed,
                     mask=targets.mask,
@@ -220,7 +221,7 @@ def measure_style(
     network = network or load_network()
     config = resolve_layers(config, network.architecture)
     check_without_content(config)
-    styles = [check_style(style, network, config) for style in as_style_list(style)]
+    styles = check_styles(as_style_list(style), network, config)
     blends = [style_statistics(network, config, styles, size) for size, _ in schedule(config, 1, 1)]
     selected = [select_layers(statistics, config.style_names) for statistics in blends]
     return make_style(network, style_sizes(config), selected, config.style_representation)

@@ -17,6 +17,7 @@ from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import check_same_proportions, check_scaled_shape, scaled_shape
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
+    blend_scale,
     check_style,
     check_without_content,
     content_targets,
@@ -107,7 +108,7 @@ class Stylizer:
         if self.config.strength == 0:
             return contents[-1]
         statistics = [
-            blend_statistics([style.at(size * self.config.style_scale)], self.config.style_blend)
+            blend_statistics([style.at(size * blend_scale(self.config))], self.config.style_blend)
             for size, _ in self.levels
         ]
         statistics = list(map(self._targets, contents, statistics))
@@ -127,7 +128,7 @@ class Stylizer:
             PictureError: if it has the wrong shape or dtype, or is too small.
         """
         picture = _check_picture("style", picture)
-        check_scaled_shape("style", picture.shape[0], picture.shape[1], self.config.size * self.config.style_scale)
+        check_scaled_shape("style", picture.shape[0], picture.shape[1], self.config.size * blend_scale(self.config))
         sizes, layers = style_sizes(self.config), self.config.style_names
         representation = self.config.style_representation
         network = self.network.direct()
@@ -194,6 +195,11 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
         raise ConfigError(
             "init has 'style', but a stylizer has no style picture; use 'picture', and pass the picture as "
             "initial_picture="
+        )
+    if len(config.style_scales) > 1 or config.rotate_style:
+        raise ConfigError(
+            "style_scale has several factors, or rotate_style an angle, but a stylizer takes one measured style; give "
+            "them to measure_style, and leave them out here"
         )
     config = resolve_layers(config, network.architecture)
     check_scaled_shape("content", height, width, config.size)

@@ -109,6 +109,17 @@ class TestEverywhere:
         assert found.history.total[0] == pytest.approx(expected.history.total[0], rel=1e-3)
         np.testing.assert_allclose(found.image, expected.image, atol=0.02)
 
+    def test_of_samples_of_features(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
+        """The mixture is one of samples: of each picture as many vectors as its share."""
+        config, first = replace(of_strength(0.25), style_representation="nearest"), first_layer(network)
+        own, other = (measure_style(picture, network=first, config=config).at(64) for picture in (photo, painting))
+        (found,), (of_photo,), (of_painting,) = (
+            style.measured.values() for style in (targets_of_strength(config, other, lambda: own), own, other)
+        )
+        count = round(len(of_photo) * (1 - 0.25**1.5))
+        np.testing.assert_array_equal(found[:count], of_photo[:count])
+        np.testing.assert_array_equal(found[count:], of_painting[: len(found) - count])
+
     def test_textures_have_none(self, network: Network, painting: np.ndarray) -> None:
         with pytest.raises(ConfigError, match=r"strength is 0\.5, but a texture has no content"):
             texture(painting, height=64, width=64, network=first_layer(network), config=of_strength(0.5))

@@ -16,12 +16,13 @@ from jaxstyle.optimization import (
     check_content,
     check_initial_picture,
     check_strength_mask,
-    check_style,
+    check_styles,
     in_compared_colors,
     make_initial_picture,
     make_masks,
     make_targets,
     pictures_to_optimize,
+    turned,
     with_strength_mask,
 )
 from jaxstyle.styles import Style
@@ -49,7 +50,7 @@ def check_pair(network: Network, pair: Pair) -> Pair:
         PictureError, ConfigError: as `stylize`.
     """
     original = check_content(pair.content, pair.config)
-    styles = [check_style(style, network, pair.config) for style in pair.styles]
+    styles = check_styles(pair.styles, network, pair.config)
     content, styles = pictures_to_optimize(pair.config, original, styles)
     initial_picture = check_initial_picture(pair.initial_picture, original)
     strength_mask = check_strength_mask(pair.strength_mask, original)
@@ -106,7 +107,7 @@ def pair_initial_picture(pair: Pair, targets: Targets) -> np.ndarray:
         pair.config.init,
         targets.content,
         targets.statistics,
-        style=pair.styles[0],
+        style=turned(pair.config, pair.styles[0]),
         picture=pair.initial_picture,
         seed=pair.seed,
         mask=targets.mask,

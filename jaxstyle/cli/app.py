@@ -37,6 +37,7 @@ SUMMARIES = {
 # Options whose names begin messages of the Python API.
 _OPTIONS = (
     *("size", "steps", "content_weight", "style_weight", "color_weight", "tv_weight", "style_scale", "style_blend"),
+    "rotate_style",
     *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision", "convention"),
     *("init", "levels", "sampler", "strength", "height", "width"),
 )

@@ -21,6 +21,7 @@ from jaxstyle.jobs import (
     read_network,
     read_styles,
 )
+from jaxstyle.optimization import blend_scale
 from jaxstyle.stylize import measure_style
 from jaxstyle.stylizer import make_stylizer
 
@@ -75,13 +76,16 @@ def export_command(
         raise ConfigError(
             f"--init has {other[0]!r}; an exported stylization starts from {', '.join(_INITS)} or several"
         )
+    if settings.config.rotate_style and not styles:
+        raise ConfigError("--rotate-style turns the pictures in --style, and there are none; save a turned style")
     check_output_is_no_input(output, styles)
     with path_in_errors(output, "written", JaxStyleError) as file:
         target = check_target(file, JaxStyleError, overwrite=overwrite)
     device()
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)
-    stylizer = make_stylizer(network, replace(settings.config, style_blend=()), height=height, width=width)
+    config = replace(settings.config, style_blend=(), style_scale=blend_scale(settings.config), rotate_style=0.0)
+    stylizer = make_stylizer(network, config, height=height, width=width)
     style_inputs, _ = read_styles(styles, network, settings.config, settings.background)
     built_in = measure_style(style_inputs, network=network, config=settings.config) if style_inputs else None
     exported = export_stylizer(stylizer, built_in, seed=settings.seed, platforms=names)

@@ -20,6 +20,7 @@ from jaxstyle.jobs import (
     network_record,
     parse_layers,
     parse_numbers,
+    parse_scales,
     read_network,
     read_styles,
     style_warnings,
@@ -68,7 +69,8 @@ def save_command(
             "near all of their sizes, coarse to fine; `jaxstyle style show` prints them.",
         ),
     ] = DEFAULTS.size,
-    style_scale: Annotated[float, typer_option("style_scale", grouped=False)] = DEFAULTS.style_scale,
+    style_scale: Annotated[str, typer_option("style_scale", grouped=False)] = "1",
+    rotate_style: Annotated[float, typer_option("rotate_style", grouped=False)] = DEFAULTS.rotate_style,
     style_blend: Annotated[str, typer_option("style_blend", grouped=False)] = "",
     style_representation: Annotated[
         str, typer_option("style_representation", grouped=False)
@@ -98,7 +100,8 @@ def save_command(
     """
     config = StyleConfig(
         size=size,
-        style_scale=style_scale,
+        style_scale=parse_scales("--style-scale", style_scale),
+        rotate_style=rotate_style,
         style_layers=_parse_names(style_layers),
         style_representation=style_representation,
         style_blend=parse_numbers("--style-blend", style_blend),
@@ -114,7 +117,8 @@ def save_command(
         "pictures": [picture.name for picture in pictures],
         "saved_styles": saved,
         "style_blend": config.style_blend,
-        "style_scale": style_scale,
+        "style_scale": config.style_scale,
+        "rotate_style": rotate_style,
         "background": background,
         "network": network_record(loaded, network, weights_file)["name"],
         "jaxstyle": jaxstyle.__version__,
@@ -149,8 +153,8 @@ def _measure(
     files: Sequence[Path], styles: Sequence[np.ndarray | Style], network: Network, config: StyleConfig
 ) -> Style:
     """Measure and blend the styles at every size of a run with these settings."""
-    sizes = [round(size) for size in style_sizes(config)]
-    for file, style in zip(files, styles, strict=True):
+    for file, style, each in zip(files, styles, config.of_each_style(len(files)), strict=True):
+        sizes = [round(size) for size in style_sizes(each)]
         if isinstance(style, Style) and not set(sizes) <= set(style.sizes):
             measured, expected = ", ".join(map(str, style.sizes)), ", ".join(map(str, sizes))
             raise ConfigError(f"{file} was measured at {measured} px; expected {expected} px: choose another --size")

@@ -29,6 +29,8 @@ from jaxstyle.images.resizing import (
     largest_side,
     resize,
     resize_longest,
+    rotate,
+    rotated_shape,
     scaled_shape,
 )
 from jaxstyle.images.sheet import GAP, add_caption, add_titles, draw_text, tile_pictures
@@ -58,6 +60,8 @@ __all__ = [
     "resize",
     "resize_longest",
     "resolve_target",
+    "rotate",
+    "rotated_shape",
     "scaled_shape",
     "target_shape",
     "tile_pictures",

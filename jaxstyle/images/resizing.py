@@ -51,6 +51,42 @@ def resize_longest(picture: np.ndarray, longest: float) -> np.ndarray:
     return resize(picture, *scaled_shape(picture.shape[0], picture.shape[1], longest))
 
 
+def rotate(picture: np.ndarray, degrees: float) -> np.ndarray:
+    """Turn `[H, W, C]` in [0, 1] counterclockwise, and cut out the largest upright rectangle without corners.
+
+    Bicubic, in float32; exact for multiples of 90 degrees. The center stays the center.
+    """
+    if degrees % 90 == 0:
+        return np.rot90(picture, round(degrees / 90))
+    height, width = rotated_shape(picture.shape[0], picture.shape[1], degrees)
+    images = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
+    turned = [np.asarray(image.rotate(degrees, Image.Resampling.BICUBIC, expand=True)) for image in images]
+    top, left = ((side - inner) // 2 for side, inner in zip(turned[0].shape, (height, width), strict=True))
+    return np.stack([plane[top : top + height, left : left + width] for plane in turned], axis=-1).clip(0, 1)
+
+
+def rotated_shape(height: int, width: int, degrees: float) -> tuple[int, int]:
+    """The shape of a picture of this shape after `rotate`; at least 1 x 1."""
+    quarters, rest = divmod(degrees, 90)
+    if quarters % 2:
+        height, width = width, height
+    if rest == 0:
+        return height, width
+    sine, cosine = math.sin(math.radians(rest)), math.cos(math.radians(rest))
+    shorter, longer = sorted((height, width))
+    if shorter <= 2 * sine * cosine * longer:
+        # Two opposite corners of the rectangle are on the longer sides, at equal distances from their middle.
+        sides = shorter / (2 * cosine), shorter / (2 * sine)
+        inner_height, inner_width = sides if width > height else sides[::-1]
+    else:
+        # Each corner is on another side.
+        scale = cosine**2 - sine**2
+        inner_width = (width * cosine - height * sine) / scale
+        inner_height = (height * cosine - width * sine) / scale
+    # Without the outermost pixels, which mix with what is outside.
+    return max(1, math.floor(inner_height) - 2), max(1, math.floor(inner_width) - 2)
+
+
 def check_picture(picture: np.ndarray) -> np.ndarray:
     """Convert a picture to float32; PictureError unless it is a float array `[H, W, 3]` in [0, 1]."""
     picture = np.asarray(picture)

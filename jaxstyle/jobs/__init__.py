@@ -45,7 +45,7 @@ from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, pa
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options, Settings
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
-from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_size
+from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_scales, parse_size
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.reading import (
     as_array,
@@ -113,6 +113,7 @@ __all__ = [
     "parse_cell",
     "parse_layers",
     "parse_numbers",
+    "parse_scales",
     "parse_share",
     "parse_size",
     "picture_distances",

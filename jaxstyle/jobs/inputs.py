@@ -117,9 +117,20 @@ class InputReader:
         config, background = settings.config, settings.background
         picture, content = self._read_content(task.content, config.size, background)
         # Only the settings that reading a style depends on, so that other settings do not read it again.
-        style_config = StyleConfig(size=config.size, style_scale=config.style_scale, style_layers=config.style_layers)
+        style_configs = [
+            StyleConfig(
+                size=config.size,
+                style_scale=each.style_scale,
+                rotate_style=config.rotate_style,
+                style_layers=config.style_layers,
+            )
+            for each in config.of_each_style(len(task.styles))
+        ]
         read_style = self._read_style.setdefault(id(network), Memo(partial(_read_style, network)))
-        styles, saved = zip(*(read_style(style, style_config, background) for style in task.styles), strict=True)
+        reads = zip(task.styles, style_configs, strict=True)
+        styles, saved = zip(
+            *(read_style(style, style_config, background) for style, style_config in reads), strict=True
+        )
         initial = settings.initial_picture
         initial_picture = (
             self._read_initial_picture(initial, config.size, background, task.content) if initial else None

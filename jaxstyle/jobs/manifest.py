@@ -206,6 +206,7 @@ def _settings(options: Options, folder: Path) -> Settings:
 
 def check_styles(styles: Sequence[Path], config: StyleConfig) -> None:
     """Raise ConfigError if the settings do not fit the number of styles, or need a picture of a saved style."""
+    config.of_each_style(len(styles))
     if config.style_blend and len(config.style_blend) != len(styles):
         raise ConfigError(
             f"style_blend has {counted(len(config.style_blend), 'weight')} for "

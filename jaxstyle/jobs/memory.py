@@ -60,7 +60,7 @@ def resolve_size(
         config = replace(settings.resolve(network).config, regions=max(regions, settings.config.regions))
         workload = Workload(network, config, shape, tuple(shapes.values()))
         sizes += [largest_size(workload), largest_side(*shape)]
-        sizes += [int(largest_side(*style) / config.style_scale) for style in shapes.values()]
+        sizes += [int(largest_side(*style) / max(config.style_scales)) for style in shapes.values()]
         if not min(sizes):
             check_memory(measure_need([replace(workload, config=replace(config, size=1))]))
     return replace(options, size=min(sizes))
@@ -68,7 +68,8 @@ def resolve_size(
 
 def picture_shapes(files: Sequence[Path], config: StyleConfig) -> tuple[Shape, ...]:
     """The shapes of style pictures at full size, without those of saved styles; PictureError as `read_shape`."""
-    return tuple(style_shape(file, config) for file in files if not is_saved_style(file))
+    styles = zip(files, config.of_each_style(len(files)), strict=True)
+    return tuple(style_shape(file, each) for file, each in styles if not is_saved_style(file))
 
 
 def plan_workers(

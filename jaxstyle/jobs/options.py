@@ -18,6 +18,7 @@ from jaxstyle.jobs.parsing import (
     parse_init,
     parse_layers,
     parse_numbers,
+    parse_scales,
     parse_weighted,
 )
 from jaxstyle.networks import POOLINGS, PRECISIONS, Network, resolve_layers
@@ -160,12 +161,21 @@ class Options:
             metavar="COLOR",
         ),
     )
-    style_scale: float = field(
-        default=DEFAULTS.style_scale,
+    style_scale: str = field(
+        default="1",
         metadata=described(
-            "Size of the style pictures relative to the result. Above 1: larger strokes; below 1: finer strokes.",
+            "Size of the style pictures relative to the result, or of each, such as 1,2. Above 1: larger strokes; "
+            "below 1: finer strokes.",
             STYLE,
-            metavar="FACTOR",
+            metavar="FACTOR,...",
+        ),
+    )
+    rotate_style: float = field(
+        default=DEFAULTS.rotate_style,
+        metadata=described(
+            "Degrees by which the style pictures are turned, counterclockwise: strokes in another direction.",
+            STYLE,
+            metavar="DEGREES",
         ),
     )
     style_blend: str = field(
@@ -317,7 +327,8 @@ class Options:
             tv_weight=self.tv_weight,
             colors=parse_weighted("--colors", self.colors),
             style_blend=parse_numbers("--style-blend", self.style_blend),
-            style_scale=self.style_scale,
+            style_scale=parse_scales("--style-scale", self.style_scale),
+            rotate_style=self.rotate_style,
             style_representation=self.style_representation,
             regions=self.regions,
             normalization=self.normalization,

@@ -50,6 +50,14 @@ def parse_numbers(option: str, text: str) -> tuple[float, ...]:
     return tuple(_number(option, item) for item in _items(text))
 
 
+def parse_scales(option: str, text: str) -> float | tuple[float, ...]:
+    """Parse `2` to 2.0, and `1,2` to `(1.0, 2.0)`; ConfigError as `parse_numbers`, and for an empty text."""
+    scales = parse_numbers(option, text)
+    if not scales:
+        raise ConfigError(f"{option} is empty; expected a factor for all styles, or one for each")
+    return scales[0] if len(scales) == 1 else scales
+
+
 def parse_init(option: str, text: str, *, folder: Path = Path()) -> tuple[Weighted, Path | None]:
     """Parse `photo.jpg=0.7,noise=0.3` to `(("picture", 0.7), ("noise", 0.3))` and the path of the picture, if any.
 

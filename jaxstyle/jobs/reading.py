@@ -139,14 +139,14 @@ def read_styles(
     """
     styles: list[np.ndarray | Style] = []
     records: list[dict[str, Any]] = []
-    for file in files:
+    for file, each in zip(files, config.of_each_style(len(files)), strict=True):
         if not is_saved_style(file):
-            size = max(style_shape(file, config))
+            size = max(style_shape(file, each))
             styles.append((_read_cropped if crop else read_visible)(file, size, background))
             continue
         saved = read_style_file(file)
         try:
-            styles.append(check_style(saved.style, network, config))
+            styles.append(check_style(saved.style, network, each))
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
         records.append(saved.about | {"name": file.name, "sizes": list(saved.style.sizes)})
@@ -154,17 +154,22 @@ def read_styles(
 
 
 def style_shape(file: Path, config: StyleConfig) -> tuple[int, int]:
-    """The shape of a style picture at full size; PictureError as `read_shape`, or for a `style_scale` that is wrong."""
-    longest = config.size * config.style_scale
+    """The shape of a style picture at full size, for its settings from `of_each_style`.
+
+    Raises:
+        PictureError: as `read_shape`, or for a `style_scale` that is wrong.
+    """
+    (scale,) = config.style_scales
+    longest = config.size * scale
     try:
         return read_shape(file, size=max(1, round(min(longest, 1e9))))
     except PictureError:
-        if config.style_scale == 1:
+        if scale == 1:
             raise
         read_shape(file)  # raises if not the size is at fault
         raise PictureError(
             f"{file}: would be read with a longest side of {longest:.4g} pixels, by --style-scale "
-            f"{config.style_scale:g} at --size {config.size}; choose a --style-scale closer to 1"
+            f"{scale:g} at --size {config.size}; choose a --style-scale closer to 1"
         ) from None
 
 
@@ -223,19 +228,20 @@ def style_warnings(files: Iterable[Path], configs: Collection[StyleConfig]) -> l
 
 
 def _enlarged(longest_sides: Mapping[Path, int], configs: Collection[StyleConfig]) -> str | None:
-    needed = max(config.size * config.style_scale for config in configs)
+    needed = max(config.size * min(config.style_scales) for config in configs)
     longest = {file: side for file, side in longest_sides.items() if side < needed / _MAX_ENLARGEMENT}
     if not longest:
         return None
     file = min(longest, key=longest.__getitem__)
-    factor, scale = needed / longest[file], min(config.style_scale for config in configs) * longest[file] / needed
+    factor, scale = needed / longest[file], longest[file] / max(config.size for config in configs)
     others = f" (also too small: {counted(len(longest) - 1, 'other')})" if len(longest) > 1 else ""
     found = f"{file} has {longest[file]} pixels on its longest side and is enlarged {factor:.2g} times{others}"
     return f"{found}, which blurs the style; use a larger file, or --style-scale {scale:.2g} for finer strokes"
 
 
 def _resized(sizes: Mapping[Path, tuple[int, ...]], configs: Collection[StyleConfig]) -> str | None:
-    sizes_needed = {needed for config in configs for needed in style_sizes(config)}
+    # Which of several scales is that of a file is not known here.
+    sizes_needed = {needed for config in configs if len(config.style_scales) == 1 for needed in style_sizes(config)}
     nearest = {
         (file, needed): min(measured, key=lambda size: abs(math.log(size / needed)))
         for file, measured in sizes.items()

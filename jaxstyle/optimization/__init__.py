@@ -39,7 +39,7 @@ from jaxstyle.optimization.memory import (
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
-from jaxstyle.optimization.pyramid import enlarge, schedule, style_sizes
+from jaxstyle.optimization.pyramid import blend_scale, enlarge, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
 from jaxstyle.optimization.strength import (
     check_strength_mask,
@@ -53,11 +53,13 @@ from jaxstyle.optimization.targets import (
     check_content,
     check_initial_picture,
     check_style,
+    check_styles,
     check_without_content,
     make_masks,
     make_targets,
     pad_picture,
     style_statistics,
+    turned,
 )
 
 __all__ = [
@@ -73,11 +75,13 @@ __all__ = [
     "Workload",
     "as_style_list",
     "available_memory",
+    "blend_scale",
     "check_content",
     "check_initial_picture",
     "check_memory",
     "check_strength_mask",
     "check_style",
+    "check_styles",
     "check_without_content",
     "content_loss",
     "content_targets",
@@ -115,6 +119,7 @@ __all__ = [
     "style_statistics",
     "targets_of_strength",
     "total_variation",
+    "turned",
     "weighted_mean",
     "with_kept_chroma",
     "with_strength_mask",

@@ -110,7 +110,7 @@ def predict_peak_bytes(workload: Workload) -> int:
     sizes = [size for size, _ in schedule(config, *workload.content)]
     shapes = [scaled_shape(*workload.content, size) for size in sizes[-2:]]
     *smaller, largest = [workload.batch_size * _picture_bytes(network, config, *shape) for shape in shapes]
-    longest = config.size * config.style_scale
+    longest = config.size * max(config.style_scales)
     measuring = [_measuring_bytes(network, config, *scaled_shape(*style, longest)) for style in workload.styles]
     running = workload.workers * (sum(smaller) + max(largest, *measuring, 0))
     base = workload.other_bytes + network_bytes(network, config) + running

@@ -41,7 +41,12 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[tuple[int, i
 
 def style_sizes(config: StyleConfig) -> list[float]:
     """The longest sides of the style picture at all sizes of a run, whatever the content's aspect ratio."""
-    return [size * config.style_scale for size, _ in schedule(config, 1, 1)]
+    return [size * blend_scale(config) for size, _ in schedule(config, 1, 1)]
+
+
+def blend_scale(config: StyleConfig) -> float:
+    """The style scale of a style that is measured as a whole: 1 for a blend of styles with a scale for each."""
+    return config.style_scales[0] if len(config.style_scales) == 1 else 1.0
 
 
 def enlarge(picture: Array, content: Array, target: Array, resize: Callable[..., Any] = resize) -> Array:

@@ -33,7 +33,7 @@ def targets_of_strength(
     if config.strength >= 1:
         return style
     share = config.strength**_EXPONENT
-    return blend_statistics([measure_content(), style], (1 - share, share))
+    return blend_statistics([measure_content(), style], (1 - share, share), config.style_representation)
 
 
 def content_weight(config: StyleConfig) -> float:

@@ -9,11 +9,19 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import check_picture, check_same_proportions, check_scaled_shape, resize_longest
+from jaxstyle.images import (
+    check_picture,
+    check_same_proportions,
+    check_scaled_shape,
+    fit_shape,
+    resize_longest,
+    rotate,
+    rotated_shape,
+)
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_targets
 from jaxstyle.optimization.objective import Objective, make_objective
-from jaxstyle.optimization.pyramid import style_sizes
+from jaxstyle.optimization.pyramid import blend_scale, style_sizes
 from jaxstyle.optimization.strength import targets_of_strength
 from jaxstyle.styles import (
     Masks,
@@ -85,7 +93,8 @@ def make_targets(
         (content, *styles) if masks else tuple(styles),
         "style",
         size,
-        *(config.style_scale, config.style_layers, config.style_blend, config.style_representation, config.regions),
+        *(config.style_scale, config.rotate_style, config.style_layers, config.style_blend),
+        *(config.style_representation, config.regions),
         make=lambda: style_statistics(network, config, styles, size, masks),
     )
     mask = masks.content if masks else None
@@ -139,21 +148,30 @@ def style_statistics(
 
     Only what is visible of a style counts.
     """
-    longest, layers = size * config.style_scale, config.style_names
+    layers = config.style_names
 
-    def measure(style: np.ndarray | Style, mask: np.ndarray | None) -> StyleStatistics:
+    def measure(style: np.ndarray | Style, mask: np.ndarray | None, config: StyleConfig) -> StyleStatistics:
+        longest = size * blend_scale(config)
         if isinstance(style, Style):
             statistics = style.at(longest)
             return statistics if mask is None else jax.tree.map(lambda values: values[None], statistics)
-        picture, alpha = split_alpha(resize_longest(style, longest))
+        style = rotate(resize_longest(style, longest), config.rotate_style)
+        picture, alpha = split_alpha(resize_longest(style, max(style.shape[:2])))  # enlarged if it is very small
+        if mask is not None:
+            mask = np.moveaxis(rotate(np.moveaxis(mask, 0, -1), config.rotate_style), -1, 0)
         weights = _visible_mask(mask, alpha)
         regions = None if weights is None else regions_at_size(network, weights, layers, picture.shape)
         statistics = measure_statistics(network.direct(), picture, layers, config.style_representation, regions)
         return jax.tree.map(lambda values: values[0], statistics) if regions and mask is None else statistics
 
     style_masks = masks.styles if masks else (None,) * len(styles)
-    measured = list(map(measure, styles, style_masks))
+    measured = list(map(measure, styles, style_masks, config.of_each_style(len(styles))))
     return blend_statistics(measured, config.style_blend, config.style_representation)
+
+
+def turned(config: StyleConfig, style: np.ndarray | Style) -> np.ndarray | Style:
+    """A style picture turned by `config.rotate_style`; a measured style cannot be turned, and is returned as it is."""
+    return style if isinstance(style, Style) else rotate(style, config.rotate_style)
 
 
 def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarray | None:
@@ -244,8 +262,16 @@ def check_initial_picture(picture: np.ndarray | None, content: np.ndarray) -> np
     return picture
 
 
+def check_styles(
+    styles: Sequence[np.ndarray | Style], network: Network, config: StyleConfig
+) -> list[np.ndarray | Style]:
+    """The styles, each from `check_style`; ConfigError for another number of scales."""
+    configs = config.of_each_style(len(styles))
+    return [check_style(style, network, each) for style, each in zip(styles, configs, strict=True)]
+
+
 def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
-    """The style; a picture as float32, `[H, W, 3]`, or `[H, W, 4]` if it is transparent.
+    """The style, for its settings from `of_each_style`; a picture as float32, `[H, W, 3]` or transparent `[H, W, 4]`.
 
     Raises:
         PictureError: if it is no picture, or too small.
@@ -256,11 +282,17 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
         check_compatible(style, network, config.style_names, config.style_representation)
         if config.regions > 1:
             raise ConfigError(f"regions is {config.regions}, and a measured style has none; give its picture instead")
+        if config.rotate_style:
+            angle = f"rotate_style is {config.rotate_style:g}"
+            raise ConfigError(f"{angle}, and a measured style has no picture to turn; give its picture instead")
         for longest in style_sizes(config):
             style.at(longest)
         return style
     picture = check_transparent(style)
-    check_scaled_shape("style", picture.shape[0], picture.shape[1], config.size * config.style_scale)
+    longest = config.size * blend_scale(config)
+    height, width = fit_shape(picture.shape[0], picture.shape[1], max(1, round(longest)))
+    height, width = rotated_shape(height, width, config.rotate_style)
+    check_scaled_shape("style", height, width, max(height, width))
     return picture
 
 

@@ -26,7 +26,7 @@ CASES = (
     Options(size=64),
     Options(size=256),
     Options(size=512),
-    Options(size=512, style_scale=2),
+    Options(size=512, style_scale="2"),
     Options(size=512, style_representation="shifted"),
     Options(size=512, regions=2),
     Options(size=768),

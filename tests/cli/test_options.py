@@ -103,7 +103,8 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         "--style-layers": "pool1",
         "--normalization": "gatys",
         "--style-blend": "0.25,0.75",
-        "--style-scale": 0.5,
+        "--style-scale": "0.5,0.75",
+        "--rotate-style": -30,
         "--init": f"{CONTENT}=0.5,noise=0.5",
         "--steps": 7,
         "--levels": 2,
@@ -126,7 +127,8 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         style_layers=(("pool1", 1.0),),
         normalization="gatys",
         style_blend=(0.25, 0.75),
-        style_scale=0.5,
+        style_scale=(0.5, 0.75),
+        rotate_style=-30,
         init=(("picture", 0.5), ("noise", 0.5)),
         steps=7,
         levels=2,
@@ -135,7 +137,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
     assert arguments["seed"] == 11
     network = arguments["network"]
     assert (network.architecture, network.pooling, network.precision) == ("vgg16", "avg", "bfloat16")
-    assert [style.shape for style in arguments["styles"]] == [(32, 40, 3), (31, 40, 3)]
+    assert [style.shape for style in arguments["styles"]] == [(32, 40, 3), (46, 60, 3)]
     assert (arguments["initial_picture"] == read_image(CONTENT, size=80)).all()
 
 
