@@ -153,8 +153,8 @@ def _measure(
     files: Sequence[Path], styles: Sequence[np.ndarray | Style], network: Network, config: StyleConfig
 ) -> Style:
     """Measure and blend the styles at every size of a run with these settings."""
-    for file, style, each in zip(files, styles, config.of_each_style(len(files)), strict=True):
-        sizes = [round(size) for size in style_sizes(each)]
+    for file, style, style_config in zip(files, styles, config.of_each_style(len(files)), strict=True):
+        sizes = [round(size) for size in style_sizes(style_config)]
         if isinstance(style, Style) and not set(sizes) <= set(style.sizes):
             measured, expected = ", ".join(map(str, style.sizes)), ", ".join(map(str, sizes))
             raise ConfigError(f"{file} was measured at {measured} px; expected {expected} px: choose another --size")

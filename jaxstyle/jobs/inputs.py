@@ -120,11 +120,11 @@ class InputReader:
         style_configs = [
             StyleConfig(
                 size=config.size,
-                style_scale=each.style_scale,
+                style_scale=settings_of_style.style_scale,
                 rotate_style=config.rotate_style,
                 style_layers=config.style_layers,
             )
-            for each in config.of_each_style(len(task.styles))
+            for settings_of_style in config.of_each_style(len(task.styles))
         ]
         read_style = self._read_style.setdefault(id(network), Memo(partial(_read_style, network)))
         reads = zip(task.styles, style_configs, strict=True)

@@ -69,7 +69,7 @@ def resolve_size(
 def picture_shapes(files: Sequence[Path], config: StyleConfig) -> tuple[Shape, ...]:
     """The shapes of style pictures at full size, without those of saved styles; PictureError as `read_shape`."""
     styles = zip(files, config.of_each_style(len(files)), strict=True)
-    return tuple(style_shape(file, each) for file, each in styles if not is_saved_style(file))
+    return tuple(style_shape(file, style_config) for file, style_config in styles if not is_saved_style(file))
 
 
 def plan_workers(

@@ -139,14 +139,14 @@ def read_styles(
     """
     styles: list[np.ndarray | Style] = []
     records: list[dict[str, Any]] = []
-    for file, each in zip(files, config.of_each_style(len(files)), strict=True):
+    for file, style_config in zip(files, config.of_each_style(len(files)), strict=True):
         if not is_saved_style(file):
-            size = max(style_shape(file, each))
+            size = max(style_shape(file, style_config))
             styles.append((_read_cropped if crop else read_visible)(file, size, background))
             continue
         saved = read_style_file(file)
         try:
-            styles.append(check_style(saved.style, network, each))
+            styles.append(check_style(saved.style, network, style_config))
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
         records.append(saved.about | {"name": file.name, "sizes": list(saved.style.sizes)})

@@ -267,7 +267,7 @@ def check_styles(
 ) -> list[np.ndarray | Style]:
     """The styles, each from `check_style`; ConfigError for another number of scales."""
     configs = config.of_each_style(len(styles))
-    return [check_style(style, network, each) for style, each in zip(styles, configs, strict=True)]
+    return [check_style(style, network, style_config) for style, style_config in zip(styles, configs, strict=True)]
 
 
 def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig) -> np.ndarray | Style:
