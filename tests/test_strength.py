@@ -112,12 +112,10 @@ class TestEverywhere:
     def test_of_samples_of_features(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         """The mixture is one of samples: of each picture as many vectors as its share."""
         config, first = replace(of_strength(0.25), style_representation="nearest"), first_layer(network)
-        of_content, of_style = (
-            measure_style(picture, network=first, config=config).at(64) for picture in (photo, painting)
-        )
+        content, style = (measure_style(picture, network=first, config=config).at(64) for picture in (photo, painting))
+        targets = targets_of_strength(config, style, lambda: content)
         (found,), (of_photo,), (of_painting,) = (
-            style.measured.values()
-            for style in (targets_of_strength(config, of_style, lambda: own), of_content, of_style)
+            statistics.measured.values() for statistics in (targets, content, style)
         )
         count = round(len(of_photo) * (1 - 0.25**1.5))
         np.testing.assert_array_equal(found[:count], of_photo[:count])
