@@ -21,7 +21,7 @@ from jaxstyle.batch.buckets import (
 )
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
-from jaxstyle.batch.stylize import available_cores, concurrent_groups, default_batch_size, stylize_batch
+from jaxstyle.batch.stylize import concurrent_groups, default_batch_size, stylize_batch
 from jaxstyle.batch.vmapped import BatchSolver
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "Pair",
     "PairKind",
     "Shape",
-    "available_cores",
     "check_pair",
     "concurrent_groups",
     "count_programs",

@@ -4,7 +4,6 @@ On GPUs and TPUs a group is a batch of one vmapped program. A CPU is busy with o
 separately, in a few threads, because small pictures leave cores idle. Each pair gives the result that it gives alone.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +14,7 @@ import numpy as np
 from jaxstyle.batch.buckets import Group, plan_groups
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
+from jaxstyle.compilation import available_cores
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, resolve_layers
@@ -119,8 +119,3 @@ def concurrent_groups(network: Network, configs: Sequence[StyleConfig], batch_si
     if jax.local_devices()[0].platform != "cpu" or batch_size > 1:
         return 1
     return min((max_batch_size(network, config, limit=available_cores()) for config in set(configs)), default=1)
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,7 +8,7 @@ Modules:
     background: compilation for later inputs while earlier ones are processed
 """
 
-from jaxstyle.compilation.background import compile_in_background
+from jaxstyle.compilation.background import available_cores, compile_in_background
 from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
 from jaxstyle.compilation.enabling import cache_folder, cache_location, enable_cache
 from jaxstyle.compilation.folder import CachedFile, CacheFolder, cpu_digest
@@ -18,6 +18,7 @@ __all__ = [
     "CacheFolder",
     "CachedFile",
     "CachedFunction",
+    "available_cores",
     "cache_folder",
     "cache_location",
     "compile_in_background",

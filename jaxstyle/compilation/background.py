@@ -1,5 +1,6 @@
 """Compilation in the background: for later inputs, while earlier ones are processed."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -7,30 +8,42 @@ from typing import TypeVar
 
 Inputs = TypeVar("Inputs")
 
+_CORES = 4  # that one compilation keeps busy
+
 
 @contextmanager
 def compile_in_background(
-    makers: Sequence[Callable[[], Inputs]], compile_for: Callable[[Inputs], None]
+    makers: Sequence[Callable[[], Inputs]], compile_for: Callable[[Inputs], None], *, threads: int | None = None
 ) -> Iterator[list[tuple[Future[Inputs], Future[None]]]]:
-    """Call the makers in order in a background thread, and compile for the inputs that each of them returns.
+    """Call the makers in order in background threads, and compile for the inputs that each of them returns.
 
-    There is only one thread, because one compilation uses several cores: two at a time would not finish sooner, and the
-    first, which the caller waits for, would finish later.
+    One compilation uses several cores. Where there are few, several at a time would not finish sooner, and the first,
+    which the caller waits for, would finish later.
+
+    Args:
+        makers: functions that return the inputs to compile for.
+        compile_for: a function that compiles.
+        threads: the number of threads; by default one for every four cores, at least one.
 
     Yields:
         For each maker, a future of its inputs and a future of the compilation for them. On exit, work that has not
         started is canceled.
     """
-    thread = ThreadPoolExecutor(1)
+    pool = ThreadPoolExecutor(threads or max(1, available_cores() // _CORES))
 
     def compile_for_result(inputs: Future[Inputs]) -> None:
-        compile_for(inputs.result())  # does not block: the same thread has run the maker before
+        compile_for(inputs.result())  # its maker has started before, so this cannot wait forever
 
     def submit(maker: Callable[[], Inputs]) -> tuple[Future[Inputs], Future[None]]:
-        inputs = thread.submit(maker)
-        return inputs, thread.submit(compile_for_result, inputs)
+        inputs = pool.submit(maker)
+        return inputs, pool.submit(compile_for_result, inputs)
 
     try:
         yield [submit(maker) for maker in makers]
     finally:
-        thread.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

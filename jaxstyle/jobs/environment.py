@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxstyle.batch import available_cores
+from jaxstyle.compilation import available_cores
 from jaxstyle.errors import JaxStyleError, MemoryLimitError
 from jaxstyle.optimization import memory_message
 

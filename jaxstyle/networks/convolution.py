@@ -11,13 +11,11 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from jaxstyle.compilation import register_output
 from jaxstyle.networks.winograd import TILE, WINDOW, Transformed, convolve_strip, transform_kernel
 
 # The transforms of a strip hold about STRIP numbers, which fit the cache of a core. A strip has at least MIN_TILES
@@ -35,18 +33,9 @@ COMPILER_OPTIONS: dict[str, bool | str] = (
 )
 
 
-@register_output
-@flax.struct.dataclass
-class Prepared:
-    """A transformed kernel for many convolutions: six `[6, I, O]`, and six `[6, O, I]` for the gradient."""
-
-    forward: Transformed
-    backward: Transformed
-
-
 # In place of a transformed kernel: use the compiler's convolution. On CPU it is slower to run but far faster to
 # compile, which is better for a single evaluation.
-DIRECT = Prepared(forward=(), backward=())
+DIRECT: Transformed = ()
 
 
 def can_prepare(kernel: jax.Array) -> bool:
@@ -54,15 +43,15 @@ def can_prepare(kernel: jax.Array) -> bool:
     return kernel.shape[:2] == (3, 3) and min(kernel.shape[2:]) >= MIN_CHANNELS
 
 
-def prepare(kernel: jax.Array) -> Prepared:
+def prepare(kernel: jax.Array) -> Transformed:
     """Transform a kernel `[3, 3, I, O]` for `conv3x3`, which otherwise transforms it in every call."""
-    return Prepared(forward=transform_kernel(kernel), backward=transform_kernel(_transposed(kernel)))
+    return transform_kernel(kernel)
 
 
 def conv3x3(
     inputs: jax.Array,
     kernel: jax.Array,
-    prepared: Prepared | None = None,
+    prepared: Transformed | None = None,
     *,
     bias: jax.Array | None = None,
     rectify: bool = False,
@@ -83,7 +72,7 @@ def conv3x3(
     compilers = partial(_finished_direct, rectify=rectify)
     if prepared == DIRECT or min(kernel.shape[2:]) < MIN_CHANNELS:
         return compilers(inputs, kernel, bias, prepared)
-    winograd = partial(_winograd, rectify)
+    winograd = partial(_winograd, rectify, False)
     return lax.platform_dependent(inputs, kernel, bias, prepared, cpu=winograd, default=compilers)
 
 
@@ -137,13 +126,8 @@ def _direct_backward(
 _direct.defvjp(lambda correlate, inputs, kernel: (correlate(inputs, kernel), (inputs, kernel)), _direct_backward)
 
 
-def _transposed(kernel: jax.Array) -> jax.Array:
-    """The kernel of the gradient: turned by 180 degrees, its channels swapped."""
-    return kernel[::-1, ::-1].swapaxes(2, 3)
-
-
 def _finished_direct(
-    inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Prepared | None, *, rectify: bool
+    inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Transformed | None, *, rectify: bool
 ) -> jax.Array:
     return _finish(direct(inputs, kernel), bias, rectify)
 
@@ -175,30 +159,32 @@ def _rectified_backward(ceiling: float | None, result: jax.Array, cotangent: jax
 rectified.defvjp(_rectified_forward, _rectified_backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _winograd(
-    rectify: bool, inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Prepared | None
+    rectify: bool, turn: bool, inputs: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Transformed | None
 ) -> jax.Array:
-    transformed = prepared.forward if prepared else transform_kernel(kernel)
-    return _convolve(rectify)(inputs, transformed, bias)
+    """The convolution; or with `turn` its gradient: the kernel is turned by 180 degrees and its channels swapped."""
+    return _convolve(rectify, turn)(inputs, prepared or transform_kernel(kernel), bias)
 
 
-def _winograd_forward(rectify: bool, *arguments: Any) -> tuple[jax.Array, Any]:
-    result = _winograd(rectify, *arguments)
+def _winograd_forward(rectify: bool, turn: bool, *arguments: Any) -> tuple[jax.Array, Any]:
+    result = _winograd(rectify, turn, *arguments)
     return result, (*arguments, result)
 
 
-def _winograd_backward(rectify: bool, residuals: Any, cotangent: jax.Array) -> Any:
+def _winograd_backward(rectify: bool, turn: bool, residuals: Any, cotangent: jax.Array) -> Any:
     inputs, kernel, bias, prepared, result = residuals
     if rectify:
         cotangent = jnp.where(result > 0, cotangent, 0)
-    turned = Prepared(prepared.backward, prepared.forward) if prepared else None
-    none = jnp.zeros(kernel.shape[2], cotangent.dtype)
+    none = jnp.zeros(inputs.shape[3:], cotangent.dtype)
+    gradient = _winograd(False, not turn, cotangent, kernel, none, prepared)
+
+    def convolve(kernel: jax.Array, bias: jax.Array) -> jax.Array:
+        turned = kernel[::-1, ::-1].swapaxes(2, 3) if turn else kernel
+        return _finish(_correlate(inputs, turned.astype(inputs.dtype)), bias, False)
+
     # Weights are almost always frozen: the compiler removes their gradients if they are not used.
-    weights = jax.linear_transpose(
-        lambda kernel, bias: _finish(_correlate(inputs, kernel.astype(inputs.dtype)), bias, False), kernel, bias
-    )
-    gradient = _winograd(False, cotangent, _transposed(kernel), none, turned)
+    weights = jax.linear_transpose(convolve, kernel, bias)
     return gradient, *weights(cotangent), jax.tree.map(jnp.zeros_like, prepared)
 
 
@@ -206,9 +192,9 @@ _winograd.defvjp(_winograd_forward, _winograd_backward)
 
 
 @cache
-def _convolve(rectify: bool) -> Callable[..., jax.Array]:
+def _convolve(rectify: bool, turn: bool) -> Callable[..., jax.Array]:
     """`_convolve_stack`, which under `vmap` over pictures convolves a larger stack."""
-    single = partial(_convolve_stack, rectify=rectify)
+    single = partial(_convolve_stack, rectify=rectify, turn=turn)
     stacked = custom_vmap(single)
 
     @stacked.def_vmap
@@ -222,8 +208,10 @@ def _convolve(rectify: bool) -> Callable[..., jax.Array]:
     return jax.jit(stacked)  # layers of one shape are traced once
 
 
-def _convolve_stack(inputs: jax.Array, transformed: Transformed, bias: jax.Array, *, rectify: bool) -> jax.Array:
-    """Winograd convolution of `[N, H, W, I]` with a transformed kernel, strip by strip."""
+def _convolve_stack(
+    inputs: jax.Array, transformed: Transformed, bias: jax.Array, *, rectify: bool, turn: bool
+) -> jax.Array:
+    """Winograd convolution of `[N, H, W, I]` with a transformed kernel, strip by strip; see `_winograd` for `turn`."""
     count, height, width, channels = inputs.shape
     stack, rows = _strip_shape(count, -(-height // TILE), -(-width // TILE), channels)
     lines = TILE * rows
@@ -234,14 +222,15 @@ def _convolve_stack(inputs: jax.Array, transformed: Transformed, bias: jax.Array
         # The last strips overlap the ones before them instead of reaching beyond the pictures.
         picture = jnp.minimum(index // down * stack, count - stack)
         line = jnp.minimum(index % down * lines, inputs.shape[1] - lines)
-        convolved = convolve_strip(_window(inputs, picture, line, stack, lines), transformed)[:, :, :width]
+        window = _window(inputs, picture, line, stack, lines)
+        convolved = convolve_strip(window, transformed, turn=turn)[:, :, :width]
         finished = _finish(convolved, bias, rectify).astype(inputs.dtype)
         return lax.dynamic_update_slice(result, finished, (picture, line, 0, 0))
 
     # All values are overwritten. The initial values depend on the inputs and weights of this layer, for two reasons:
     # the compiler would share zeros among layers, copy them for each, and hold the results of all layers from the
     # beginning; and under `shard_map` the loop's state must vary over the same mesh axes as its result.
-    unset = sum((rows[0, 0] for rows in transformed), bias).astype(inputs.dtype) + inputs[0, 0, 0, 0]
+    unset = sum((row[0, 0, 0] for row in transformed), bias).astype(inputs.dtype) + inputs[0, 0, 0, 0]
     result = jnp.zeros_like(inputs, shape=(*inputs.shape[:3], *bias.shape)) + unset.reshape(1, 1, 1, -1)
     return lax.fori_loop(0, across * down, strip, result)[:, :height]
 

@@ -14,8 +14,8 @@ import flax.linen as nn
 import jax
 
 from jaxstyle.errors import PictureError
-from jaxstyle.networks import convolution as conv
 from jaxstyle.networks.operations import Convolution, Operation, Pool, ReceptiveField, ReLU, zero_outside
+from jaxstyle.networks.winograd import Transformed
 
 PICTURE = "picture"
 
@@ -116,7 +116,7 @@ class Convolve(nn.Module):
         shapes = self.operation.parameters(inputs.shape[-1])
         kernel = self.param("kernel", nn.initializers.he_normal(), shapes["kernel"])
         bias = self.param("bias", nn.initializers.zeros_init(), shapes["bias"])
-        prepared: conv.Prepared | None = self.get_variable("prepared", "kernel")
+        prepared: Transformed | None = self.get_variable("prepared", "kernel")
         return self.operation(inputs, kernel, bias, prepared, rectifier=self.rectifier)
 
 

@@ -16,6 +16,7 @@ from jaxstyle.networks import convolution
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes
 from jaxstyle.networks.operations import ReceptiveField
 from jaxstyle.networks.precision import dtype_of, matmul_precision, resolve_precision
+from jaxstyle.networks.winograd import Transformed
 
 POOLINGS = ("max", "avg")
 
@@ -41,7 +42,7 @@ class Network:
         digest: SHA-256 of the weights file, or another identifier of parameters that come from no file.
         precision: "float32"; "tensorfloat32", which rounds the factors of float32 products to 10 bits on GPUs that
             multiply those faster; or "bfloat16", for activations of half the size and their products.
-        prepared: `{layer: {"kernel": convolution.Prepared}}` for 3x3 kernels after `prepare`, otherwise empty.
+        prepared: `{layer: {"kernel": Transformed}}` for 3x3 kernels after `prepare`, otherwise empty.
     """
 
     parameters: dict[str, dict[str, jax.Array]]
@@ -52,7 +53,7 @@ class Network:
     reverse_channels: bool = flax.struct.field(pytree_node=False, default=False)
     digest: str = flax.struct.field(pytree_node=False, default="")
     precision: str = flax.struct.field(pytree_node=False, default="float32")
-    prepared: dict[str, dict[str, convolution.Prepared]] = flax.struct.field(default_factory=dict)
+    prepared: dict[str, dict[str, Transformed]] = flax.struct.field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -107,7 +108,7 @@ class Network:
     def prepare(self, layers: Sequence[str] | None = None) -> "Network":
         """The same network with 3x3 kernels transformed in advance, for many evaluations with frozen parameters.
 
-        On CPU this takes eight times the memory of the kernels and saves their transformation in every evaluation.
+        On CPU this takes four times the memory of the kernels and saves their transformation in every evaluation.
         Other backends do not use it. With `layers`, only kernels up to the deepest of these are transformed.
         """
         computed = self.layers if layers is None else self.up_to(layers)

@@ -15,6 +15,7 @@ from jax import lax
 
 from jaxstyle.networks import convolution as conv
 from jaxstyle.networks.depthwise import depthwise
+from jaxstyle.networks.winograd import Transformed
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Convolution(Operation):
         inputs: jax.Array,
         kernel: jax.Array,
         bias: jax.Array,
-        prepared: conv.Prepared | None = None,
+        prepared: Transformed | None = None,
         *,
         rectifier: ReLU | None = None,
     ) -> jax.Array:

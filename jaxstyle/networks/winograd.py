@@ -18,6 +18,9 @@ TILE = 4
 WINDOW = TILE + 2
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 
+# With fewer tiles than this, products with a kernel in swapped order are faster if the kernel is the first factor.
+FEW_TILES = 128
+
 # The six rows `[6, I, O]` of a transformed kernel, as separate arrays: the compiler would copy slices of a larger one.
 Transformed = tuple[jax.Array, ...]
 
@@ -31,8 +34,12 @@ def transform_kernel(kernel: jax.Array) -> Transformed:
     return tuple(product.reshape(WINDOW, *kernel.shape[2:]) for product in products)
 
 
-def convolve_strip(strip: jax.Array, transformed: Transformed) -> jax.Array:
+def convolve_strip(strip: jax.Array, transformed: Transformed, *, turn: bool = False) -> jax.Array:
     """`[n, 4 r + 2, 4 t + 2, I]` with a transformed kernel gives `[n, 4 r, 4 t, O]`.
+
+    With `turn`, the kernel is turned by 180 degrees and its channels are swapped, as the gradient needs it: `O`
+    channels give `I`. That is the same as turning each window and each tile of the result, so that both directions
+    share one transformed kernel.
 
     Each of the six rows of transforms depends on the strip alone and fits the cache of a core, so cores compute them in
     parallel.
@@ -41,16 +48,25 @@ def convolve_strip(strip: jax.Array, transformed: Transformed) -> jax.Array:
     is proportional to the number of operations.
     """
     count, down, across, channels = strip.shape[0], strip.shape[1] // TILE, strip.shape[2] // TILE, strip.shape[3]
+    tiles = count * down * across
+    order, contracted = (-1, 2) if turn else (1, 1)
+    kernel_first = turn and tiles < FEW_TILES
     rows = []
-    for row, kernel in zip(_transform_window(_positions(strip, axis=1)), transformed, strict=True):
+    for row, kernel in zip(_transform_window(_positions(strip, axis=1)[::order]), transformed, strict=True):
         # With the new axis any earlier, the compiler would compute the row again for every use of it.
-        points = [lax.expand_dims(x, (0,)) for x in _transform_window(_positions(row, axis=2))]
-        tiles = lax.reshape(lax.concatenate(points, 0), (WINDOW, count * down * across, channels))
-        products = lax.dot_general(tiles, kernel, (((2,), (1,)), ((0,), (0,))))
-        products = lax.reshape(products, (WINDOW, count, down, 1, across, 1, kernel.shape[-1]))
+        points = [lax.expand_dims(x, (0,)) for x in _transform_window(_positions(row, axis=2)[::order])]
+        windows = lax.reshape(lax.concatenate(points, 0), (WINDOW, tiles, channels))
+        if kernel_first:
+            products = lax.dot_general(kernel, windows, (((contracted,), (2,)), ((0,), (0,))))
+            products = lax.reshape(products, (*products.shape[:2], count, down, 1, across, 1))
+        else:
+            products = lax.dot_general(windows, kernel, (((2,), (contracted,)), ((0,), (0,))))
+            products = lax.reshape(products, (WINDOW, count, down, 1, across, 1, products.shape[-1]))
         columns = [lax.slice_in_dim(products, i, i + 1) for i in range(WINDOW)]
-        rows.append(lax.concatenate(_transform_products(columns), 5))  # [1, n, r, 1, t, TILE, O]
-    result = lax.concatenate(_transform_products(rows), 3)
+        rows.append(lax.concatenate(_transform_products(columns)[::order], 5 + kernel_first))
+    result = lax.squeeze(lax.concatenate(_transform_products(rows)[::order], 3 + kernel_first), (0,))
+    if kernel_first:
+        result = lax.transpose(result, (1, 2, 3, 4, 5, 0))
     return lax.reshape(result, (count, down * TILE, across * TILE, result.shape[-1]))
 
 

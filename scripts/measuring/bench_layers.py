@@ -21,6 +21,7 @@ import torch
 
 from jaxstyle.jobs import matrix_product_rate
 from jaxstyle.networks import convolution
+from jaxstyle.networks.winograd import Transformed
 from jaxstyle.weights import load_network
 from scripts.measuring.records import machine, median_seconds, write_record
 
@@ -30,7 +31,7 @@ WORK = 4e10  # operations of direct convolutions in each timed call
 
 
 def jax_descent(picture: np.ndarray, kernel: np.ndarray, bias: np.ndarray, count: int) -> Callable[[], None]:
-    def descend(picture: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: convolution.Prepared) -> jax.Array:
+    def descend(picture: jax.Array, kernel: jax.Array, bias: jax.Array, prepared: Transformed) -> jax.Array:
         def body(_: int, picture: jax.Array) -> jax.Array:
             result, gradient = jax.vjp(
                 lambda picture: convolution.conv3x3(picture, kernel, prepared, bias=bias, rectify=True), picture

@@ -17,12 +17,24 @@ def test_makers_are_called_and_compiled_for_in_order():
         arguments.append(number)
         return 10 * number
 
-    with compile_in_background([partial(make, number) for number in range(6)], compiled_inputs.append) as futures:
+    with compile_in_background(
+        [partial(make, number) for number in range(6)], compiled_inputs.append, threads=1
+    ) as futures:
         for number, (inputs, compilation) in enumerate(futures):
             assert inputs.result(TIMEOUT) == 10 * number
             assert compilation.result(TIMEOUT) is None
             assert 10 * number in compiled_inputs
     assert sorted(arguments) == list(range(6)) == [inputs // 10 for inputs in sorted(compiled_inputs)]
+
+
+def test_with_several_threads_compilations_run_at_the_same_time():
+    together = threading.Barrier(3, timeout=TIMEOUT)  # breaks unless three threads wait at the same time
+
+    def compile_for(_: int) -> None:
+        together.wait()
+
+    with compile_in_background([int] * 3, compile_for, threads=3) as futures:
+        assert [compilation.result(TIMEOUT) for _, compilation in futures] == [None] * 3
 
 
 def test_inputs_are_available_during_compilation_which_ends_before_the_next_maker():
@@ -36,7 +48,7 @@ def test_inputs_are_available_during_compilation_which_ends_before_the_next_make
         assert number or available.wait(TIMEOUT)
         events.append(("compile", number))
 
-    with compile_in_background([partial(make, number) for number in range(2)], compile_for) as futures:
+    with compile_in_background([partial(make, number) for number in range(2)], compile_for, threads=1) as futures:
         assert futures[0][0].result(TIMEOUT) == 0
         available.set()
         futures[1][1].result(TIMEOUT)
@@ -62,7 +74,7 @@ def test_exit_cancels_work_that_has_not_started():
         started.append(number)
         resume.wait(TIMEOUT)
 
-    with compile_in_background([partial(make, number) for number in range(5)], str) as futures:
+    with compile_in_background([partial(make, number) for number in range(5)], str, threads=1) as futures:
         while not started:
             pass
     resume.set()

@@ -17,6 +17,7 @@ from support import naive
 from support.compiler import simulated_devices
 
 from jaxstyle.networks import convolution
+from jaxstyle.networks.winograd import Transformed
 
 pytestmark = pytest.mark.usefixtures("winograd")
 
@@ -41,7 +42,7 @@ SHAPES = {
 
 
 def with_gradients(
-    inputs: jax.Array, kernel: jax.Array, cotangent: jax.Array, prepared: convolution.Prepared | None = None
+    inputs: jax.Array, kernel: jax.Array, cotangent: jax.Array, prepared: Transformed | None = None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The convolution, and its gradients with respect to inputs and kernel."""
     value, pull = jax.vjp(lambda inputs, kernel: convolution.conv3x3(inputs, kernel, prepared), inputs, kernel)
@@ -109,7 +110,7 @@ class TestBiasAndRectifier:
     @pytest.mark.parametrize("shape", [(2, 9, 7, 3, 16), (2, 30, 23, 17, 24)])
     @pytest.mark.parametrize("rectify", [False, True])
     @pytest.mark.parametrize("prepared", [None, convolution.DIRECT], ids=["plain", "direct"])
-    def test_values_and_gradients(self, shape: Shape, rectify: bool, prepared: convolution.Prepared | None) -> None:
+    def test_values_and_gradients(self, shape: Shape, rectify: bool, prepared: Transformed | None) -> None:
         inputs, kernel, cotangent = problem(shape)
         bias = np.random.default_rng(1).normal(size=shape[-1]).astype(np.float32)
 
