@@ -98,9 +98,20 @@ class TestSettings:
 
     def test_pictures_of_one_color(self, network: Network) -> None:
         black, gray = np.zeros((40, 50, 3), np.float32), np.full((40, 50, 3), 0.5, np.float32)
-        for content, style in ((black, gray), (gray, black), (black, black)):
+        for content, style in ((black, gray), (gray, black), (black, black), (gray, gray)):
             result = run(network, content, style)
             assert np.abs(result.image - style[:40, :50].mean()).max() < 0.1
+
+    def test_a_layer_with_the_weight_0_does_not_count(
+        self, network: Network, photo: np.ndarray, painting: np.ndarray
+    ) -> None:
+        layers = (("relu1_1", 1.0), ("conv1_1", 0.0))
+        results = [
+            run(network, photo, painting, config=replace(QUICK, steps=2, content_layers=chosen, style_layers=chosen))
+            for chosen in (layers[:1], layers, (("relu1_1", 1.0), ("conv1_1", 1.0)))
+        ]
+        np.testing.assert_allclose(results[1].image, results[0].image, atol=1e-4)
+        assert np.abs(results[2].image - results[0].image).max() > 1e-3
 
     def test_unknown_layers_are_named(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         with pytest.raises(ConfigError, match="relu9_1"):

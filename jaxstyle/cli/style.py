@@ -112,6 +112,7 @@ def save_command(
     loaded = read_network(network, weights_file, pooling)
     config = resolve_layers(config, loaded.architecture)
     styles, saved = read_styles(pictures, loaded, config, background)
+    style = _measure(pictures, styles, loaded, config)
     print_warnings(*style_warnings(pictures, [config]))
     about = {
         "pictures": [picture.name for picture in pictures],
@@ -123,7 +124,7 @@ def save_command(
         "network": network_record(loaded, network, weights_file)["name"],
         "jaxstyle": jaxstyle.__version__,
     }
-    save_style(output, _measure(pictures, styles, loaded, config), overwrite=overwrite, about=about)
+    save_style(output, style, overwrite=overwrite, about=about)
     print_path(output)
 
 

@@ -11,6 +11,7 @@ from support.examples import EXAMPLES
 
 import jaxstyle
 from jaxstyle.images import read_image, read_picture
+from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.weights import EMBEDDED, path_of
 
 SECOND_STYLE = EXAMPLES / "style" / "facets.jpg"
@@ -178,6 +179,15 @@ def test_existing_file_is_replaced_only_with_overwrite(record, tmp_path):
     assert out.read_text() == "precious"
     succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK, "--overwrite")
     assert out.read_bytes() == Path(record["output"]).read_bytes()
+
+
+def test_info_of_a_network_prints_its_layers_and_their_uses():
+    lines = succeed("info", "vgg16").splitlines()
+    assert [line.split()[0] for line in lines] == list(ARCHITECTURES["vgg16"].layers)
+    assert {"relu1_1     style", "relu4_2     content", "pool1"} <= set(lines)
+    assert succeed("info", "random:vgg16").splitlines() == lines
+    outcome = run("info", "vgg91")
+    assert outcome.code == 2 and outcome.err.startswith("jaxstyle: error: --network is 'vgg91'; expected one of")
 
 
 def test_info_prints_versions_device_cache_and_networks():

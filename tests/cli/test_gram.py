@@ -118,6 +118,8 @@ class TestSample:
         ("sample SAVED -o a.safetensors --strength 2", USAGE, "strength is 2.0; expected a number from 0 to 1"),
         ("sample SAVED -o SAVED --overwrite", USAGE, "is one of the pictures to read"),
         ("sample SHIFTED -o a.safetensors", USAGE, "has other statistics than one Gram matrix a layer"),
+        ("show SAVED --size 64 --pooling avg", USAGE, "is a saved style, to which --size and --pooling cannot apply;"),
+        ("sample SAVED -o a.safetensors --network vgg16", USAGE, "to which --network cannot apply; leave them out"),
         ("show SHIFTED", USAGE, "has other statistics than one Gram matrix a layer"),
     ],
 )
