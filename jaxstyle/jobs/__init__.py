@@ -19,6 +19,8 @@ Modules:
     output: results and what their records hold
     records: the file of records, keys and locks
     checkpoints: interrupted optimizations
+    cluster: a job on a Ray cluster
+    worker: the process on a machine of a cluster
     shares: parts of a job for machines that do not talk to each other
     environment: device and versions
     contact_sheet: one picture of a whole job
@@ -28,6 +30,7 @@ Modules:
 """
 
 from jaxstyle.jobs.benchmark import count_operations, matrix_product_rate, time_steps
+from jaxstyle.jobs.cluster import run_job_on_ray
 from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
@@ -130,6 +133,7 @@ __all__ = [
     "resolve_size",
     "result_record",
     "run_job",
+    "run_job_on_ray",
     "share_from_variables",
     "style_warnings",
     "time_steps",

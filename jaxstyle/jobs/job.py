@@ -1,8 +1,8 @@
 """A job of many pairs, from files to files: plan it, run it, and sum it up."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ from jaxstyle.jobs.memory import plan_workers
 from jaxstyle.jobs.plan import STATE_FIELDS, Plan, done_and_failed, make_plan, seconds_per_pixel_step
 from jaxstyle.jobs.records import Records, is_running, iterate_records, read_records
 from jaxstyle.jobs.results import check_inputs_stay
-from jaxstyle.jobs.run import Run, Runner
+from jaxstyle.jobs.run import Run, Runner, delete_leftovers
 from jaxstyle.jobs.shares import WHOLE, Share
-from jaxstyle.optimization import check_memory, predict_bytes
+from jaxstyle.optimization import MemoryNeed, check_memory, predict_bytes
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
     """
     check_inputs_stay(job.tasks, job.folder)
     started = time.perf_counter()
-    device_record, networks, files, written = device(), NetworkCache(), KnownFiles(job.folder), 0
+    device_record, networks, written = device(), NetworkCache(), 0
 
     def on_event(event: Event) -> None:
         nonlocal written
@@ -103,26 +103,72 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
         callback(event)
 
     with closing(Records(job.folder, job.share)) as records:
-        plan = _plan(job, networks, files)
-        workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
-        files.save()
-        if memory:
-            check_memory(memory)
+        plan, at_once, memory = plan_job(job, networks)
         on_event(Planned(plan, memory))
-        run = Run(
+        if records.is_locked:
+            delete_leftovers(plan, job.folder)
+        groups = deque(_groups_to_do(plan))
+        runner = make_runner(
+            job,
+            plan,
+            networks,
+            device_record,
+            records.add,
+            on_event,
+            at_once=at_once,
+            take=lambda wait: groups.popleft() if groups else None,
+        )
+        running_since = time.perf_counter()
+        runner()
+    return summarize(job, plan, records, written=written, started=started, running_since=running_since)
+
+
+def plan_job(job: Job, networks: NetworkCache) -> tuple[Plan, int, MemoryNeed | None]:
+    """The plan of a job, the number of groups to compute at the same time, and the memory that they need.
+
+    Raises:
+        MemoryLimitError: if there is less.
+    """
+    files = KnownFiles(job.folder)
+    plan = _plan(job, networks, files)
+    at_once, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
+    files.save()
+    if memory:
+        check_memory(memory)
+    return plan, at_once, memory
+
+
+def make_runner(
+    job: Job,
+    plan: Plan,
+    networks: NetworkCache,
+    device_record: dict[str, Any],
+    add_record: Callable[[Mapping[str, Any]], None],
+    callback: Callable[[Event], None],
+    *,
+    at_once: int,
+    take: Callable[[bool], Group | None],
+) -> Runner:
+    """The runner of a planned job; see `Run`."""
+    return Runner(
+        Run(
             plan=plan,
             networks=networks,
             reader=InputReader(networks.prepared, job.folder, device_record),
-            records=records,
+            take=take,
+            add_record=add_record,
             folder=job.folder,
-            callback=on_event,
-            workers=workers,
+            callback=callback,
+            workers=at_once,
             checkpoint_every=job.checkpoint_every,
             fail_fast=job.fail_fast,
             record_losses=job.record_losses,
         )
-        running_since = time.perf_counter()
-        Runner(run)()
+    )
+
+
+def summarize(job: Job, plan: Plan, records: Records, *, written: int, started: float, running_since: float) -> Summary:
+    """Sum up a job that has ended, from its records; times are those of `time.perf_counter`."""
     seconds = time.perf_counter() - running_since
     done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder, fields=STATE_FIELDS), job.folder)
     pairs = plan.pairs

@@ -149,7 +149,7 @@ def is_running(folder: Path, share: Share) -> bool:
 
 
 def _lock_file(folder: Path, share: Share) -> Path:
-    return folder / STATE_FOLDER / f"{share.index}-of-{share.count}.lock"
+    return folder / STATE_FOLDER / f"{share.name}.lock"
 
 
 def _lock(folder: Path, share: Share) -> FileLock | None:

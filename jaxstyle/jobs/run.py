@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -34,7 +34,7 @@ from jaxstyle.jobs.memory import pair_workload
 from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
-from jaxstyle.jobs.records import STATE_FOLDER, Records
+from jaxstyle.jobs.records import STATE_FOLDER
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.stylize import Stylized
@@ -54,7 +54,8 @@ class Run:
         plan: of all pairs.
         networks: the network for settings.
         reader: reads the inputs.
-        records: where the records go.
+        take: the next group, or None if there is none now; its argument says whether to wait for one.
+        add_record: called with each record, before the event about it.
         folder: where the results go.
         callback: called with each event, one call at a time.
         workers: the number of groups that are computed at the same time.
@@ -66,7 +67,8 @@ class Run:
     plan: Plan
     networks: Callable[[Settings], Network]
     reader: InputReader
-    records: Records
+    take: Callable[[bool], Group | None]
+    add_record: Callable[[Mapping[str, Any]], None]
     folder: Path
     callback: Callable[[Event], None]
     workers: int
@@ -84,11 +86,9 @@ class Runner:
         self._lock = threading.Lock()
         self._callback_lock = threading.Lock()
         self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
-        self._groups = deque(group for group in run.plan.groups if any(map(run.plan.is_todo, group.pairs)))
         self._caches: dict[int, MeasurementCache] = {}
-        self._checkpoints = Checkpoints(run.folder / STATE_FOLDER / "checkpoints")
-        self._share = f"{run.plan.share.index}-of-{run.plan.share.count}"  # in names of files
-        self._writing = run.folder / STATE_FOLDER / f"writing-{self._share}-{os.urandom(4).hex()}"
+        self._checkpoints = _checkpoints(run.folder)
+        self._writing = run.folder / STATE_FOLDER / f"writing-{run.plan.share.name}-{os.urandom(4).hex()}"
 
     def __call__(self) -> None:
         """Compute and write everything that has to be done, or stop at the first failure if `fail_fast` is set.
@@ -96,8 +96,6 @@ class Runner:
         Raises:
             JaxStyleError: if results or records cannot be written; finished results stay.
         """
-        if self._run.records.is_locked:
-            self._clean_up()
         self._writing.mkdir(parents=True)
         with (
             ThreadPoolExecutor(_READERS) as self._readers,
@@ -108,15 +106,6 @@ class Runner:
             _wait([self._fail(pair, error) for pair, error in unreadable])
             _wait([workers.submit(self._compute) for _ in range(self._run.workers)])
         shutil.rmtree(self._writing, ignore_errors=True)
-
-    def _clean_up(self) -> None:
-        """Delete what killed processes with this share, or of another split of the job, have left behind."""
-        others = re.compile(rf"(?!{self._share}-)[0-9]+-of-{self._plan.share.count}-.*")  # which may be running
-        names = cache(lambda: {self._checkpoint_name(group) for group in self._plan.groups})  # rarely needed
-        self._checkpoints.drop_all(lambda name: not others.fullmatch(name) and name not in names())
-        for folder in self._writing.parent.glob("writing-*"):
-            if not others.fullmatch(folder.name.removeprefix("writing-")):
-                shutil.rmtree(folder, ignore_errors=True)
 
     def _report(self, event: Event) -> None:
         with self._callback_lock:
@@ -139,8 +128,10 @@ class Runner:
     def _next_group(self) -> tuple[Group, dict[int, Future[Inputs]]] | None:
         """The next group with its inputs; those of the groups after it start to be read."""
         with self._lock:
-            while self._groups and len(self._reading) <= self._run.workers:
-                group = self._groups.popleft()
+            while len(self._reading) <= self._run.workers and not self._stopping.is_set():
+                group = self._run.take(not self._reading)
+                if group is None:
+                    break
                 reads = {pair: self._readers.submit(self._run.reader, self._plan.tasks[pair]) for pair in group.pairs}
                 self._reading.append((group, reads))
             return self._reading.popleft() if self._reading and not self._stopping.is_set() else None
@@ -159,7 +150,7 @@ class Runner:
             read_at = time.perf_counter()
             self._report(Started(group))
             optimizer = self._plan.tasks[group.pairs[0]].settings.config.optimizer
-            resume = self._checkpoints.load(self._checkpoint_name(group), optimizer=optimizer)
+            resume = self._checkpoints.load(checkpoint_name(self._plan, group), optimizer=optimizer)
             results = self._stylize(group, inputs, resume)
             seconds = {"wait": read_at - started, "compute": time.perf_counter() - read_at}
             resumed = resume.history.total.shape[-1] if resume else 0
@@ -197,7 +188,7 @@ class Runner:
 
     def _group_callback(self, group: Group) -> Callable[[Progress], None]:
         """A callback that reports the steps of a group, saves checkpoints, and ends the optimization on a stop."""
-        name, saved_at, saving = self._checkpoint_name(group), time.monotonic(), _done()
+        name, saved_at, saving = checkpoint_name(self._plan, group), time.monotonic(), _done()
 
         def on_progress(progress: Progress) -> None:
             nonlocal saved_at, saving
@@ -218,7 +209,7 @@ class Runner:
     def _drop_checkpoint(self, group: Group, writes: list[Future[None]]) -> None:
         """Delete the checkpoint of a group, once all of its results are written."""
         _wait(writes)
-        self._checkpoints.drop(self._checkpoint_name(group))
+        self._checkpoints.drop(checkpoint_name(self._plan, group))
 
     def _write(self, pair: int, inputs: Inputs, result: Stylized, group_record: dict[str, Any]) -> None:
         started = time.perf_counter()
@@ -241,34 +232,50 @@ class Runner:
             **group_record,
             "seconds": {**group_record["seconds"], "write": time.perf_counter() - started},
         }
-        self._run.records.add(record)
+        self._run.add_record(record)
         self._report(Written(pair, path, record))
 
     def _fail(self, pair: int, error: str) -> Future[None]:
         """Record a failure, unless it was recorded before."""
         is_new = self._plan.is_todo(pair) or pair in self._plan.unreadable
-        return self._writer.submit(self._write_failure, pair, error) if is_new else _done()
+        return self._writer.submit(self.write_failure, pair, error) if is_new else _done()
 
-    def _write_failure(self, pair: int, error: str) -> None:
+    def write_failure(self, pair: int, error: str) -> None:
+        """Record and report that a pair has failed."""
         task = self._plan.tasks[pair]
         network, device = self._run.networks(task.settings), self._run.reader.device
         record = result_record(task.content, task.styles, task.settings, network, saved_styles=[], device=device)
-        self._run.records.add({"output": str(task.output), "key": self._plan.keys[pair], "error": error, **record})
+        self._run.add_record({"output": str(task.output), "key": self._plan.keys[pair], "error": error, **record})
         self._report(Failed(pair, error))
         if self._run.fail_fast:
             self._stopping.set()
 
-    def _checkpoint_name(self, group: Group) -> str:
-        """A digest of everything that the state of a group depends on, versions and device included."""
-        device = jax.local_devices()[0]
-        identity = [
-            [self._plan.keys[pair] for pair in group.pairs],
-            group.batch_size,
-            [str(padded_shape) for padded_shape in group.padded_shapes],
-            versions(),
-            [device.platform, device.device_kind],
-        ]
-        return f"{self._share}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"
+
+def delete_leftovers(plan: Plan, folder: Path) -> None:
+    """Delete what killed processes with this share, or of another split of the job, have left behind."""
+    running = re.compile(rf"(?!{plan.share.name}-)[0-9]+-of-{plan.share.count}-.*")  # perhaps
+    names = cache(lambda: {checkpoint_name(plan, group) for group in plan.groups})  # rarely needed
+    _checkpoints(folder).drop_all(lambda name: not running.fullmatch(name) and name not in names())
+    for path in (folder / STATE_FOLDER).glob("writing-*"):
+        if not running.fullmatch(path.name.removeprefix("writing-")):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _checkpoints(folder: Path) -> Checkpoints:
+    return Checkpoints(folder / STATE_FOLDER / "checkpoints")
+
+
+def checkpoint_name(plan: Plan, group: Group) -> str:
+    """A digest of everything that the state of a group depends on, versions and device included."""
+    device = jax.local_devices()[0]
+    identity = [
+        [plan.keys[pair] for pair in group.pairs],
+        group.batch_size,
+        [str(padded_shape) for padded_shape in group.padded_shapes],
+        versions(),
+        [device.platform, device.device_kind],
+    ]
+    return f"{plan.share.name}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"
 
 
 def _wait(futures: list[Future[None]]) -> None:

@@ -24,6 +24,11 @@ class Share:
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
 
+    @property
+    def name(self) -> str:
+        """The share in names of files."""
+        return f"{self.index}-of-{self.count}"
+
 
 WHOLE = Share()
 

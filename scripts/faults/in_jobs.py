@@ -84,9 +84,9 @@ JOBS = (
     Fault(
         "share-unlocked",
         "a share that is started twice deletes the files of the first one",
-        "jobs/run.py",
-        "        if self._run.records.is_locked:\n            self._clean_up()\n",
-        "        self._clean_up()\n",
+        "jobs/job.py",
+        "        if records.is_locked:\n",
+        "        if True:\n",
         ("jobs/test_shares.py::test_a_share_that_is_started_twice",),
     ),
     Fault(
