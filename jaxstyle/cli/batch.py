@@ -2,12 +2,14 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from jaxstyle.cli.help import command_app, examples
+from jaxstyle.cli.jax_config import leave_gpus_alone
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
@@ -30,6 +32,8 @@ from jaxstyle.jobs import (
     pair_up,
     parse_share,
     read_manifest,
+    run_job,
+    run_job_on_ray,
     share_from_variables,
     style_warnings,
 )
@@ -126,13 +130,22 @@ def batch_command(
             show_default="from Kubernetes, SLURM or TPU variables; otherwise all",
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Compute on a Ray cluster, a worker for each GPU: HOST:PORT; auto, for that of this machine; or "
+            "local to start one here.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a record of the job as JSON.")] = False,
 ) -> None:
     """Stylize many pairs of pictures, from folders or a table.
 
     A pair that fails is reported, and the others go on. However the job is stopped, the same command resumes it.
     """
-    share = _share(shard)
+    share = WHOLE if ray and not shard else _share(shard)
     tasks = _tasks(manifest, content, style, options, zipped=zipped)
     check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
     if sheet:
@@ -145,7 +158,10 @@ def batch_command(
         description = describe_job(job)
         typer.echo(json.dumps(description, indent=2) if as_json else _format(description, tasks))
         return
-    summary = run_with_progress(job, as_json=as_json)
+    if ray:
+        leave_gpus_alone()
+    run = partial(run_job_on_ray, address=ray) if ray else run_job
+    summary = run_with_progress(job, as_json=as_json, run=run)
     if sheet:
         results = [summary.results.get(pair) for pair in range(len(tasks))]
         write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)

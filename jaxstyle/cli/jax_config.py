@@ -9,6 +9,11 @@ import jax
 from jaxstyle.compilation import enable_cache
 
 
+def leave_gpus_alone() -> None:
+    """Let JAX use the CPU only, in a process that has others compute on the GPUs of this machine."""
+    jax.config.update("jax_platforms", "cpu")
+
+
 def configure_jax() -> None:
     """Turn off JAX's log and warnings, and cache traced and compiled programs.
 

@@ -1,6 +1,7 @@
 """Run a job from a command: interruptible, with progress bars, and with an exit code for pairs that failed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -9,11 +10,13 @@ import typer
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.messages import print_note
-from jaxstyle.jobs import WHOLE, Job, Summary, run_job
+from jaxstyle.jobs import WHOLE, Event, Job, Summary, run_job
 
 
-def run_with_progress(job: Job, *, as_json: bool) -> Summary:
-    """`run_job`, with its progress shown in the terminal.
+def run_with_progress(
+    job: Job, *, as_json: bool, run: Callable[[Job, Callable[[Event], None]], Summary] = run_job
+) -> Summary:
+    """`run_job`, or another function that runs a job, with its progress shown in the terminal.
 
     Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record.
     """
@@ -25,7 +28,7 @@ def run_with_progress(job: Job, *, as_json: bool) -> Summary:
         return f"stopped; {progress.describe()}; run the same command again to resume"
 
     with on_interrupt(finish), progress.display():
-        return run_job(job, progress)
+        return run(job, progress)
 
 
 def exit_unless_done(summary: Summary) -> None:

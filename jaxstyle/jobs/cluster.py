@@ -90,6 +90,10 @@ def _connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
+class _WorkerDied(Exception):  # noqa: N818 - no error of the job
+    """A worker does not answer any more."""
+
+
 @dataclass(eq=False)
 class _Hired:
     """A worker as the driver knows it.
@@ -132,10 +136,11 @@ class _Driver:
         while True:
             worker = self._hire()
             try:
-                plan, self._at_once, memory = self._get(worker.actor.plan.remote())
-            except self._ray.exceptions.RayActorError as error:
+                plan, at_once, memory = self._get(worker.actor.plan.remote())
+            except _WorkerDied as error:
                 self._bury(worker, error)
                 continue
+            self._at_once = min(at_once, self._cores)
             self._callback(Planned(plan, memory))
             self._plan, self._plan_object = plan, self._ray.put(plan)
             self._start(worker)
@@ -222,7 +227,7 @@ class _Driver:
             worker = calls[call]
             try:
                 messages = self._get(call) or []
-            except self._ray.exceptions.RayActorError as error:
+            except _WorkerDied as error:
                 self._bury(worker, error)
                 continue
             worker.has_started = True
@@ -257,12 +262,14 @@ class _Driver:
                 self._callback(message)
             case None:
                 self._workers.remove(worker)
+                self._ray.kill(worker.actor)
             case _:
                 self._callback(message)
 
     def _bury(self, worker: _Hired, error: Exception) -> None:
         """Take back what a worker that died was to do; JaxStyleError if workers die again and again."""
         self._workers.remove(worker)
+        self._ray.kill(worker.actor)  # if it is only out of reach
         self._deaths[None] += 1
         if self._deaths[None] > _MAX_DEATHS:
             reason = " ".join(str(error).split())[-300:]
@@ -279,8 +286,10 @@ class _Driver:
         self._failures |= worker.failures
 
     def _get(self, call: Any) -> Any:
-        """The result of a call; its errors as they were raised."""
+        """The result of a call; its errors as they were raised, or `_WorkerDied`."""
         try:
             return self._ray.get(call)
         except self._ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, JaxStyleError) else error) from None
+        except self._ray.exceptions.RayError as error:  # killed, out of memory, or on a machine that is gone
+            raise _WorkerDied(str(error)) from None

@@ -1,0 +1,141 @@
+"""A job on a Ray cluster gives what it gives without, whatever becomes of workers. Ray itself is replaced by threads.
+
+scripts/measuring/ray_batch.py does the same with Ray, in processes that are killed.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.batches import pictures_in, records_in
+from support.command import CONTENT, STYLE
+from support.fake_ray import FakeRay
+
+from jaxstyle import jobs
+from jaxstyle.errors import ConfigError, JaxStyleError
+from jaxstyle.jobs import worker
+
+TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise")
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    """A cluster with room for two workers."""
+    fake = FakeRay(CPU=2)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setattr(worker, "enable_cache", lambda: None)  # which configures JAX for the whole process
+    return fake
+
+
+def job(folder: Path, pairs: int = 5, **options: Any) -> jobs.Job:
+    tasks = [
+        jobs.Task(CONTENT, (STYLE,), replace(TINY, seed=seed, steps=3 + seed).settings(), Path(f"{seed}.png"))
+        for seed in range(pairs)
+    ]
+    return jobs.Job(tasks, folder, **options)
+
+
+def with_damaged(tested: jobs.Job, folder: Path) -> jobs.Job:
+    """The job with two more pairs: a damaged content, and a damaged style."""
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    settings = TINY.settings()
+    damaged = [
+        jobs.Task(folder / "damaged.png", (STYLE,), settings, Path("a.png")),
+        jobs.Task(CONTENT, (folder / "damaged.png",), settings, Path("b.png")),
+    ]
+    return replace(tested, tasks=[*tested.tasks, *damaged])
+
+
+def same_records(one: Path, other: Path) -> bool:
+    """Whether both folders have the same records, except for times."""
+    one_records, other_records = (
+        sorted(
+            json.dumps({name: value for name, value in line.items() if name not in ("ended", "seconds")})
+            for line in records_in(folder)
+        )
+        for folder in (one, other)
+    )
+    return one_records == other_records
+
+
+def test_results_records_and_events_are_those_of_a_local_job(ray: FakeRay, tmp_path: Path):
+    here, there = (with_damaged(job(tmp_path / name), tmp_path) for name in ("here", "there"))
+    local_events: list[jobs.Event] = []
+    events: list[jobs.Event] = []
+    local, summary = jobs.run_job(here, local_events.append), jobs.run_job_on_ray(there, events.append, cores=1)
+    assert (summary.pairs, summary.done, summary.untried) == (7, 5, 0) == (local.pairs, local.done, local.untried)
+    assert summary.failed == local.failed and len(summary.failed) == 2
+    assert pictures_in(tmp_path / "here") == pictures_in(tmp_path / "there") and len(ray.actors) == 2
+    assert same_records(tmp_path / "here", tmp_path / "there")
+    counted = [type(event) for event in events if not isinstance(event, jobs.Step)]
+    assert sorted(map(str, counted)) == sorted(str(type(e)) for e in local_events if not isinstance(e, jobs.Step))
+    assert counted[0] is jobs.Planned and {e.progress.step for e in events if isinstance(e, jobs.Step)} >= {3}
+    started = [event.group.pairs[0] for event in events if isinstance(event, jobs.Started)]
+    assert started[0] == 4 and sorted(started) == [0, 1, 2, 3, 4], "the longest first"
+    assert {path.name for path in (tmp_path / "there" / ".jaxstyle").iterdir()} <= {
+        *("lock", "0-of-1.lock", "checkpoints", "pictures.json")
+    }
+    again = jobs.run_job_on_ray(there)
+    assert (again.done, again.done_before) == (5, 5) and len(records_in(tmp_path / "there")) == 7
+
+
+def test_what_a_worker_had_is_done_again_when_it_dies(ray: FakeRay, tmp_path: Path):
+    jobs.run_job(job(tmp_path / "here", 6))
+    deaths = iter([True, False, True, True])
+
+    def on_event(event: jobs.Event) -> None:
+        if isinstance(event, jobs.Started) and next(deaths, False):
+            ray.living()[0].die()
+
+    summary = jobs.run_job_on_ray(job(tmp_path / "there", 6), on_event, cores=1)
+    assert summary.done == 6 and len(ray.actors) >= 5
+    assert pictures_in(tmp_path / "here") == pictures_in(tmp_path / "there")
+    assert same_records(tmp_path / "here", tmp_path / "there")
+
+
+def test_a_pair_that_kills_its_workers_fails_and_no_other(ray: FakeRay, tmp_path: Path):
+    ray.resources["CPU"] = 1
+
+    def on_event(event: jobs.Event) -> None:
+        if isinstance(event, jobs.Started) and event.group.pairs == (1,):
+            ray.living()[0].die()
+
+    summary = jobs.run_job_on_ray(job(tmp_path, 3), on_event, cores=1)
+    assert (summary.done, summary.untried) == (2, 0)
+    assert summary.failed == [
+        {"output": "1.png", "error": "5 workers died while they computed it, perhaps for lack of memory"}
+    ]
+
+
+def test_workers_that_never_begin_end_the_job(ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def crash(*_: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(worker, "NetworkCache", crash)
+    with pytest.raises(JaxStyleError, match="the workers on the Ray cluster die before they begin"):
+        jobs.run_job_on_ray(job(tmp_path / "out"))
+    assert len(ray.actors) == 6 and not (tmp_path / "out").exists()
+
+
+def test_errors_of_workers_are_those_of_a_local_job(ray: FakeRay, tmp_path: Path):
+    unknown = jobs.Task(CONTENT, (STYLE,), replace(TINY, style_layers="relu9_9").settings(), Path("a.png"))
+    with pytest.raises(ConfigError, match="relu9_9"):
+        jobs.run_job_on_ray(jobs.Job([unknown], tmp_path / "out"))
+
+
+def test_fail_fast_ends_all_workers(ray: FakeRay, tmp_path: Path):
+    tested = with_damaged(job(tmp_path / "out", 30), tmp_path)
+    summary = jobs.run_job_on_ray(replace(tested, fail_fast=True), cores=1)
+    assert summary.failed and summary.untried > 20 and not ray.living()
+
+
+def test_what_cannot_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ConfigError, match="expected the whole job"):
+        jobs.run_job_on_ray(job(tmp_path / "out", share=jobs.Share(1, 2)))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(JaxStyleError, match=r"Ray is not installed; run: pip install"):
+        jobs.run_job_on_ray(job(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
