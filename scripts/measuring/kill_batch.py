@@ -106,7 +106,12 @@ def count_differing(folder: Path, expected: dict[str, bytes]) -> int:
     records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     outputs = [record["output"] for record in records if record["error"] is None]
     assert results.keys() <= expected.keys()
-    assert {path.name for path in (folder / ".jaxstyle").iterdir()} <= {"lock", "0-of-1.lock", "checkpoints"}
+    assert {path.name for path in (folder / ".jaxstyle").iterdir()} <= {
+        "lock",
+        "0-of-1.lock",
+        "checkpoints",
+        "pictures.json",
+    }
     assert not any((folder / ".jaxstyle").glob("checkpoints/*"))
     return sum(results.get(name) != data or outputs.count(name) != 1 for name, data in expected.items())
 

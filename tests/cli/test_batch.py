@@ -41,7 +41,12 @@ class TestAllPairs:
             assert set(line["seconds"]) == {"wait", "compute", "write"} and line["device"]["platform"]
 
     def test_leave_no_temporary_files(self, out):
-        assert {path.name for path in (out / ".jaxstyle").iterdir()} <= {"lock", "0-of-1.lock", "checkpoints"}
+        assert {path.name for path in (out / ".jaxstyle").iterdir()} <= {
+            "lock",
+            "0-of-1.lock",
+            "checkpoints",
+            "pictures.json",
+        }
         assert list((out / ".jaxstyle").glob("checkpoints/*")) == []
 
     def test_are_not_computed_again(self, out, photos, paintings):
