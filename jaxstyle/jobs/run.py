@@ -24,7 +24,7 @@ import jax
 import numpy as np
 
 from jaxstyle.batch import Group, MeasurementCache, stylize_group
-from jaxstyle.errors import JaxStyleError
+from jaxstyle.errors import JaxStyleError, PictureError
 from jaxstyle.images import path_in_errors
 from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
 from jaxstyle.jobs.environment import versions
@@ -215,7 +215,10 @@ class Runner:
         started = time.perf_counter()
         task, writer = self._plan.tasks[pair], inputs.writer
         path, temporary = self._run.folder / task.output, self._writing / f"{pair}{task.output.suffix}"
-        writer.write(temporary, result.image, len(result.sizes))
+        try:
+            writer.write(temporary, result.image, len(result.sizes))
+        except PictureError as error:
+            raise PictureError(str(error).replace(str(temporary), str(path))) from error
         with path_in_errors(path, "written", JaxStyleError):
             os.replace(temporary, path)
         height, width = writer.content.rgb.shape[:2]

@@ -1,5 +1,6 @@
 """Pairs that fail in a job of `jaxstyle batch`: every failure is one line, and the other pairs are done."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -124,3 +125,15 @@ def test_bugs_are_not_failures_of_pairs(photos, paintings, tmp_path, monkeypatch
     with pytest.raises(ZeroDivisionError):
         batch(tmp_path / "out", "--content", photos, "--style", paintings)
     assert not (tmp_path / "out" / "results.jsonl").exists()
+
+
+def test_a_full_disk_is_one_line_that_names_the_result(photos, paintings, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jaxstyle.images.writing.write_atomically", fail)
+    out = tmp_path / "out"
+    outcome = batch(out, "--content", photos / "cat.jpg", "--style", paintings / "facets.jpg")
+    line = f"{out / 'cat--facets.png'}: cannot be written (No space left on device)"
+    assert outcome.code == 3 and outcome.err.startswith(f"jaxstyle: error: {line}") and outcome.err.count("\n") == 1
+    assert pictures_in(out) == {} and records_in(out) == []

@@ -260,6 +260,12 @@ def test_a_disk_that_is_full_or_read_only_at_the_end(folder, monkeypatch, number
     for options in ("", " --save-every 10", " --json"):
         code, line = refused(folder, PAIR + options)
         assert code == PICTURE and os.strerror(number) in line
+    for command, expected in (
+        ("style save style.jpg -o out.safetensors --size 64 --style-layers relu1_1", STYLE_FILE),
+        ("gram show style.jpg -o out.png --size 64 --layer relu1_1", PICTURE),
+    ):
+        code, line = refused(folder, command)
+        assert code == expected and f"cannot be written ({os.strerror(number)})" in line
 
 
 def test_an_infinite_loss_at_the_first_step_writes_nothing(folder):
