@@ -126,9 +126,9 @@ def batch_command(
         typer.Option(
             "--shard",
             metavar="I/N",
-            help="Compute only part I, from 0, of N equal parts, one for each machine. 0/1: the whole job. By default the part "
-            "that Kubernetes, SLURM or a TPU gives this process.",
-            show_default="the cluster's, or all",
+            help="Compute only part I, from 0, of N equal parts, one for each machine. 0/1: the whole job. By default "
+            "the part that Kubernetes, SLURM or a TPU gives this process.",
+            show_default="its part, or all",
         ),
     ] = None,
     ray: Annotated[
