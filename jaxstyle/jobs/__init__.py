@@ -4,6 +4,7 @@ Modules:
     job: `Job`, `run_job`, `describe_job` and the summary of a job
     events: what a job reports while it runs
     options: the options of a stylization, as the command and manifests have them
+    settings: the parsed options
     described: what the help says of an option
     parsing: values of options
     folders: the pictures in a folder, or those that a pattern matches
@@ -46,7 +47,7 @@ from jaxstyle.jobs.job import (
 )
 from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, parse_cell, read_manifest
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
-from jaxstyle.jobs.options import STYLE, Options, Settings
+from jaxstyle.jobs.options import STYLE, Options
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_scales, parse_size
 from jaxstyle.jobs.plan import Plan
@@ -66,6 +67,7 @@ from jaxstyle.jobs.reading import (
 )
 from jaxstyle.jobs.records import STATE_FOLDER, read_records
 from jaxstyle.jobs.results import check_output_folder
+from jaxstyle.jobs.settings import Settings
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
 
 __all__ = [

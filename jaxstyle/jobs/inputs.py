@@ -15,7 +15,6 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import Picture, path_in_errors
 from jaxstyle.jobs.manifest import Task
-from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import ResultWriter, result_record
 from jaxstyle.jobs.reading import (
     as_array,
@@ -25,6 +24,7 @@ from jaxstyle.jobs.reading import (
     read_strength_mask,
     read_styles,
 )
+from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.styles import Style
 from jaxstyle.stylize import prepare_network

@@ -18,9 +18,10 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import WRITABLE, path_in_errors
 from jaxstyle.jobs.names import check_outputs, name_results
-from jaxstyle.jobs.options import Options, Settings
+from jaxstyle.jobs.options import Options
 from jaxstyle.jobs.parsing import format_weighted
 from jaxstyle.jobs.reading import check_network, is_saved_style
+from jaxstyle.jobs.settings import Settings
 
 
 def _without_none(type_: Any) -> Any:

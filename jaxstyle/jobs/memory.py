@@ -10,10 +10,11 @@ from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.images import largest_side, read_shape
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.known_files import KnownFiles
-from jaxstyle.jobs.options import Options, Settings
+from jaxstyle.jobs.options import Options
 from jaxstyle.jobs.parsing import MAX_SIZE
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.reading import is_saved_style, read_network, style_shape
+from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import (
     MemoryNeed,

@@ -1,12 +1,10 @@
 """The options of a stylization: one dataclass for the command's options, the columns of manifests, and Python.
 
-`Options` holds the values as text and numbers, with a help text for each; `Settings` holds the parsed values.
+`Options` holds the values as text and numbers, with a help text for each.
 """
 
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
 
 from jaxstyle.config import COLORS, DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
@@ -21,7 +19,8 @@ from jaxstyle.jobs.parsing import (
     parse_scales,
     parse_weighted,
 )
-from jaxstyle.networks import POOLINGS, PRECISIONS, Network, resolve_layers
+from jaxstyle.jobs.settings import Settings
+from jaxstyle.networks import POOLINGS, PRECISIONS
 from jaxstyle.styles import REPRESENTATIONS, check_representation
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 
@@ -29,44 +28,6 @@ from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 PICTURE, STYLE, OPTIMIZATION, NETWORK = "Picture", "Style", "Optimization", "Network"
 
 _LAYERS = f"NAME or NAME=WEIGHT, comma-separated, or one of {', '.join(PARTITIONS)}"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The parsed options: the configuration of `stylize`, its seed, the initial picture, and the network."""
-
-    config: StyleConfig
-    seed: int
-    initial_picture: Path | None
-    strength_mask: Path | None
-    background: str | None
-    network: str | None
-    weights: Path | None
-    pooling: str
-    precision: str
-
-    @property
-    def network_key(self) -> tuple[str | None, Path | None, str, str]:
-        """The arguments of `read_network`."""
-        return self.network, self.weights, self.pooling, self.precision
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The pictures to read for these settings."""
-        return tuple(file for file in (self.initial_picture, self.strength_mask) if file)
-
-    def resolve(self, network: Network) -> Self:
-        """The settings with the layers of this network; ConfigError for a layer that it does not have."""
-        return replace(self, config=resolve_layers(self.config, network.architecture))
-
-    def record(self) -> dict[str, Any]:
-        """The settings that the result depends on, without pictures and network, as plain values."""
-        return _record(self.config) | {"seed": self.seed, "background": self.background}
-
-
-@lru_cache
-def _record(config: StyleConfig) -> dict[str, Any]:
-    return asdict(config)
 
 
 @dataclass(frozen=True)

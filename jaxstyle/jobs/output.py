@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxstyle.images import Picture, check_writable, resize, write_image
 from jaxstyle.jobs.environment import versions
-from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.reading import network_record
+from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Terms
 

@@ -31,10 +31,10 @@ from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
 from jaxstyle.jobs.memory import pair_workload
-from jaxstyle.jobs.options import Settings
 from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER
+from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.stylize import Stylized

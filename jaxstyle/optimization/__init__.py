@@ -1,7 +1,8 @@
 """The optimization of a picture: targets, losses, initial picture, sizes and solver.
 
 Modules:
-    targets: input checks, and the content and style targets at each size
+    checks: checks of pictures and measured styles
+    targets: masks, and the content and style targets at each size
     losses: content loss, style loss and total variation
     objective: the weighted sum of losses that is minimized
     windows: overlapping windows that cover a picture, and the tiles in them
@@ -19,6 +20,14 @@ Modules:
 
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
+from jaxstyle.optimization.checks import (
+    as_style_list,
+    check_content,
+    check_initial_picture,
+    check_style,
+    check_styles,
+    check_without_content,
+)
 from jaxstyle.optimization.colors import in_compared_colors, match_colors, pictures_to_optimize, with_kept_chroma
 from jaxstyle.optimization.failures import is_out_of_memory, memory_message
 from jaxstyle.optimization.initial import make_initial_picture, pink_noise, weighted_mean
@@ -49,12 +58,6 @@ from jaxstyle.optimization.strength import (
 )
 from jaxstyle.optimization.targets import (
     Targets,
-    as_style_list,
-    check_content,
-    check_initial_picture,
-    check_style,
-    check_styles,
-    check_without_content,
     make_masks,
     make_targets,
     pad_picture,

@@ -121,7 +121,7 @@ OPTIMIZATION = (
         "strength-0",
         "a strength of 0 changes the content",
         "optimization/strength.py",
-        "if mask is None or config.strength == 0:",
+        "if mask is None and config.strength:",
         "if mask is None:",
         ("test_strength.py::TestZero",),
     ),
