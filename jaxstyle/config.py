@@ -50,7 +50,7 @@ class StyleConfig:
         style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger. A
             number for all styles, or one for each.
         rotate_style: degrees by which the style pictures are turned, counterclockwise, for strokes in another
-            direction. Only the largest upright rectangle without corners counts.
+            direction. Strokes are those of the largest upright rectangle, colors those of the whole.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
         regions: the number of regions, such as sky and ground, to find in content and style by clustering deep

@@ -66,6 +66,14 @@ class TestTurning:
             features = first_layer(network).features(rotate(resized, degrees), ("relu1_1",))["relu1_1"]
             np.testing.assert_allclose(found, gram_matrix(features), rtol=1e-4, atol=1e-3)
 
+    def test_colors_are_those_of_the_whole_style(self, network: Network, painting: np.ndarray) -> None:
+        """Also where a corner that is cut off has other colors."""
+        style = painting.copy()
+        style[:20, :20] = [1, 0, 1]
+        upright, turned = (style_statistics(first_layer(network), config, [style], 64) for config in (QUICK, TURNED))
+        for name in ("color", "mean", "second"):
+            np.testing.assert_allclose(getattr(turned, name), getattr(upright, name), atol=1e-6)
+
     def test_with_masks_and_transparent_styles(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         """A style of two colors, of which one is masked or hidden: nothing of it counts, however it is turned."""
         style, left = np.zeros((60, 90, 3), np.float32), np.zeros((60, 90), np.float32)

@@ -139,7 +139,7 @@ def style_statistics(
 ) -> StyleStatistics:
     """The statistics of all styles, or of their regions, blended, for a result with the longest side `size`.
 
-    Only what is visible of a style counts.
+    Only what is visible of a style counts, and of a turned one the largest upright rectangle and all colors.
     """
     layers = config.style_names
 
@@ -148,13 +148,25 @@ def style_statistics(
         if isinstance(style, Style):
             statistics = style.at(longest)
             return statistics if mask is None else jax.tree.map(lambda values: values[None], statistics)
-        style = rotate(resize_longest(style, longest), config.rotate_style)
-        picture, alpha = split_alpha(resize_longest(style, max(style.shape[:2])))  # enlarged if it is very small
+        style = resize_longest(style, longest)
+        if not config.rotate_style:
+            return measure_picture(style, mask, layers, config.style_representation)
+        rotated = rotate(style, config.rotate_style)
+        rotated = resize_longest(rotated, max(rotated.shape[:2]))  # enlarged if it is very small
+        rotated_mask = mask
         if mask is not None:
-            mask = np.moveaxis(rotate(np.moveaxis(mask, 0, -1), config.rotate_style), -1, 0)
+            rotated_mask = np.moveaxis(rotate(np.moveaxis(mask, 0, -1), config.rotate_style), -1, 0)
+        strokes = measure_picture(rotated, rotated_mask, layers, config.style_representation)
+        # The colors of the whole picture, because those of the rectangle may be others.
+        return replace(measure_picture(style, mask, (), "gram"), measured=strokes.measured)
+
+    def measure_picture(
+        style: np.ndarray, mask: np.ndarray | None, layers: tuple[str, ...], representation: str
+    ) -> StyleStatistics:
+        picture, alpha = split_alpha(style)
         weights = _visible_mask(mask, alpha)
         regions = None if weights is None else regions_at_size(network, weights, layers, picture.shape)
-        statistics = measure_statistics(network.direct(), picture, layers, config.style_representation, regions)
+        statistics = measure_statistics(network.direct(), picture, layers, representation, regions)
         return jax.tree.map(lambda values: values[0], statistics) if regions and mask is None else statistics
 
     style_masks = masks.styles if masks else (None,) * len(styles)

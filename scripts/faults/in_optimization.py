@@ -166,6 +166,14 @@ OPTIMIZATION = (
         ("images/test_rotating.py",),
     ),
     Fault(
+        "rotate-colors",
+        "a turned style has the colors of its middle",
+        "optimization/targets.py",
+        'return replace(measure_picture(style, mask, (), "gram"), measured=strokes.measured)',
+        "return strokes",
+        ("test_style_geometry.py::TestTurning",),
+    ),
+    Fault(
         "scale-of-first",
         "all styles have the scale of the first",
         "config.py",
