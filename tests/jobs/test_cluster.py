@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.batches import pictures_in, records_in
+from support.batches import batch, pictures_in, records_in
 from support.command import CONTENT, STYLE
 from support.fake_ray import FakeRay
 
@@ -130,6 +130,18 @@ def test_fail_fast_ends_all_workers(ray: FakeRay, tmp_path: Path):
     tested = with_damaged(job(tmp_path / "out", 30), tmp_path)
     summary = jobs.run_job_on_ray(replace(tested, fail_fast=True), cores=1)
     assert summary.failed and summary.untried > 20 and not ray.living()
+
+
+def test_the_command(ray: FakeRay, photos: Path, paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`--ray` computes the whole job, also within a cluster that would give the command a share."""
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "3")
+    monkeypatch.setattr("jaxstyle.cli.batch.leave_gpus_alone", lambda: None)
+    where = ("--content", photos, "--style", paintings)
+    outcome = batch(tmp_path / "out", *where, "--ray", "auto")
+    assert (outcome.code, len(pictures_in(tmp_path / "out"))) == (0, 4) and not ray.living()
+    refused = batch(tmp_path / "out", *where, "--ray", "auto", "--shard", "0/3")
+    assert refused.code == 2 and "on Ray, expected the whole job" in refused.err
 
 
 def test_what_cannot_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
