@@ -11,5 +11,6 @@ Modules:
     messages: errors as the command line words them
     run, progress: one stylization, interruptible and with a progress bar
     job, batch_progress: a job of many pairs, interruptible and with progress bars
+    arrivals: waiting for pictures of a job
     jax_config: JAX's log and the cache of traced and compiled programs
 """

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from jaxstyle.cli.arrivals import PictureState, wait_for_change
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.jax_config import leave_gpus_alone
-from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
+from jaxstyle.cli.job import exit_unless_done, print_counts, run_with_progress, summary_record
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
@@ -90,6 +91,9 @@ def batch_command(
         bool, typer.Option("--retry-failed", help="Try again the pairs that failed in an earlier run.")
     ] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first pair that fails.")] = False,
+    until_stopped: Annotated[
+        bool, typer.Option("--watch", help="Go on with pictures that arrive in the folders, or rows in the table.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -147,30 +151,34 @@ def batch_command(
     A pair that fails is reported, and the others go on. However the job is stopped, the same command resumes it.
     """
     share = WHOLE if ray and not shard else _share(shard)
-    tasks = _tasks(manifest, content, style, options, zipped=zipped)
-    check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
-    if sheet:
-        check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
-        check_writable(sheet, overwrite=overwrite or os.path.isdir(output / STATE_FOLDER))
-    all_styles, configs = {style for task in tasks for style in task.styles}, {task.settings.config for task in tasks}
-    print_warnings(*style_warnings(sorted(all_styles), configs))
-    job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
-    if dry_run:
-        description = describe_job(job)
-        typer.echo(json.dumps(description, indent=2) if as_json else _format(description, tasks))
-        return
-    if ray:
+    find_tasks = partial(_tasks, manifest, content, style, options, zipped=zipped)
+    if ray and not dry_run:
         leave_gpus_alone()
     run = partial(run_job_on_ray, address=ray) if ray else run_job
-    summary = run_with_progress(job, as_json=as_json, run=run)
-    if sheet:
-        results = [summary.results.get(pair) for pair in range(len(tasks))]
-        write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
-    if as_json:
-        typer.echo(json.dumps(summary_record(summary), indent=2))
-    else:
-        print_path(output)
-    exit_unless_done(summary)
+    tasks = find_tasks()
+    while True:
+        state = PictureState.of(tasks)
+        check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
+        _check_pictures(tasks, sheet, overwrite=overwrite or os.path.isdir(output / STATE_FOLDER))
+        job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
+        if dry_run:
+            description = describe_job(job)
+            typer.echo(json.dumps(description, indent=2) if as_json else _format(description, tasks))
+            return
+        summary = run_with_progress(job, as_json=as_json, run=run)
+        if sheet:
+            results = [summary.results.get(pair) for pair in range(len(tasks))]
+            write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
+        if as_json:
+            typer.echo(json.dumps(summary_record(summary), indent=2))
+        else:
+            print_path(output)
+        if not until_stopped or summary.untried:
+            exit_unless_done(summary)
+            return
+        print_counts(summary)
+        print_note("waiting for pictures; Ctrl-C ends it")
+        tasks = wait_for_change(partial(find_tasks, quiet=True), state).tasks
 
 
 app = command_app("batch", batch_command, EXAMPLES)
@@ -188,7 +196,13 @@ def _share(shard: str | None) -> Share:
 
 
 def _tasks(
-    manifest: Path | None, content: str | None, style: str | None, options: Options, *, zipped: bool
+    manifest: Path | None,
+    content: str | None,
+    style: str | None,
+    options: Options,
+    *,
+    zipped: bool,
+    quiet: bool = False,
 ) -> list[Task]:
     if manifest:
         if content or style or zipped:
@@ -199,9 +213,18 @@ def _tasks(
     contents, skipped_contents = find_pictures("--content", content)
     styles, skipped_styles = find_pictures("--style", style, styles=True)
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
-        if count:
+        if count and not quiet:
             print_note(f"skipped {counted(count, 'file')} in {folder} without the suffix of a picture")
     return pair_up(contents, styles, options, zipped=zipped)
+
+
+def _check_pictures(tasks: list[Task], sheet: Path | None, *, overwrite: bool) -> None:
+    """Check that the contact sheet can be written, and warn of styles that do not fit the settings."""
+    if sheet:
+        check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
+        check_writable(sheet, overwrite=overwrite)
+    all_styles = {style for task in tasks for style in task.styles}
+    print_warnings(*style_warnings(sorted(all_styles), {task.settings.config for task in tasks}))
 
 
 def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:

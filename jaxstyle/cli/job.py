@@ -32,7 +32,14 @@ def run_with_progress(
 
 
 def exit_unless_done(summary: Summary) -> None:
-    """Print what is done, what was done before and what is missing; exit with 1, unless all pairs are done."""
+    """`print_counts`; exit with 1, unless all pairs are done."""
+    print_counts(summary)
+    if summary.done < summary.pairs:
+        raise typer.Exit(1)
+
+
+def print_counts(summary: Summary) -> None:
+    """Print what is done, what was done before and what is missing."""
     is_complete = summary.done == summary.pairs
     details = [f"{summary.done_before} of them before this run"] if summary.done_before else []
     details += [] if is_complete else [f"{len(summary.failed)} failed"]
@@ -40,8 +47,6 @@ def exit_unless_done(summary: Summary) -> None:
     pairs = "pairs" if summary.share == str(WHOLE) else f"pairs of share {summary.share}"
     counts = ", ".join([f"{summary.done} of {summary.pairs} {pairs} are done", *details])
     print_note(f"{counts}; see {summary.record}")
-    if not is_complete:
-        raise typer.Exit(1)
 
 
 def summary_record(summary: Summary) -> dict[str, Any]:

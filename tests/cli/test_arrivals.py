@@ -1,0 +1,67 @@
+"""`--watch`: a job goes on with pictures that arrive."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from support.batches import batch, pictures_in
+from support.command import CONTENT, STYLE
+
+from jaxstyle import jobs
+from jaxstyle.cli import arrivals
+from jaxstyle.cli import batch as batch_module
+from jaxstyle.cli.arrivals import PictureState, wait_for_change
+from jaxstyle.errors import ConfigError
+
+
+def test_changes_count_when_they_are_over(photos: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder that cannot be read, a picture that is being copied, and then nothing new."""
+    new, looks, pauses = photos / "new.jpg", [], []
+    steps: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: new.write_bytes(b"half"),
+        lambda: new.write_bytes(b"half of it"),
+        lambda: shutil.copy(CONTENT, new),
+        lambda: None,
+    ]
+
+    def find_tasks() -> list[jobs.Task]:
+        looks.append(None)
+        if len(looks) == 2:
+            raise ConfigError("it is being written")
+        return jobs.pair_up(sorted(photos.iterdir()), [STYLE], jobs.Options(), zipped=False)
+
+    known = PictureState.of(jobs.pair_up(sorted(photos.iterdir()), [STYLE], jobs.Options(), zipped=False))
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        steps.pop(0)()
+
+    monkeypatch.setattr(arrivals.time, "sleep", pause)
+    found = wait_for_change(find_tasks, known)
+    assert not steps and len(found.tasks) == 3 and new in found.files and min(pauses) >= 2
+    os.utime(new, (1, 1))
+    assert PictureState.of(found.tasks) != found
+    new.unlink()
+    assert PictureState.of(found.tasks).files[new] is None
+
+
+def test_the_command_goes_on(photos: Path, paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (photos / "damaged.png").write_bytes(b"")
+    rounds = []
+
+    def wait(find_tasks: Callable[[], list[jobs.Task]], known: PictureState) -> PictureState:
+        rounds.append(len(pictures_in(tmp_path / "out")))
+        if len(rounds) == 2:
+            raise typer.Exit(130)
+        shutil.copy(CONTENT, photos / "new.jpg")
+        return PictureState.of(find_tasks())
+
+    monkeypatch.setattr(batch_module, "wait_for_change", wait)
+    outcome = batch(tmp_path / "out", "--content", photos, "--style", next(paintings.iterdir()), "--watch")
+    assert outcome.code == 130 and rounds == [2, 3]
+    assert "2 of 3 pairs are done, 1 failed" in outcome.err and outcome.err.count("waiting for pictures") == 2
+    assert "3 of 4 pairs are done, 2 of them before this run" in outcome.err
