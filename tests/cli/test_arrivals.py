@@ -19,7 +19,7 @@ from jaxstyle.errors import ConfigError
 
 def test_changes_count_when_they_are_over(photos: Path, monkeypatch: pytest.MonkeyPatch):
     """A folder that cannot be read, a picture that is being copied, and then nothing new."""
-    new, looks, pauses = photos / "new.jpg", [], []
+    new, calls, pauses = photos / "new.jpg", [], []
     steps: list[Callable[[], object]] = [
         lambda: None,
         lambda: new.write_bytes(b"half"),
@@ -29,8 +29,8 @@ def test_changes_count_when_they_are_over(photos: Path, monkeypatch: pytest.Monk
     ]
 
     def find_tasks() -> list[jobs.Task]:
-        looks.append(None)
-        if len(looks) == 2:
+        calls.append(None)
+        if len(calls) == 2:
             raise ConfigError("it is being written")
         return jobs.pair_up(sorted(photos.iterdir()), [STYLE], jobs.Options(), zipped=False)
 
