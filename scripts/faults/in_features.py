@@ -153,6 +153,22 @@ STYLES = (
         (f"{REPRESENTATIONS}::TestDefinitions",),
     ),
     Fault(
+        "sample-weights",
+        "samples of a style ignore the weights of its positions",
+        "styles/nearest.py",
+        "cumulative = jnp.cumsum(weights[order])",
+        "cumulative = jnp.cumsum(jnp.ones_like(weights))",
+        ("styles/test_nearest.py",),
+    ),
+    Fault(
+        "quantile-weights",
+        "quantiles take the weights of positions before sorting",
+        "styles/sliced.py",
+        "shares = weights[order]",
+        "shares = weights",
+        (f"{REPRESENTATIONS}::TestDefinitions",),
+    ),
+    Fault(
         "blend-shares",
         "the shares of a blend do not add up to 1",
         "styles/measured.py",
