@@ -65,16 +65,21 @@ def picture_file(pair: Pair, name: str) -> Path:
 
 
 def measure(pair: Pair, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The judge's measures of the content and of each result; empty without PyTorch."""
-    try:
-        import torch
+    """The judge's measures of the content and of each result, cached; empty without PyTorch."""
+    files = {name: picture_file(pair, name) for name in ("content", *names)}
+    missing = {name: file for name, file in files.items() if not file.with_suffix(".json").exists()}
+    if missing:
+        try:
+            import torch
 
-        from scripts.judges.judge import Judge
-    except ImportError:
-        return {}
-    with torch.inference_mode():
-        judge = Judge(picture_file(pair, "content"), picture_file(pair, "style"), SIZE)
-        return {name: judge.measure(picture_file(pair, name)) for name in ("content", *names)}
+            from scripts.judges.judge import Judge
+        except ImportError:
+            return {}
+        with torch.inference_mode():
+            judge = Judge(picture_file(pair, "content"), picture_file(pair, "style"), SIZE)
+            for file in missing.values():
+                file.with_suffix(".json").write_text(json.dumps(judge.measure(file)), encoding="utf-8")
+    return {name: json.loads(file.with_suffix(".json").read_text(encoding="utf-8")) for name, file in files.items()}
 
 
 def draw_sheet(pair: Pair, names: Sequence[str]) -> Image.Image:
@@ -105,7 +110,7 @@ def evaluation(name: str, content: np.ndarray, style: np.ndarray) -> tuple[Calla
     return lambda: jax.block_until_ready(compiled(*arguments)), compiled.memory_analysis().temp_size_in_bytes
 
 
-def costs(pair: Pair, names: Sequence[str], rounds: int = 5) -> dict[str, dict[str, float]]:
+def costs(pair: Pair, names: Sequence[str], rounds: int = 3) -> dict[str, dict[str, float]]:
     """Seconds and memory of one loss with its gradient, relative to gram."""
     content, style = read_content(pair[0]), jaxstyle.read_image(pair[1], size=SIZE)
     evaluations = {name: evaluation(name, content, style) for name in names}
