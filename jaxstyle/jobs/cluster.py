@@ -79,8 +79,8 @@ def _connected(address: str) -> Iterator[Any]:
     here: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
-    except (RuntimeError, ValueError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except Exception as error:  # of many types
+        reason = " ".join(str(error).split())[:200]
         raise JaxStyleError(
             f"Ray at {address!r} cannot be reached ({reason}); check the address by `ray status`"
         ) from None

@@ -90,6 +90,22 @@ JOBS = (
         ("jobs/test_shares.py::test_a_share_that_is_started_twice",),
     ),
     Fault(
+        "facts-stale",
+        "a file whose bytes changed, but not its size and modification time, counts as unchanged",
+        "jobs/known_files.py",
+        "found.st_mtime_ns, found.st_ctime_ns]",
+        "found.st_mtime_ns, 0]",
+        ("jobs/test_known_files.py",),
+    ),
+    Fault(
+        "cluster-groups-lost",
+        "what a worker of a cluster had is lost when it dies",
+        "jobs/cluster.py",
+        "                self._groups.appendleft(group)\n",
+        "                pass\n",
+        ("jobs/test_cluster.py::test_what_a_worker_had_is_done_again_when_it_dies",),
+    ),
+    Fault(
         "names-case",
         "results whose names differ only in case replace each other on some file systems",
         "jobs/names.py",
