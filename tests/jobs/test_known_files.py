@@ -70,7 +70,7 @@ def test_a_file_is_read_once_for_all_runs(folder: Path, reads: list[Path]):
 
 def test_a_changed_file_is_read_again(folder: Path, reads: list[Path]):
     """Also one with the same size and modification time, as `cp -p` leaves it."""
-    file = folder / "a.jpg"
+    file = folder / "style.safetensors"
     file.write_bytes(b"one")
     known = KnownFiles(folder)
     os.utime(file, (1, 1))
@@ -78,7 +78,7 @@ def test_a_changed_file_is_read_again(folder: Path, reads: list[Path]):
     known.save()
     file.write_bytes(b"two")
     os.utime(file, (1, 1))
-    assert KnownFiles(folder)[file].digest != known[file].digest
+    assert KnownFiles(folder)[file].digest != known[file].digest and len(reads) == 2
 
 
 def test_files_that_cannot_be_read_or_are_new_are_not_remembered(
