@@ -63,6 +63,8 @@ class StyleConfig:
         steps: steps at each size, coarse to fine.
         levels: the number of sizes, each half of the next one. None for all from 128 pixels up, but for 1, full size
             alone, if `init` is only "picture": smaller sizes would lose its detail.
+        tile_size: pictures that are larger than this, in pixels a side, are computed by tiles of about this size: the
+            same result, but for rounding, in less memory and more time. None: whole pictures where they fit the memory.
     """
 
     size: int = 512
@@ -84,6 +86,7 @@ class StyleConfig:
     optimizer: str = "lbfgs"
     steps: int = 40
     levels: int | None = None
+    tile_size: int | None = None
 
     @property
     def content_names(self) -> tuple[str, ...]:
@@ -113,6 +116,10 @@ class StyleConfig:
             raise ConfigError(f"{found}; expected one for all, or one for each")
         return [replace(self, style_scale=scale) for scale in scales]
 
+    def tile_size_for(self, shape: Sequence[int]) -> int | None:
+        """The tile size for a picture of this height and width; None if it is computed as a whole."""
+        return None if self.tile_size is None or max(shape[:2]) <= self.tile_size else self.tile_size
+
     def weights_of(self, setting: str) -> dict[str, float]:
         """The weights of "content_layers" or "style_layers" by layer; ConfigError if the setting is a partition."""
         layers = getattr(self, setting)
@@ -141,6 +148,8 @@ class StyleConfig:
             _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
         if self.levels is not None:
             _check("levels", self.levels, "a whole number from 1 up", _is_count)
+        if self.tile_size is not None:
+            _check("tile_size", self.tile_size, "a whole number from 1 up", _is_count)
         expected = f"a whole number from 1 to {MAX_REGIONS}"
         _check("regions", self.regions, expected, lambda value: _is_count(value) and value <= MAX_REGIONS)
         _check_shares("init", [share for _, share in self.init])

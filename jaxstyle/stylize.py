@@ -14,12 +14,15 @@ from jaxstyle.errors import DivergedError
 from jaxstyle.images import resize_longest
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
+    STEPS_PER_CALL,
     Objective,
     Progress,
     State,
     Targets,
     Terms,
+    Workload,
     as_style_list,
+    available_memory,
     check_content,
     check_initial_picture,
     check_strength_mask,
@@ -42,6 +45,7 @@ from jaxstyle.optimization import (
     style_statistics,
     turned,
     with_strength_mask,
+    with_tiles,
 )
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import load_network
@@ -124,6 +128,9 @@ def stylize(
     content, styles = pictures_to_optimize(config, original, styles)
     strength_mask = check_strength_mask(strength_mask, original)
     content = with_strength_mask(content, strength_mask)
+    style_shapes = tuple(style.shape[:2] for style in styles if not isinstance(style, Style))
+    workload = Workload(network, config, content.shape[:2], style_shapes, may_tile=True)
+    config = with_tiles(workload, available_memory().bytes).config
     masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
     def on_progress(progress: Progress) -> None:
@@ -160,7 +167,8 @@ def stylize(
                 state = solver.init(picture, optimizer=config.optimizer)
                 progress = start_level(levels, level, state, progress.history)
             run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
-            progress = optimize_level(progress, run, on_progress)
+            steps_per_call = STEPS_PER_CALL if targets.objective.tile_size is None else 1
+            progress = optimize_level(progress, run, on_progress, steps_per_call=steps_per_call)
     assert progress is not None
     picture = finished_picture(config, progress.picture, original, strength_mask)
     return Stylized(picture, progress.history, np.repeat(*np.transpose(levels)), config)

@@ -12,6 +12,7 @@ INVALID = {
     "size": (0, -512, 511.5, float("nan"), float("inf")),
     "steps": (0, -1, 2.5, float("nan")),
     "levels": (0, -1, 1.5),
+    "tile_size": (0, -1, 1.5),
     "strength": (-0.1, 2.5, float("nan")),
     "content_weight": (-0.1, float("nan"), float("inf")),
     "style_weight": (-1, float("nan")),

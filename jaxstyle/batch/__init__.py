@@ -21,7 +21,7 @@ from jaxstyle.batch.buckets import (
 )
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
-from jaxstyle.batch.stylize import concurrent_groups, default_batch_size, stylize_batch
+from jaxstyle.batch.stylize import check_batch_size, concurrent_groups, default_batch_size, stylize_batch
 from jaxstyle.batch.vmapped import BatchSolver
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Pair",
     "PairKind",
     "Shape",
+    "check_batch_size",
     "check_pair",
     "concurrent_groups",
     "count_programs",

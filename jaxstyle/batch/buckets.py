@@ -97,10 +97,14 @@ def plan_kinds(
         for shape, config in dict.fromkeys(pairs)
     }
     uses: Counter[tuple[Any, Shape]] = Counter()
-    for pair, count in Counter(pairs).items():
-        for kind, shape, steps in levels[pair]:
-            uses[kind, shape] += count * steps
-    padded = _padded_shapes(uses, max_programs)
+    padded: dict[tuple[Any, Shape], PaddedShape] = {}
+    for (shape, config), count in Counter(pairs).items():
+        for kind, scaled, steps in levels[shape, config]:
+            if config.tile_size_for(scaled) is None:
+                uses[kind, scaled] += count * steps
+            else:  # pictures that are computed by tiles are not padded
+                padded[kind, scaled] = PaddedShape(*scaled, is_padded=False)
+    padded |= _padded_shapes(uses, max_programs)
     kinds = {
         (shape, config): PairKind(
             (_static_settings(config), config.size, config.steps),
@@ -148,7 +152,7 @@ def count_programs(groups: Sequence[Group], configs: Sequence[StyleConfig]) -> i
 def _static_settings(config: StyleConfig) -> tuple[Any, ...]:
     """The settings that are compiled into a step program; all others are arguments of it."""
     style = config.style_names, config.style_representation, config.regions, config.normalization
-    return config.content_names, *style, config.optimizer
+    return config.content_names, *style, config.optimizer, config.tile_size
 
 
 def _padded_shapes(uses: Counter[tuple[Any, Shape]], max_programs: int) -> dict[tuple[Any, Shape], PaddedShape]:

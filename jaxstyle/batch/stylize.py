@@ -4,7 +4,7 @@ On GPUs and TPUs a group is a batch of one vmapped program. A CPU is busy with o
 separately, in a few threads, because small pictures leave cores idle. Each pair gives the result that it gives alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -83,6 +83,7 @@ def stylize_batch(
         check_pair(network, Pair(content, tuple(as_style_list(style)), config, seed, initial, mask))
         for content, style, config, seed, initial, mask in zip(contents, *arguments.values(), strict=True)
     ]
+    check_batch_size(batch_size, configs)
     batch_size = batch_size or min((default_batch_size(network, config) for config in set(configs)), default=1)
     shapes = [pair.content.shape[:2] for pair in pairs]
     groups = plan_groups(shapes, configs, batch_size=batch_size, devices=len(jax.local_devices()))
@@ -112,6 +113,16 @@ def default_batch_size(network: Network, config: StyleConfig) -> int:
     if devices[0].platform == "cpu":
         return 1
     return len(devices) * max_batch_size(network, config, limit=_MAX_PER_DEVICE)
+
+
+def check_batch_size(batch_size: int | None, configs: Iterable[StyleConfig]) -> None:
+    """Raise ConfigError for several pictures in one program that would be computed by tiles."""
+    tiled = [config for config in configs if config.tile_size_for((config.size,)) is not None]
+    if tiled and batch_size is not None and batch_size > 1:
+        raise ConfigError(
+            f"batch_size is {batch_size}, but pictures of size {tiled[0].size} are computed by tiles of "
+            f"{tiled[0].tile_size}, one at a time; expected batch_size 1, or no tile_size"
+        )
 
 
 def concurrent_groups(network: Network, configs: Sequence[StyleConfig], batch_size: int) -> int:

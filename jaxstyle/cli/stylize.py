@@ -95,7 +95,8 @@ def stylize_command(
     size = settings.config.size
     shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
     predicted = replace(settings.config, regions=max(count, settings.config.regions))
-    memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes)]))
+    memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)]))
+    settings = settings.by_tiles(memory.workload.config.tile_size)
     picture = read_content(content, size, background)
     style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None

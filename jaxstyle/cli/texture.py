@@ -87,9 +87,10 @@ def texture_command(
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)
     height, width = _texture_shape(options, height, width)
-    memory = check_memory(
-        measure_need([Workload(network, settings.config, (height, width), picture_shapes(styles, settings.config))])
-    )
+    style_shapes = picture_shapes(styles, settings.config)
+    workload = Workload(network, settings.config, (height, width), style_shapes, may_tile=True)
+    memory = check_memory(measure_need([workload]))
+    settings = settings.by_tiles(memory.workload.config.tile_size)
     canvas, config = as_stylization(height, width, settings.config)
     style_inputs, saved = read_styles(styles, network, config, background)
     initial_picture = read_initial_picture(initial, config.size, background, (height, width)) if initial else None

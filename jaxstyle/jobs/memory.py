@@ -35,6 +35,7 @@ def resolve_size(
     styles: Sequence[Path],
     *,
     regions: int = 1,
+    may_tile: bool = True,
     settings_of: Callable[[Options], Iterable[Settings]] = lambda options: [options.settings()],
 ) -> Options:
     """The options with a number as `size`: for "max" the largest size that fits the memory and the limits of pictures.
@@ -44,6 +45,7 @@ def resolve_size(
         content: the file or the shape of the content.
         styles: style pictures and saved styles.
         regions: the number of regions in masks.
+        may_tile: whether the run computes pictures by tiles that do not fit as a whole.
         settings_of: the settings of all runs, for options whose size is a number.
 
     Raises:
@@ -59,7 +61,7 @@ def resolve_size(
     for settings in settings_of(replace(options, size=DEFAULTS.size)):
         network = read_network(*settings.network_key)
         config = replace(settings.resolve(network).config, regions=max(regions, settings.config.regions))
-        workload = Workload(network, config, shape, tuple(shapes.values()))
+        workload = Workload(network, config, shape, tuple(shapes.values()), may_tile=may_tile)
         sizes += [largest_size(workload), largest_side(*shape)]
         sizes += [int(largest_side(*style) / max(config.style_scales)) for style in shapes.values()]
         if not min(sizes):

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxstyle.batch import Group, PairKind, Shape, default_batch_size, group_kinds, plan_kinds
+from jaxstyle.batch import Group, PairKind, Shape, check_batch_size, default_batch_size, group_kinds, plan_kinds
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import PictureError
 from jaxstyle.images import path_in_errors, read_shape, scaled_shape, target_shape
@@ -230,6 +230,7 @@ def _groups(
     for pairs in pairs_by_network.values():
         network = networks(tasks[pairs[0]].settings)
         configs = {kinds[pair][1]: tasks[pair].settings.config for pair in pairs}
+        check_batch_size(batch_size, configs.values())
         size = batch_size or min(default_batch_size(network, config) for config in configs.values())
         devices = len(jax.local_devices())
         groups += group_kinds({pair: kinds[pair][1] for pair in pairs}, batch_size=size, devices=devices)

@@ -37,6 +37,10 @@ class Settings:
         """The settings with the layers of this network; ConfigError for a layer that it does not have."""
         return replace(self, config=resolve_layers(self.config, network.architecture))
 
+    def by_tiles(self, tile_size: int | None) -> Self:
+        """The settings with tiles of this size, or without tiles."""
+        return replace(self, config=replace(self.config, tile_size=tile_size))
+
     def record(self) -> dict[str, Any]:
         """The settings that the result depends on, without pictures and network, as plain values."""
         return _record(self.config) | {"seed": self.seed, "background": self.background}

@@ -6,7 +6,8 @@ Modules:
     losses: content loss, style loss and total variation
     objective: the weighted sum of losses that is minimized
     windows: overlapping windows that cover a picture, and the tiles in them
-    tiles: the loss and its gradient by tiles
+    tile_sums: the sums of a tile
+    tiles: the loss, its gradient and its targets by tiles
     initial: initial pictures
     colors: matching colors, and keeping those of the content
     strength: how much of the style a result takes
@@ -45,6 +46,7 @@ from jaxstyle.optimization.memory import (
     network_bytes,
     predict_bytes,
     predict_peak_bytes,
+    with_tiles,
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
@@ -126,4 +128,5 @@ __all__ = [
     "weighted_mean",
     "with_kept_chroma",
     "with_strength_mask",
+    "with_tiles",
 ]

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from jaxstyle.networks import ARCHITECTURES, Network, dtype_of
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.available import AvailableMemory, available_memory
 from jaxstyle.optimization.pyramid import schedule
+from jaxstyle.optimization.windows import margins_for
+from jaxstyle.styles import REPRESENTATIONS, check_representation, representation_sums
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
 # Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512 pixels, alone and in a batch
@@ -32,6 +34,11 @@ _REGION = 1
 # AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.1 to 1.2 times what was measured there:
 # tests/optimization/test_memory.py has the figures. With cached programs, a run needs up to 0.3 GiB less.
 _PROCESS, _PROGRAM = 900 * 2**20, 170 * 2**20
+# By tiles, a step needs this many arrays of the size of the picture besides the state of the solver: while a window is
+# computed, and while L-BFGS or Adam update the picture; from the compiler's account. On a CPU, the process has further
+# copies of the pictures.
+_PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.1}, 6
+TILE_SIZES = (1024, 512, 256)  # the sizes that are tried, if a whole picture does not fit
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill
 _RETRY = 0.75  # share of the predicted memory for the pictures to try next, if a run failed in spite of the prediction
 _MULTIPLE, _LARGEST = 16, 2**15  # the sizes among which the largest that fits is chosen, in pixels
@@ -52,6 +59,7 @@ class Workload:
         workers: programs that run at the same time.
         programs_per_size: the number of compiled programs at each size, more than 1 for contents of several shapes.
         other_bytes: memory that the run takes besides, such as that of other networks.
+        may_tile: whether the pictures may be computed by tiles if they do not fit as a whole.
     """
 
     network: Network
@@ -62,6 +70,7 @@ class Workload:
     workers: int = 1
     programs_per_size: float = 1
     other_bytes: int = 0
+    may_tile: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,14 +93,17 @@ class MemoryNeed:
         return self.needed <= self.available.bytes
 
     def __str__(self) -> str:
-        return f"about {_gibibytes(self.needed)} of {_gibibytes(self.available.bytes)} GiB of memory"
+        found = f"about {_gibibytes(self.needed)} of {_gibibytes(self.available.bytes)} GiB of memory"
+        config = self.workload.config
+        tile_size = config.tile_size_for((config.size,))
+        return found if tile_size is None else f"{found}, by tiles of {tile_size} pixels"
 
 
 def memory_settings(config: StyleConfig) -> tuple[Hashable, ...]:
     """The settings that memory depends on: runs for which they are equal need equally much."""
     layers = config.content_names, config.style_names
     style = config.style_representation, config.regions, config.style_scale
-    return *layers, *style, config.optimizer, config.size, *schedule(config, 1, 1)
+    return *layers, *style, config.optimizer, config.tile_size, config.size, *schedule(config, 1, 1)
 
 
 def predict_bytes(network: Network, config: StyleConfig, height: int, width: int, *, batch_size: int = 1) -> int:
@@ -121,10 +133,28 @@ def predict_peak_bytes(workload: Workload) -> int:
 
 
 def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
-    """What the most demanding of these runs needs, and what there is."""
-    needs = [(predict_peak_bytes(workload), workload) for workload in workloads]
-    needed, workload = max(needs, key=lambda need: need[0])
-    return MemoryNeed(workload, needed, available_memory())
+    """What the most demanding of these runs needs, and what there is; by tiles, if they may and must be used."""
+    available = available_memory()
+    tiled = [with_tiles(workload, available.bytes) for workload in workloads]
+    needed, workload = max(((predict_peak_bytes(workload), workload) for workload in tiled), key=lambda need: need[0])
+    return MemoryNeed(workload, needed, available)
+
+
+def with_tiles(workload: Workload, limit: int) -> Workload:
+    """The workload as a whole if that needs at most `limit` bytes or may not be tiled, else by the largest tiles that
+    fit, or by the smallest.
+    """
+    variants = _variants(workload)
+    return next((variant for variant in variants if predict_peak_bytes(variant) <= limit), variants[-1])
+
+
+def _variants(workload: Workload) -> list[Workload]:
+    """The workload as a whole, and by tiles, the largest first."""
+    config = workload.config
+    check_representation(config.style_representation)
+    is_sum = REPRESENTATIONS[config.style_representation].sums is not None
+    tile_sizes = TILE_SIZES if workload.may_tile and config.tile_size is None and is_sum else ()
+    return [workload, *(replace(workload, config=replace(config, tile_size=tile_size)) for tile_size in tile_sizes)]
 
 
 def check_memory(need: MemoryNeed) -> MemoryNeed:
@@ -158,7 +188,7 @@ def largest_size(workload: Workload, limit: int | None = None) -> int:
     workload = replace(workload, network=_prepared(workload.network, workload.config))  # once, for all sizes
 
     def peak(size: int) -> int:
-        return predict_peak_bytes(replace(workload, config=replace(workload.config, size=size)))
+        return min(map(predict_peak_bytes, _variants(replace(workload, config=replace(workload.config, size=size)))))
 
     sizes = range(_MULTIPLE, _LARGEST + 1, _MULTIPLE)
     return _MULTIPLE * bisect_right(sizes, limit, key=peak)
@@ -167,6 +197,8 @@ def largest_size(workload: Workload, limit: int | None = None) -> int:
 def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
     """The number of square pictures at full size that fit the first local device at once, from 1 to `limit`."""
     process = _PROCESS if _is_on_cpu() else 0
+    if config.tile_size_for((config.size,)) is not None:
+        return 1  # pictures are computed by tiles one at a time
     free = _USABLE * available_memory().bytes - process - network_bytes(network, config)
     return max(1, min(limit, int(free / _picture_bytes(network, config, config.size, config.size))))
 
@@ -187,17 +219,43 @@ def _picture_bytes(network: Network, config: StyleConfig, height: int, width: in
     """Memory of a step for each picture of a batch."""
     extra = _STEP_COPIES.get(config.style_representation, 0)
     copies = max(extra * config.regions, _REGION * (config.regions - 1))
+    state = _state_bytes(config.optimizer, height, width)
+    window = _window_shape(network, config, height, width)
+    peak = _PEAK * _activation_bytes(network, _computed(network, config), *window)
+    peak += copies * _activation_bytes(network, config.style_names, *window)
+    if config.tile_size_for((height, width)) is None:
+        return round(state + peak)
+    copy = 3 * 4 * height * width
+    content = _activation_bytes(network, config.content_names, height, width)
+    host = _HOST_PICTURES * copy if _is_on_cpu() else 0
+    return round(state + content + host + max(peak + _PICTURES * copy, _UPDATE[config.optimizer] * copy))
+
+
+@cache
+def _state_bytes(optimizer: str, height: int, width: int) -> int:
+    """Memory of the state of the solver for a picture of this shape."""
     picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
-    state = jax.eval_shape(partial(solver.init, optimizer=config.optimizer), picture)
-    peak = _PEAK * _activation_bytes(network, _computed(network, config), height, width)
-    return round(peak + copies * _activation_bytes(network, config.style_names, height, width) + _tree_bytes(state))
+    return _tree_bytes(jax.eval_shape(partial(solver.init, optimizer=optimizer), picture))
+
+
+def _window_shape(network: Network, config: StyleConfig, height: int, width: int) -> Shape:
+    """Height and width of what is computed at once of a picture."""
+    tile_size = config.tile_size_for((height, width))
+    if tile_size is None:
+        return height, width
+    reach = representation_sums(config.style_representation).reach
+    layers = {**dict.fromkeys(config.content_names, 0), **dict.fromkeys(config.style_names, reach)}
+    margins = margins_for(network, layers)
+    largest = tile_size + margins.before + margins.after
+    return min(height, largest), min(width, largest)
 
 
 def _measuring_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
     """Memory for measuring a style picture of this shape."""
     copies = (_MEASURING_COPIES.get(config.style_representation, 0) + _REGION) * config.regions - _REGION
-    peak = _MEASURING * _activation_bytes(network, network.up_to(config.style_names), height, width)
-    return round(peak + copies * _activation_bytes(network, config.style_names, height, width))
+    window = _window_shape(network, config, height, width)
+    peak = _MEASURING * _activation_bytes(network, network.up_to(config.style_names), *window)
+    return round(peak + copies * _activation_bytes(network, config.style_names, *window))
 
 
 def _computed(network: Network, config: StyleConfig) -> tuple[str, ...]:

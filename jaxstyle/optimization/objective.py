@@ -57,6 +57,7 @@ class Objective:
         regions: the regions of the content, if `style` and `color` have a leading axis for regions; else None.
         normalization: "relative" or "gatys".
         representation: the style representation; see `StyleConfig.style_representation`.
+        tile_size: the size of the tiles by which the loss is computed, in pixels a side; None for whole pictures.
     """
 
     content: Layers
@@ -70,6 +71,7 @@ class Objective:
     regions: Regions | None
     normalization: str = flax.struct.field(pytree_node=False)
     representation: str = flax.struct.field(pytree_node=False)
+    tile_size: int | None = flax.struct.field(pytree_node=False, default=None)
 
     def terms(self, network: Network, picture: jax.Array) -> Terms:
         """The loss of a picture `[H, W, 3]` and its terms."""
@@ -126,6 +128,7 @@ def make_objective(
     *,
     extent: ArrayLike | None = None,
     regions: Regions | None = None,
+    tile_size: int | None = None,
 ) -> Objective:
     """Make the objective for a content and a style.
 
@@ -135,6 +138,7 @@ def make_objective(
         style: the statistics of the style, or of its regions.
         extent: height and width `[2]` of the valid positions, if the content and the pictures are padded.
         regions: the regions of the content, if the statistics are those of regions.
+        tile_size: the size of tiles in pixels a side, for a picture without padding; None to compute it as a whole.
     """
     weights = {name: getattr(config, f"{name}_weight") for name in ("style", "color", "tv")}
     weights |= {"content": content_weight(config)}
@@ -150,6 +154,7 @@ def make_objective(
         regions=jax.tree.map(jnp.asarray, regions),
         normalization=config.normalization,
         representation=config.style_representation,
+        tile_size=tile_size,
     )
 
 

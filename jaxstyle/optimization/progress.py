@@ -65,6 +65,8 @@ def optimize_level(
     progress: Progress,
     run: Callable[[solver.State, int], tuple[solver.State, Terms]],
     callback: Callable[[Progress], None],
+    *,
+    steps_per_call: int = solver.STEPS_PER_CALL,
 ) -> Progress:
     """Take the remaining steps at the current size, a few per compiled call.
 
@@ -72,10 +74,11 @@ def optimize_level(
         progress: from `start_level`, or where an interrupted run is resumed.
         run: takes a state and a number of steps; returns the new state and the terms of each step.
         callback: called before the first step and after each compiled call.
+        steps_per_call: the most steps in a compiled call, at most `solver.STEPS_PER_CALL`.
     """
     callback(progress)
     while progress.step < progress.steps:
-        count = min(solver.STEPS_PER_CALL, progress.steps - progress.step)
+        count = min(steps_per_call, progress.steps - progress.step)
         state, terms = run(progress.state, count)
         terms = jax.tree.map(lambda values, count=count: np.asarray(values)[..., :count], terms)
         progress = replace(

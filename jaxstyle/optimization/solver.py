@@ -7,6 +7,7 @@ therefore rejected: the next step starts from the last accepted picture, with a 
 radius. Accepting and rejecting are selects on arrays, so that steps can be vmapped.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,11 +18,14 @@ import optax
 
 from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.networks import COMPILER_OPTIONS, Network
+from jaxstyle.optimization import tiles
 from jaxstyle.optimization.objective import Objective, Terms
 
-STEPS_PER_CALL = 10  # the most steps in one compiled call
+STEPS_PER_CALL = 10  # the most steps in one compiled call; by tiles, which take long, there is one
 
-_MEMORY = 20  # pairs of differences that L-BFGS stores
+# The pairs of differences that L-BFGS stores: fewer for large pictures, in at most _PAIR_BYTES. docs/print.md says what
+# that costs.
+_PAIRS, _FEWEST_PAIRS, _PAIR_BYTES = 20, 4, 2**29
 _LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
 _RADIUS = 40 / 255  # the largest trust radius
 _SHRINK, _GROW = 0.25, 1.1  # factor on the length of a rejected step; factor on the radius after an accepted one
@@ -34,13 +38,13 @@ _MAX_GROWTH = 1.1
 _GRADIENT_SCALE = 1e4
 
 
-def _lbfgs() -> optax.GradientTransformation:
-    """optax's L-BFGS without a line search, with correct derivatives.
+def _lbfgs(pairs: int) -> optax.GradientTransformation:
+    """optax's L-BFGS without a line search, with correct derivatives, which stores this number of pairs.
 
     optax treats the length of the first step, 1 / |gradient|, as a constant. If the picture did not move, it selects
     another number instead of 0 / 0, but the derivative would be NaN; here the inputs then count as constants.
     """
-    lbfgs = optax.lbfgs(learning_rate=1.0, memory_size=_MEMORY, linesearch=None)
+    lbfgs = optax.lbfgs(learning_rate=1.0, memory_size=pairs, linesearch=None)
 
     def update(gradient: jax.Array, state: Any, picture: jax.Array) -> tuple[jax.Array, Any]:
         norm = jnp.sqrt(jnp.maximum(1, jnp.sum(gradient**2)))
@@ -55,7 +59,15 @@ def _lbfgs() -> optax.GradientTransformation:
 
 
 # eps_root changes no value; without it, pixels with a gradient of 0 would have no derivative.
-OPTIMIZERS = {"lbfgs": _lbfgs(), "adam": optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY)}
+OPTIMIZERS: dict[str, Callable[[int], optax.GradientTransformation]] = {
+    "lbfgs": _lbfgs,
+    "adam": lambda pairs: optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY),
+}
+
+
+def _transformation(optimizer: str, picture: jax.Array) -> optax.GradientTransformation:
+    """The optimizer of this name for pictures of the size of this one."""
+    return OPTIMIZERS[optimizer](min(_PAIRS, max(_FEWEST_PAIRS, _PAIR_BYTES // (2 * 4 * picture.size))))
 
 
 for optimizer_state in (optax.EmptyState, optax.ScaleByLBFGSState, optax.ScaleByAdamState):
@@ -96,7 +108,7 @@ def init(picture: jax.Array, *, optimizer: str) -> State:
         picture=picture,
         gradient=jnp.zeros_like(picture),
         loss=jnp.asarray(jnp.inf, jnp.float32),
-        optimizer=OPTIMIZERS[optimizer].init(picture),
+        optimizer=_transformation(optimizer, picture).init(picture),
         radius=jnp.asarray(_RADIUS, jnp.float32),
         failures=jnp.asarray(0, jnp.int32),
     )
@@ -108,13 +120,9 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     Returns:
         The new state, and the terms of the evaluated trial picture.
     """
-    transformation = OPTIMIZERS[optimizer]
-
-    def loss(picture: jax.Array) -> tuple[jax.Array, Terms]:
-        terms = jax.tree.map(lambda value: value.astype(jnp.float32), objective.terms(network, picture))
-        return terms.total, terms
-
-    (total, terms), gradient = jax.value_and_grad(loss, has_aux=True)(state.trial)
+    transformation = _transformation(optimizer, state.trial)
+    terms, gradient = terms_and_gradient(network, objective, state.trial)
+    total = terms.total
     accepted = jnp.isfinite(total) & jnp.isfinite(gradient).all() & (total <= _MAX_GROWTH * state.loss)
 
     def select(if_accepted: Any, if_rejected: Any) -> Any:
@@ -132,6 +140,19 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     new_state = State(trial, picture, gradient, total, optimizer_state, radius, failures)
     # Where JAX_ENABLE_X64 is set, optax computes some numbers in float64, but the state of a loop keeps its types.
     return jax.tree.map(lambda leaf, previous: leaf.astype(previous.dtype), new_state, state), terms
+
+
+def terms_and_gradient(network: Network, objective: Objective, picture: jax.Array) -> tuple[Terms, jax.Array]:
+    """The loss of a picture `[H, W, 3]` with its terms in float32, and its gradient: as a whole or by tiles."""
+    if objective.tile_size is not None:
+        return tiles.terms_and_gradient(network, objective, picture)
+
+    def loss(picture: jax.Array) -> tuple[jax.Array, Terms]:
+        terms = jax.tree.map(lambda value: value.astype(jnp.float32), objective.terms(network, picture))
+        return terms.total, terms
+
+    (_, terms), gradient = jax.value_and_grad(loss, has_aux=True)(picture)
+    return terms, gradient
 
 
 def advance(

@@ -19,8 +19,10 @@ from jaxstyle.optimization.losses import content_targets
 from jaxstyle.optimization.objective import Objective, make_objective
 from jaxstyle.optimization.pyramid import blend_scale
 from jaxstyle.optimization.strength import targets_of_strength
+from jaxstyle.optimization.tiles import content_targets_by_tiles, statistics_by_tiles
 from jaxstyle.styles import (
     Masks,
+    Regions,
     Style,
     StyleStatistics,
     blend_statistics,
@@ -93,9 +95,8 @@ def make_targets(
     mask = masks.content if masks else None
 
     def measure_content() -> StyleStatistics:
-        names, representation = config.style_names, config.style_representation
-        regions = None if mask is None else regions_at_size(network, mask, names, target.shape)
-        return measure_statistics(network.direct(), target, names, representation, regions)
+        regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape)
+        return _measure(network, config, target, regions, config.style_names, config.style_representation)
 
     statistics = targets_of_strength(
         config,
@@ -109,16 +110,21 @@ def make_targets(
         ),
     )
     extent = None if padded_shape is None else np.array(target.shape[:2])
+    tile_size = config.tile_size_for(target.shape) if padded_shape is None else None
     contents = memoize(
         (content,),
         "content",
         target.shape,
         padded_shape,
         layers,
-        make=lambda: content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent),
+        make=lambda: (
+            content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent)
+            if tile_size is None
+            else content_targets_by_tiles(network.direct(), target, layers, tile_size=tile_size)
+        ),
     )
     regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape, padded_shape)
-    objective = make_objective(config, contents, statistics, extent=extent, regions=regions)
+    objective = make_objective(config, contents, statistics, extent=extent, regions=regions, tile_size=tile_size)
     return Targets(target, mask, statistics, objective)
 
 
@@ -166,7 +172,7 @@ def style_statistics(
         picture, alpha = split_alpha(style)
         weights = _visible_mask(mask, alpha)
         regions = None if weights is None else regions_at_size(network, weights, layers, picture.shape)
-        statistics = measure_statistics(network.direct(), picture, layers, representation, regions)
+        statistics = _measure(network, config, picture, regions, layers, representation)
         return jax.tree.map(lambda values: values[0], statistics) if regions and mask is None else statistics
 
     style_masks = masks.styles if masks else (None,) * len(styles)
@@ -177,6 +183,20 @@ def style_statistics(
 def turned(config: StyleConfig, style: np.ndarray | Style) -> np.ndarray | Style:
     """A style picture turned by `config.rotate_style`; a measured style cannot be turned, and is returned as it is."""
     return style if isinstance(style, Style) else rotate(style, config.rotate_style)
+
+
+def _measure(
+    network: Network,
+    config: StyleConfig,
+    picture: np.ndarray,
+    regions: Regions | None,
+    layers: tuple[str, ...],
+    representation: str,
+) -> StyleStatistics:
+    """The statistics of a picture at its current size, or of its regions."""
+    arguments = network.direct(), picture, layers, representation, regions
+    tile_size = config.tile_size_for(picture.shape)
+    return measure_statistics(*arguments) if tile_size is None else statistics_by_tiles(*arguments, tile_size=tile_size)
 
 
 def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarray | None:

@@ -153,6 +153,11 @@ def read(array: jax.Array, corner: jax.Array, shape: tuple[int, ...], *, axis: i
     return lax.dynamic_slice(array, corners, sizes)
 
 
+def write(array: jax.Array, corner: jax.Array, values: jax.Array) -> jax.Array:
+    """The array with a rectangle replaced, which has this upper left corner `[2]`."""
+    return lax.dynamic_update_slice(array, values, (*corner, *[jnp.zeros_like(corner[0])] * (array.ndim - 2)))
+
+
 def pad_to(array: jax.Array, shape: tuple[int, ...], *, axis: int = 0) -> jax.Array:
     """Pad with zeros at the bottom and on the right to this height and width, which are those of two axes."""
     padding = [(0, 0)] * array.ndim

@@ -33,8 +33,8 @@ OPTIMIZATION = (
         "lbfgs-memory",
         "L-BFGS stores only two pairs of differences",
         "optimization/solver.py",
-        "_MEMORY = 20",
-        "_MEMORY = 2",
+        "_PAIRS, _FEWEST_PAIRS, _PAIR_BYTES = 20,",
+        "_PAIRS, _FEWEST_PAIRS, _PAIR_BYTES = 2,",
         (f"{SOLVER}::TestLbfgs",),
     ),
     Fault(

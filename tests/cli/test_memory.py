@@ -28,7 +28,7 @@ def compute_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("stylize", CONTENT, STYLE), 1024),
         (("texture", STYLE), 1024),
-        (("texture", STYLE, "--width", 6000, "--height", 100), 6000),
+        (("texture", STYLE, "--width", 6000, "--height", 1000), 6000),
         (("grid", CONTENT, STYLE, "--columns", "size=64;1024"), 1024),
         (("grid", CONTENT, STYLE, "--columns", "seed=0;1"), 1024),
         (("batch", "--content", CONTENTS, "--style", STYLES), 1024),
@@ -47,9 +47,18 @@ def test_too_much_is_one_line(tmp_path: Path, words: tuple[object, ...], size: i
 
 
 def test_a_style_at_a_larger_scale_counts(tmp_path: Path, compute_nothing: None) -> None:
-    words = ("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 256, "--style-scale")
+    words = ("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 256, "--tile-size", 4096, "--style-scale")
     assert run(*words, 8).code == 1
     assert run(*words, 1).code == 0
+
+
+def test_tiles_are_used_where_the_whole_does_not_fit(tmp_path: Path, compute_nothing: None) -> None:
+    words = ("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 256, "--json", "--overwrite")
+    whole, tiled = (json.loads(run(*words, "--style-scale", scale).out) for scale in (1, 8))
+    assert whole["settings"]["tile_size"] is None
+    assert tiled["settings"]["tile_size"] in memory.TILE_SIZES
+    given = json.loads(succeed(*words, "--tile-size", 64))
+    assert given["settings"]["tile_size"] == 64
 
 
 def size_of(*words: object) -> int:
@@ -62,10 +71,11 @@ def test_the_largest_size_fits_and_a_larger_one_does_not(tmp_path: Path, compute
     out = ("-o", tmp_path / "out.png")
     for words in (("stylize", CONTENT, STYLE), ("texture", STYLE), ("stylize", CONTENT, STYLE, "--style-scale", 3)):
         size = size_of(*words, *out)
-        assert 200 < size < 500
+        assert 200 < size < 800
         assert run(*words, *out, "--overwrite", "--size", size).code == 0
         assert run(*words, *out, "--overwrite", "--size", size + 16).code == 1
-    assert size_of("stylize", CONTENT, STYLE, *out) > size
+    whole = ("stylize", CONTENT, STYLE, "--tile-size", 4096, *out)
+    assert size_of(*whole, "--style-scale", 3) < size_of(*whole) < size
 
 
 def test_the_largest_size_is_no_larger_than_pictures_can_be(

@@ -108,6 +108,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         "--init": f"{CONTENT}=0.5,noise=0.5",
         "--steps": 7,
         "--levels": 2,
+        "--tile-size": 512,
         "--optimizer": "adam",
         "--seed": 11,
         "--network": "vgg16",
@@ -132,6 +133,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         init=(("picture", 0.5), ("noise", 0.5)),
         steps=7,
         levels=2,
+        tile_size=512,
         optimizer="adam",
     )
     assert arguments["seed"] == 11

@@ -104,6 +104,7 @@ COLUMNS = {
     "init": "start.png=0.5,noise=0.5",
     "steps": 7,
     "levels": 2,
+    "tile_size": 512,
     "optimizer": "adam",
     "seed": 11,
     "network": "vgg16",
@@ -137,6 +138,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
         init=(("picture", 0.5), ("noise", 0.5)),
         steps=7,
         levels=2,
+        tile_size=512,
         optimizer="adam",
     )
     settings = task.settings

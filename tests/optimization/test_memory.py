@@ -28,6 +28,7 @@ from jaxstyle.optimization import (
     predict_bytes,
     predict_peak_bytes,
     solver,
+    with_tiles,
 )
 from jaxstyle.styles import measure_statistics
 
@@ -120,6 +121,20 @@ def test_the_peak_of_a_process_is_predicted(network: Network, changes: dict[str,
     """Peaks in MiB measured by scripts/measuring/peak_memory.py."""
     config = resolve_layers(StyleConfig(), "vgg19")
     assert 1.05 * measured < predict_peak_bytes(workload(network, config, **changes)) / 2**20 < 1.3 * measured
+
+
+def test_tiles_make_larger_sizes_fit(network: Network) -> None:
+    config, limit = resolve_layers(StyleConfig(size=2048), "vgg19"), 6 * 2**30
+    whole = workload(network, config)
+    tiled = with_tiles(replace(whole, may_tile=True), limit)
+    assert (
+        predict_peak_bytes(tiled) <= limit < predict_peak_bytes(whole) == predict_peak_bytes(with_tiles(whole, limit))
+    )
+    assert tiled.config.tile_size in memory.TILE_SIZES
+    assert with_tiles(replace(whole, may_tile=True), 2**40).config == config
+    assert largest_size(replace(whole, may_tile=True), limit) > 1.5 * largest_size(whole, limit)
+    nearest = replace(config, style_representation="nearest")  # which cannot be computed by tiles
+    assert with_tiles(replace(whole, config=nearest, may_tile=True), limit).config == nearest
 
 
 @pytest.mark.parametrize("changes", [{}, {"style_scale": 3.0}, {"regions": 4}])

@@ -13,11 +13,12 @@ from support.naive import error
 from support.quick import random_picture
 from support.tiny import tiny_networks
 
+from jaxstyle import stylize
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Objective, Terms, content_targets, make_objective
-from jaxstyle.optimization.tiles import terms_and_gradient
+from jaxstyle.optimization.tiles import content_targets_by_tiles, statistics_by_tiles, terms_and_gradient
 from jaxstyle.styles import REPRESENTATIONS, Regions, measure_statistics, regions_at_size, representations
 
 CONFIG = StyleConfig(
@@ -44,7 +45,9 @@ def whole(network: Network, objective: Objective, picture: jax.Array) -> tuple[T
     return terms, gradient
 
 
-tiled = partial(jax.jit, static_argnames="tile_size")(terms_and_gradient)
+@partial(jax.jit, static_argnames="tile_size")
+def tiled(network: Network, objective: Objective, picture: jax.Array, *, tile_size: int) -> tuple[Terms, jax.Array]:
+    return terms_and_gradient(network, replace(objective, tile_size=tile_size), picture)
 
 
 def objective_for(network: Network, config: StyleConfig, shape: tuple[int, int], mask: Any = None) -> Objective:
@@ -138,3 +141,37 @@ def test_memory_grows_with_the_picture_alone(networks: dict[str, Network]) -> No
     pixels = 512**2 - 256**2
     assert temporary(512, tile_size=64) - temporary(256, tile_size=64) < 4 * 12 * pixels
     assert temporary(512) - temporary(256) > 6 * 12 * pixels
+
+
+class TestTargets:
+    @pytest.mark.parametrize("name", ["plain", "mixed"])
+    def test_content_features_are_those_of_the_whole_picture(self, networks: dict[str, Network], name: str) -> None:
+        network, picture, layers = networks[name], random_picture(71, 58, 0), ("relu1", "relu2", "conv3")
+        expected = content_targets(network, picture, layers)
+        found = content_targets_by_tiles(network, picture, layers, tile_size=16)
+        for layer in layers:
+            assert found[layer].shape == expected[layer].shape
+            assert error(found[layer], np.asarray(expected[layer])) < 1e-6
+
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_statistics_are_those_of_the_whole_picture(self, networks: dict[str, Network], masked: bool) -> None:
+        network, picture = networks["plain"], random_picture(71, 58, 0)
+        mask = np.random.default_rng(3).random((3, 7, 5), np.float32)
+        regions = regions_at_size(network, mask, CONFIG.style_names, (71, 58)) if masked else None
+        arguments = network, picture, CONFIG.style_names, "moments", regions
+        expected, found = measure_statistics(*arguments), statistics_by_tiles(*arguments, tile_size=16)
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_stylization_by_tiles_is_that_of_whole_pictures(networks: dict[str, Network]) -> None:
+    content, style = random_picture(40, 64, 0), random_picture(50, 70, 1) ** 2
+    config = replace(CONFIG, size=64, steps=8)
+    results = [
+        stylize(content, style, network=networks["plain"], config=replace(config, tile_size=tile_size))
+        for tile_size in (64, 16)
+    ]
+    for name in ("total", "content", "style"):
+        histories = [getattr(result.history, name) for result in results]
+        np.testing.assert_allclose(histories[1], histories[0], rtol=1e-3)
+    assert np.abs(results[1].image - results[0].image).max() < 0.01

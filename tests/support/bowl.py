@@ -30,6 +30,7 @@ class Bowl:
     curvature: jax.Array
     wall: jax.Array = jnp.inf
     kind: str = flax.struct.field(pytree_node=False, default="nan")
+    tile_size = None
 
     def terms(self, network: Any, picture: jax.Array) -> Terms:
         inside = jnp.sum(self.curvature * (picture - self.center) ** 2)

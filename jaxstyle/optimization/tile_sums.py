@@ -1,0 +1,196 @@
+"""The sums over the positions of a tile, computed from its window: of features, colors and differences of pixels."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self, TypeVar
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstyle.networks import Network
+from jaxstyle.optimization.losses import VariationSums, content_sums, variation_sums
+from jaxstyle.optimization.windows import Window, Windows, cover, margins_for, pad_to, read
+from jaxstyle.styles import (
+    Layers,
+    PositionSums,
+    Regions,
+    Sums,
+    feature_means,
+    nonzero,
+    representation_sums,
+    sum_color_moments,
+)
+
+Result = TypeVar("Result")
+
+
+@flax.struct.dataclass
+class PictureSums:
+    """The sums over positions of which the loss is a function.
+
+    Attributes:
+        content: see `content_sums`.
+        style: see `PositionSums`; for K regions all arrays have a leading axis.
+        color: the sums of the color moments, `[13, 8]` or `[K, 13, 8]`, and of their weights, `[]` or `[K]`.
+        variation: see `variation_sums`.
+    """
+
+    content: dict[str, tuple[jax.Array, ...]]
+    style: Sums
+    color: tuple[jax.Array, jax.Array]
+    variation: VariationSums
+
+
+@dataclass(frozen=True, eq=False)
+class TileSums:
+    """The sums over the positions of the tiles of a picture, as functions of their windows.
+
+    Attributes:
+        network: the recognition network.
+        windows: the windows of the picture.
+        style: the style representation.
+        style_layers: the layers that it describes.
+        content: the target of each content layer, `[h, w, C]`, with zeros up to the end of the last window.
+        regions: the regions of the picture, with weights of 0 up to the end of the last window; None for none.
+        layers: the layers to compute, the shallowest first.
+        strides: the stride of each of these layers in pixels.
+        extents: height and width `[2]` of each layer in the whole picture.
+    """
+
+    network: Network
+    windows: Windows
+    style: PositionSums
+    style_layers: tuple[str, ...]
+    content: Layers
+    regions: Regions | None
+    layers: tuple[str, ...]
+    strides: dict[str, int]
+    extents: dict[str, np.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        shape: tuple[int, int],
+        tile_size: int,
+        *,
+        content: Layers,
+        style_layers: Collection[str],
+        representation: str,
+        regions: Regions | None,
+    ) -> Self:
+        """The sums of a picture of this height and width, by tiles of about `tile_size` pixels a side.
+
+        Raises:
+            ConfigError: for a style representation that is no function of sums over positions.
+        """
+        style = representation_sums(representation)
+        layers = tuple(layer for layer in network.layers if layer in content or layer in style_layers)
+        reaches = {layer: style.reach if layer in style_layers else 0 for layer in layers}
+        windows = cover(*shape, tile_size, margins_for(network, reaches))
+        strides = {layer: network.receptive_field(layer).stride for layer in layers}
+        extents = {layer: network.extent_at(layer, np.array(shape)) for layer in layers}
+
+        def covering(array: jax.Array, layer: str, axis: int = 0) -> jax.Array:
+            positions = network.extent_at(layer, np.array(windows.shape))
+            return pad_to(array, windows.positions(strides[layer], positions), axis=axis)
+
+        content = {layer: covering(target, layer) for layer, target in content.items()}
+        if regions is not None:
+            regions = replace(
+                regions,
+                picture=pad_to(regions.picture, windows.covered, axis=1),
+                layers={layer: covering(regions.layers[layer], layer, axis=1) for layer in style_layers},
+            )
+        style_layers = tuple(layer for layer in layers if layer in style_layers)
+        return cls(network, windows, style, style_layers, content, regions, layers, strides, extents)
+
+    def features(self, pixels: jax.Array, window: Window) -> Layers:
+        """The features of a window, 0 beyond the picture."""
+        return self.network.features(pixels, self.layers, extent=self.windows.extent(window))
+
+    def means(self, features: Layers, window: Window) -> Layers:
+        """The means of the features that describe the style, `{layer: [C]}` or `{layer: [K, C]}`."""
+        features = self._of_style(features)
+        return self.for_regions(partial(feature_means, features))(self._style_weights(features, window))
+
+    def zeros(self) -> tuple[PictureSums, Layers]:
+        """The sums and the means of nothing."""
+
+        def of_window(pixels: jax.Array, window: Window) -> tuple[PictureSums, Layers]:
+            features = self.features(pixels, window)
+            means = self.means(features, window)
+            return self.sums(features, pixels, window, means), means
+
+        pixels, first = jnp.zeros((*self.windows.shape, 3)), jax.tree.map(lambda table: table[0], self.windows.all)
+        shapes = jax.eval_shape(of_window, pixels, first)
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+    def sums(self, features: Layers, pixels: jax.Array, window: Window, centers: Layers) -> PictureSums:
+        """The sums over the positions of the window's tile."""
+        shapes = {layer: features[layer].shape for layer in self.content}
+        targets = {layer: self.read(self.content[layer], window, layer, shape) for layer, shape in shapes.items()}
+        counted = {layer: self.counted(window, layer, shape) for layer, shape in shapes.items()}
+        pixels_counted = self.windows.counted(window, 1, self.windows.shape, np.array(self.windows.picture))
+        return PictureSums(
+            content=content_sums(features, targets, counted),
+            style=self._style_sums(self._of_style(features), window, centers),
+            color=self._color_sums(pixels, window, pixels_counted),
+            variation=variation_sums(pixels, pixels_counted),
+        )
+
+    def statistics(self, sums: PictureSums, centers: Layers) -> tuple[Layers, jax.Array]:
+        """The style representation and the color moments that follow from the sums of all tiles."""
+        cosines, weight = sums.color
+        measured = self.for_regions(self.style.statistics)(sums.style, centers)
+        return measured, cosines / nonzero(weight)[..., None, None]
+
+    def for_regions(self, function: Callable[..., Result]) -> Callable[..., Result]:
+        """The function, or with regions that of arrays with a leading axis `[K, ...]`."""
+        return function if self.regions is None else jax.vmap(function)
+
+    def counted(self, window: Window, layer: str, shape: tuple[int, ...], extent: Any = None) -> jax.Array:
+        """1 at the positions of the tile in a layer of this height and width, and 0 at the others, `[h, w]`.
+
+        `extent` is the height and width `[2]` that count in the whole picture, by default all.
+        """
+        extent = self.extents[layer] if extent is None else extent
+        return self.windows.counted(window, self.strides[layer], shape, extent)
+
+    def read(self, array: jax.Array, window: Window, layer: str, shape: tuple[int, ...], axis: int = 0) -> jax.Array:
+        """The values at the positions of a layer in a window, whose height and width are given."""
+        return read(array, window.origin // self.strides[layer], shape, axis=axis)
+
+    def _of_style(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {layer: values[layer] for layer in self.style_layers}
+
+    def _style_sums(self, features: Layers, window: Window, centers: Layers) -> Sums:
+        extents = self.style.extents(self._of_style(self.extents))
+        counted = {layer: self.counted(window, layer, value.shape, extents[layer]) for layer, value in features.items()}
+
+        def add(centers: Layers, weights: Layers) -> Sums:
+            return self.style.add(features, centers, weights, counted)
+
+        with jax.default_matmul_precision("highest"):
+            return self.for_regions(add)(centers, self._style_weights(features, window))
+
+    def _style_weights(self, features: Layers, window: Window) -> Layers:
+        """The weights of the window's positions, `{layer: [h, w]}` or `{layer: [K, h, w]}`: 0 beyond the picture."""
+        if (regions := self.regions) is not None:
+            return {
+                layer: self.read(regions.layers[layer], window, layer, value.shape, axis=1)
+                for layer, value in features.items()
+            }
+        whole = replace(window, begin=window.origin, end=window.origin + np.array(self.windows.shape))
+        return {layer: self.counted(whole, layer, value.shape) for layer, value in features.items()}
+
+    def _color_sums(self, pixels: jax.Array, window: Window, counted: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def add(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return sum_color_moments(pixels, weights * counted), (weights * counted).sum()
+
+        regions = self.regions
+        weights = counted if regions is None else read(regions.picture, window.origin, counted.shape, axis=1)
+        return self.for_regions(add)(weights)
