@@ -18,7 +18,8 @@ def with_quick_flags(flags: str) -> str:
     """XLA_FLAGS with which programs compile quickly: with flags that this XLA knows, because others end the process."""
     spec = find_spec("jaxlib")
     libraries = list(Path(spec.origin).parent.glob("*.so")) if spec and spec.origin else []
-    known = [name for name in _FLAGS if any(_contains(library, name.encode()) for library in libraries)]
+    # Flags are C strings; a flag that was removed can still be a field of a message.
+    known = [name for name in _FLAGS if any(_contains(library, f"\0{name}\0".encode()) for library in libraries)]
     return " ".join([flags, *(f"--{name}={_FLAGS[name]}" for name in known if name not in flags)]).strip()
 
 
