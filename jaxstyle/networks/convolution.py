@@ -27,10 +27,8 @@ MIN_TILES = 256
 MIN_CHANNELS = 16
 
 # Compiler options for functions that convolve. The small matrix products of Winograd's algorithm take up to twice as
-# long in YNNPACK, which jaxlib uses by default from 0.9 on, as in Eigen, which it used before.
-COMPILER_OPTIONS: dict[str, bool | str] = (
-    {"xla_cpu_experimental_ynn_fusion_type": ""} if jax.__version_info__ >= (0, 9) else {}
-)
+# long in YNNPACK, which jaxlib uses by default, as in Eigen.
+COMPILER_OPTIONS: dict[str, bool | str] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
 # In place of a transformed kernel: use the compiler's convolution. On CPU it is slower to run but far faster to

@@ -138,7 +138,7 @@ def test_colors_beyond_the_palette_of_a_bmp(tmp_path):
 
 
 def test_colors_beyond_the_palette_of_a_gif(tmp_path):
-    image = Image.fromarray((np.arange(20 * 24) % 4).reshape(20, 24).astype(np.uint8), "P")
+    image = Image.fromarray((np.arange(20 * 24) % 4).reshape(20, 24).astype(np.uint8))
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9])
     data = encoded(image, "GIF")
     flags = data[10]
