@@ -14,9 +14,9 @@ from jaxstyle.jobs import WHOLE, Event, Job, Summary, run_job
 
 
 def run_with_progress(
-    job: Job, *, as_json: bool, run: Callable[[Job, Callable[[Event], None]], Summary] = run_job
+    job: Job, *, as_json: bool, run: Callable[[Job, Callable[[Event], None]], Summary] | None = None
 ) -> Summary:
-    """`run_job`, or another function that runs a job, with its progress shown in the terminal.
+    """Run a job by this function, by default `run_job`, with its progress shown in the terminal.
 
     Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record.
     """
@@ -28,7 +28,7 @@ def run_with_progress(
         return f"stopped; {progress.describe()}; run the same command again to resume"
 
     with on_interrupt(finish), progress.display():
-        return run(job, progress)
+        return (run or run_job)(job, progress)
 
 
 def exit_unless_done(summary: Summary) -> None:

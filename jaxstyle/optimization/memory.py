@@ -27,7 +27,10 @@ _PEAK = 0.75
 _MEASURING = 0.36
 # Additional memory relative to the activations of the style layers, fitted likewise: for some style representations,
 # in a step and while the style is measured, and for each region after the first.
-_STEP_COPIES, _MEASURING_COPIES = {"shifted": 5, "sliced": 3, "nearest": 2}, {"shifted": 2, "sliced": 2, "nearest": 1}
+_STEP_COPIES, _MEASURING_COPIES = (
+    {"shifted": 5, "sliced": 3, "nearest": 2},
+    {"shifted": 2, "sliced": 2, "nearest": 1, "moments": 1},
+)
 _REGION = 1
 # Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak; and what remains of each
 # compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached programs, on 2 cores (x86,

@@ -117,6 +117,11 @@ def divergence_error(progress: Progress, index: int = 0) -> DivergedError:
     """The error for an optimization that `has_diverged`; `index` is its place in a batch."""
     loss = np.atleast_1d(progress.state.loss)[index]
     found = f"last good loss: {loss:.4g}" if np.isfinite(loss) else "no loss was finite"
+    if np.isfinite(loss) and progress.steps <= _MAX_FAILURES:
+        return DivergedError(
+            f"no step at {progress.size} px lowered the loss in {progress.steps} steps ({found}); take more steps, or "
+            "lower the weights"
+        )
     return DivergedError(
         f"the optimization diverged at {progress.size} px within {progress.step} steps ({found}); "
         "lower the weights, or try another optimizer"

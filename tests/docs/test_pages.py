@@ -32,7 +32,7 @@ def test_readme_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     program = program.replace("StyleConfig(size=128)", f"StyleConfig(size=64, {layers})").replace("size=128", "size=64")
     # The cache has its own tests; here it would stay on for all later tests of this process.
     execute(program.replace("jaxstyle.enable_cache()", ""), "README.md")
-    assert jaxstyle.read_image("out.png").shape[1] == 64
+    assert jaxstyle.read_image("python.png").shape[1] == 64
 
 
 def test_the_job_of_the_batch_page_runs(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.bowl import total_only
 
-from jaxstyle.optimization import Progress, Terms, has_diverged, optimize_level, solver, start_level
+from jaxstyle.optimization import Progress, Terms, divergence_error, has_diverged, optimize_level, solver, start_level
 
 
 @flax.struct.dataclass
@@ -19,6 +19,7 @@ class Steep:
     """A loss that grows steeply in all directions from its minimum at 0.5, where it has this value."""
 
     minimum: jax.Array
+    tile_size = None
 
     def terms(self, network: Any, picture: jax.Array) -> Terms:
         return total_only(self.minimum + 1e6 * jnp.mean((picture - 0.5) ** 2))
@@ -37,6 +38,8 @@ def test_rejected_steps_are_no_divergence_where_nothing_is_left_to_optimize(
         loss, terms = jax.tree.map(lambda value, weight=weight: weight * value, (progress.state.loss, progress.terms))
         weighted = replace(progress, state=progress.state.replace(loss=loss), terms=terms)
         assert has_diverged(weighted, weight) == expected
+    advice = str(divergence_error(progress))
+    assert advice.startswith(f"no step at 4 px lowered the loss in {steps} steps") and "take more steps" in advice
 
 
 def test_printed_as_one_line():

@@ -122,7 +122,7 @@ class TestObjective:
         padded = local_objective(network, config, content, style, masks, (24, 32))
         expected = loss_and_gradient(alone, network, picture)
         found = loss_and_gradient(padded, network, np.pad(picture, ((0, 4), (0, 12), (0, 0)), constant_values=0.7))
-        assert found[0] == pytest.approx(float(expected[0]), rel=1e-4)
+        assert found[0] == pytest.approx(float(expected[0]), rel=2e-4)
         np.testing.assert_allclose(found[1][:20, :20], expected[1], atol=1e-3 * np.abs(expected[1]).max())
 
 
