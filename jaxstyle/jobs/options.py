@@ -231,7 +231,7 @@ class Options:
             "memory, but in up to twice the time. Try 512 or 1024.",
             OPTIMIZATION,
             metavar="PIXELS",
-            default="whole pictures where they fit the memory",
+            default="only if needed",
         ),
     )
     optimizer: str = field(
