@@ -1,12 +1,12 @@
 """The settings of a stylization: a frozen, hashable dataclass that checks its values."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
-from jaxstyle.errors import ConfigError, counted
+from jaxstyle.errors import ConfigError, counted, escape_unprintable
 
 NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
@@ -20,6 +20,13 @@ PARTITIONS = ("default", "all", "shallow", "deep", "rising", "falling")
 
 # Layers, or components of the initial picture, with their weights.
 Weighted = tuple[tuple[str, float], ...]
+# The settings of this type, with values that work, for errors.
+_WEIGHTED = {
+    "content_layers": '{"relu4_2": 1.0}',
+    "style_layers": '{"relu1_1": 1.0, "relu2_1": 0.5}',
+    "colors": '"content" or {"content": 0.5}',
+    "init": '"noise" or {"content": 0.7, "noise": 0.3}',
+}
 
 
 @dataclass(frozen=True)
@@ -29,9 +36,13 @@ class StyleConfig:
     The defaults were chosen with VGG-19 and carry over between networks, poolings, layers and sizes, because every
     term is relative to its target. `docs/defaults.md` shows the pictures by which they were chosen.
 
+    Layers, `colors` and `init` are names with weights: `((name, weight), ...)`, `{name: weight}`, a sequence of names
+    or one name, whose weights are 1. All are stored as tuples, and so are lists of numbers. ConfigError for any value
+    of another kind.
+
     Attributes:
         size: longest side of the result in pixels.
-        content_layers: `((name, weight), ...)`, where only the ratios of the weights matter, or one of `PARTITIONS`:
+        content_layers: names with weights, of which only the ratios matter, or one of `PARTITIONS`:
             "default" for the usual layers of the network, "all" for all of its activations, "shallow" and "deep" for
             their first and second half, "rising" and "falling" for all with weights that double or halve from one to
             the next (Novak and Nikulin, arXiv 1605.04603).
@@ -45,20 +56,20 @@ class StyleConfig:
         style_blend: share of each style picture, where only the ratios matter; empty for equal shares. Negative shares
             extrapolate: (1.5, -0.5) goes beyond the first style, away from the second.
         colors: whose colors the result has: "style"; "content", for which the style is recolored, with a share such as
-            `(("content", 0.5),)`, where the rest is the style's; or "luminance", for which only the luminance is
+            `{"content": 0.5}`, where the rest is the style's; or "luminance", for which only the luminance is
             stylized, and the chroma stays exactly the content's.
         style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger. A
             number for all styles, or one for each.
-        rotate_style: degrees by which the style pictures are turned, counterclockwise, for strokes in another
-            direction. Strokes are those of the largest upright rectangle, colors those of the whole.
+        rotate_style: degrees, from -360 to 360, by which the style pictures are turned, counterclockwise, for strokes
+            in another direction. Strokes are those of the largest upright rectangle, colors those of the whole.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
         regions: the number of regions, such as sky and ground, to find in content and style by clustering deep
             features. Each region of the content takes the style of the most similar region; 1 for the whole style.
         normalization: "relative", or "gatys" for the scale of the losses in Gatys et al. (arXiv 1508.06576).
-        init: the initial picture as a mixture, `((name, share), ...)`, of "content" (in the style's colors), "noise"
-            (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`). Only the ratios
-            of the shares matter.
+        init: the initial picture as a mixture, such as `{"content": 0.7, "noise": 0.3}`, of "content" (in the style's
+            colors), "noise" (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`).
+            Only the ratios of the shares matter.
         optimizer: "lbfgs" or "adam".
         steps: steps at each size, coarse to fine.
         levels: the number of sizes, each half of the next one. None for all from 128 pixels up, but for 1, full size
@@ -128,12 +139,32 @@ class StyleConfig:
         return dict(layers)
 
     def __post_init__(self) -> None:
-        """Raise ConfigError, naming the setting, for an invalid value."""
+        """Store sequences as tuples, and raise ConfigError, naming the setting, for an invalid value."""
+        for name, example in _WEIGHTED.items():
+            value = getattr(self, name)
+            if not (name.endswith("_layers") and isinstance(value, str) and value in PARTITIONS):
+                object.__setattr__(self, name, _as_weighted(name, value, example))
+        for name in ("style_blend", "style_scale"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_choice("normalization", self.normalization, NORMALIZATIONS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if not isinstance(self.style_representation, str):
+            raise ConfigError(f"style_representation is {_shown(self.style_representation)}; expected a name: 'gram'")
+        self._check_numbers()
         for component, _ in self.init:
             _check_choice("init", component, INITS)
         _check_colors(self.colors)
+        _check_shares("init", self.init)
+        for name in ("content_layers", "style_layers"):
+            layers = getattr(self, name)
+            if layers and not isinstance(layers, str):
+                _check_shares(name, layers)
+                _check_unique(name, [layer for layer, _ in layers])
+        if not self.content_layers and not self.style_layers:
+            raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
+
+    def _check_numbers(self) -> None:
         for name in ("content_weight", "style_weight", "color_weight", "tv_weight"):
             _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
         if not any((self.content_weight, self.style_weight, self.color_weight, self.tv_weight)):
@@ -143,36 +174,43 @@ class StyleConfig:
             _check("style_scale", scale, "a number above 0", lambda value: value > 0)
         if not self.style_scales:
             raise ConfigError("style_scale is empty; expected a number for all styles, or one for each")
-        _check("rotate_style", self.rotate_style, "a number of degrees", lambda value: abs(value) <= 360)
-        for name in ("size", "steps"):
-            _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
-        if self.levels is not None:
-            _check("levels", self.levels, "a whole number from 1 up", _is_count)
-        if self.tile_size is not None:
-            _check("tile_size", self.tile_size, "a whole number from 1 up", _is_count)
+        _check("rotate_style", self.rotate_style, "degrees from -360 to 360", lambda value: abs(value) <= 360)
+        for name in ("size", "steps", "levels", "tile_size"):
+            if name in ("size", "steps") or getattr(self, name) is not None:
+                _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
         expected = f"a whole number from 1 to {MAX_REGIONS}"
         _check("regions", self.regions, expected, lambda value: _is_count(value) and value <= MAX_REGIONS)
-        _check_shares("init", [share for _, share in self.init])
-        for name in ("content_layers", "style_layers"):
-            layers = getattr(self, name)
-            if isinstance(layers, str):
-                _check_choice(name, layers, PARTITIONS)
-                continue
-            _check_shares(name, [share for _, share in layers] or [1.0])
-            _check_unique(name, [layer for layer, _ in layers])
-        if not math.isfinite(sum(self.style_blend)) or (self.style_blend and sum(self.style_blend) <= 0):
+        if not isinstance(self.style_blend, tuple) or not all(map(_is_number, self.style_blend)):
+            raise ConfigError(f"style_blend is {_shown(self.style_blend)}; expected numbers such as (0.7, 0.3)")
+        if self.style_blend and sum(self.style_blend) <= 0:
             raise ConfigError(f"style_blend is {list(self.style_blend)}; expected numbers that add up to more than 0")
-        if not self.content_layers and not self.style_layers:
-            raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
+
+
+def _as_weighted(name: str, value: Any, example: str) -> Weighted:
+    """Names with weights in any of their forms as tuples; ConfigError for anything else."""
+    items = value.items() if isinstance(value, Mapping) else (value,) if isinstance(value, str) else value
+    if isinstance(value, Mapping | str | list | tuple):
+        pairs = [(item, 1.0) if isinstance(item, str) else item for item in items]
+        if all(map(_is_weighted_name, pairs)):
+            return tuple((key, float(weight)) for key, weight in pairs)
+    raise ConfigError(f"{name} is {_shown(value)}; expected names with finite weights, such as {example}")
+
+
+def _is_weighted_name(pair: Any) -> bool:
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+    return is_pair and isinstance(pair[0], str) and bool(pair[0]) and _is_number(pair[1])
 
 
 def _check_colors(colors: Weighted) -> None:
     for name, share in colors:
         _check_choice("colors", name, COLORS)
-        _check(f"the share of {name} in colors", share, "a number from 0 to 1", lambda share: 0 <= share <= 1)
+        if not 0 <= share <= 1:
+            raise ConfigError(f"colors has {name} with the share {share}; expected a number from 0 to 1")
     _check_unique("colors", [name for name, _ in colors])
-    if not colors or sum(share for _, share in colors) > 1 + 1e-6:
-        raise ConfigError(f"the shares in colors are {[share for _, share in colors]}; expected at most 1 together")
+    if not colors:
+        raise ConfigError(f"colors is empty; expected one of {', '.join(COLORS)}")
+    if sum(share for _, share in colors) > 1 + 1e-6:
+        raise ConfigError(f"colors has the shares {[share for _, share in colors]}; expected at most 1 together")
     if "luminance" in dict(colors) and colors != (("luminance", 1.0),):
         raise ConfigError("colors has luminance with a share or other colors; expected luminance alone")
 
@@ -182,23 +220,37 @@ def _check_unique(name: str, layers: Sequence[str]) -> None:
         raise ConfigError(f"{name} has {', '.join(sorted(repeated))} more than once; name each layer once")
 
 
-def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(known)}")
+def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(f"{name} is {_shown(value)}; expected one of {', '.join(known)}")
 
 
-def _check(name: str, value: float, expected: str, is_valid: Callable[[float], bool]) -> None:
-    if not (math.isfinite(value) and is_valid(value)):
-        raise ConfigError(f"{name} is {value}; expected {expected}")
+def _check(name: str, value: Any, expected: str, is_valid: Callable[[Any], bool]) -> None:
+    if not (_is_number(value) and is_valid(value)):
+        raise ConfigError(f"{name} is {_shown(value)}; expected {expected}")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number that a float can hold."""
+    try:
+        return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, Integral) and int(value) > 0
 
 
-def _check_shares(name: str, shares: Sequence[float]) -> None:
-    if any(not math.isfinite(share) or share < 0 for share in shares) or sum(shares) <= 0:
-        raise ConfigError(f"{name} has the weights {list(shares)}; expected numbers from 0 up, not all 0")
+def _check_shares(name: str, weighted: Weighted) -> None:
+    shares = [share for _, share in weighted]
+    if any(share < 0 for share in shares) or sum(shares) <= 0:
+        raise ConfigError(f"{name} has the weights {shares}; expected numbers from 0 up, not all 0")
+
+
+def _shown(value: Any) -> str:
+    """The value in an error, on one line."""
+    return str(value) if isinstance(value, Real) else escape_unprintable(repr(value))
 
 
 DEFAULTS = StyleConfig()

@@ -3,6 +3,7 @@
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jaxstyle.config import StyleConfig
@@ -31,6 +32,53 @@ INVALID = {
 def test_invalid_values(name: str, value: Any) -> None:
     message = error_message(**{name: value})
     assert name in message and "expected" in message
+
+
+WRONG_KINDS = {
+    "size": ("64", True, None),
+    "levels": ("2",),
+    "strength": ("1", None, 1 + 0j),
+    "content_weight": (10**400, [1.0]),
+    "rotate_style": ("45",),
+    "style_scale": ("2", {"a": 1.0}, None),
+    "style_blend": (0.5, "0.5", {"a": 0.5}, ("a", 0.5), np.ones(2)),
+    "style_representation": (None, ["gram"]),
+    "normalization": (None, ["relative"]),
+    "colors": (0.5, ("content", 0.5), (("content", 0.5, 1.0),), {"content": "half"}, {1: 0.5}, {"content"}, None),
+    "init": ("", "content=0.7", (("noise",),), np.ones((2, 2))),
+    "style_layers": (1, (("relu1_1", None),), [["relu1_1", "relu2_1"]], {"relu1_1": float("nan")}),
+    "content_layers": (None, ""),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG_KINDS.items() for value in values])
+def test_values_of_a_wrong_kind(name: str, value: Any) -> None:
+    message = error_message(**{name: value})
+    assert message.startswith(f"{name} ") and "expected" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("colors", "content", (("content", 1.0),)),
+        ("colors", {"content": 0.5}, (("content", 0.5),)),
+        ("colors", ("content",), (("content", 1.0),)),
+        ("init", "noise", (("noise", 1.0),)),
+        ("init", {"content": np.float32(0.5), "noise": 1}, (("content", 0.5), ("noise", 1.0))),
+        ("style_layers", {"relu1_1": 1}, (("relu1_1", 1.0),)),
+        ("style_layers", ["relu1_1", "relu2_1"], (("relu1_1", 1.0), ("relu2_1", 1.0))),
+        ("style_layers", [["relu1_1", 2], "pool1"], (("relu1_1", 2.0), ("pool1", 1.0))),
+        ("content_layers", "relu4_2", (("relu4_2", 1.0),)),
+        ("content_layers", "all", "all"),
+        ("content_layers", [], ()),
+        ("style_blend", [0.7, 0.3], (0.7, 0.3)),
+        ("style_scale", [1, 2], (1, 2)),
+    ],
+)
+def test_other_forms_are_stored_as_tuples(name: str, value: Any, stored: Any) -> None:
+    config = StyleConfig(**{name: value})
+    assert getattr(config, name) == stored and replace(config) == config
+    assert hash(config) == hash(StyleConfig(**{name: stored}))
 
 
 @pytest.mark.parametrize(

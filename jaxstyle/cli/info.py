@@ -7,7 +7,7 @@ import typer
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.weights import list_weights
 from jaxstyle.compilation import cache_location
-from jaxstyle.jobs import device, device_name, read_network, versions
+from jaxstyle.jobs import check_network_name, device, device_name, read_network, versions
 from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.optimization import device_memory
 
@@ -19,6 +19,7 @@ def info_command(
 ) -> None:
     """Print the versions, the device, the cache folder and the networks."""
     if network:
+        check_network_name("NETWORK", network)
         _print_layers(read_network(network, None, "max").architecture)
         return
     record = device()

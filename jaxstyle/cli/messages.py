@@ -60,5 +60,6 @@ def reword(message: str, options: Sequence[str]) -> str:
     if verb and name in options:
         message = f"--{name.replace('_', '-')}{verb}{rest}"
     choice = re.search(r"'([^']*)'[^;]*; expected (?:one|some) of ([^;]+)$", message)
-    nearest = difflib.get_close_matches(choice[1], re.split(r", (?:or )?", choice[2]), n=1) if choice else []
+    choices = re.findall(r"(?:^|, (?:or )?)([^ ,]+)(?=,|$)", choice[2]) if choice else []  # not "a file"
+    nearest = difflib.get_close_matches(choice[1], choices, n=1) if choice else []
     return f"{message}; did you mean {nearest[0]}?" if nearest else message

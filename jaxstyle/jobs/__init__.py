@@ -53,6 +53,7 @@ from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numb
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.reading import (
     as_array,
+    check_network_name,
     check_output_is_no_input,
     is_saved_style,
     network_record,
@@ -93,6 +94,7 @@ __all__ = [
     "Task",
     "Written",
     "as_array",
+    "check_network_name",
     "check_output_folder",
     "check_output_is_no_input",
     "check_size",

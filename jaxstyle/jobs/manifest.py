@@ -17,10 +17,11 @@ from typing import Any
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.images import WRITABLE, path_in_errors
-from jaxstyle.jobs.names import check_outputs, name_results
+from jaxstyle.jobs.names import check_outputs, name_results, normalize_name
 from jaxstyle.jobs.options import Options
 from jaxstyle.jobs.parsing import format_weighted
 from jaxstyle.jobs.reading import check_network, is_saved_style
+from jaxstyle.jobs.records import STATE_FOLDER
 from jaxstyle.jobs.settings import Settings
 
 
@@ -166,8 +167,9 @@ def match_column(where: str, name: str, known: Collection[str] = _COLUMNS) -> st
     """The column, or option, of this name; ConfigError, beginning with `where`, if there is none."""
     column = name.strip().lower().replace("-", "_")
     if column not in known:
-        nearest = difflib.get_close_matches(column, known, n=1, cutoff=0)[0]
-        raise ConfigError(f"{where} {name!r}, which is not an option; the nearest is {nearest!r}")
+        nearest = difflib.get_close_matches(column, known, n=1)
+        advice = f"the nearest is {nearest[0]!r}" if nearest else f"expected one of {', '.join(known)}"
+        raise ConfigError(f"{where} {name!r}, which is not an option; {advice}")
     return column
 
 
@@ -269,7 +271,8 @@ def _joined(folder: Path, name: str) -> Path:
 
 def _output(cell: Any) -> str:
     output = PurePath(cell.strip() if isinstance(cell, str) and "\0" not in cell else _reject())
-    inside = not output.is_absolute() and ".." not in output.parts
+    is_hidden = bool(output.parts) and normalize_name(output.parts[0]) == STATE_FOLDER
+    inside = not output.is_absolute() and ".." not in output.parts and not is_hidden
     return str(output) if inside and output.suffix.lower() in WRITABLE else _reject()
 
 
@@ -279,7 +282,9 @@ def _reject() -> typing.NoReturn:
 
 def _expected(column: str) -> str:
     if column == "output":
-        return f"a path within the folder of the results that ends in one of {' '.join(WRITABLE)}"
+        return (
+            f"a path within the folder of the results, outside {STATE_FOLDER}, that ends in one of {' '.join(WRITABLE)}"
+        )
     if column == "style":
         return "a file, or several separated by ; (in JSON, a list)"
     return {int: "a whole number", float: "a number", str: "text"}.get(_TYPES.get(column, Path), "a file")

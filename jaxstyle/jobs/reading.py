@@ -48,10 +48,15 @@ def check_network(name: str | None, file: Path | None) -> None:
     """Raise ConfigError for an unknown name of a network, or both a name and a file."""
     if name and file:
         raise ConfigError("--network and --weights exclude each other; give one of them")
-    architectures = [RANDOM + architecture for architecture in ARCHITECTURES]
-    if name and name not in (*NAMES, *architectures):
+    if name:
+        check_network_name("--network", name, ", or --weights FILE")
+
+
+def check_network_name(argument: str, name: str, others: str = "") -> None:
+    """Raise ConfigError, naming the argument and what `others` it could have, for an unknown name of a network."""
+    if name not in (*NAMES, *(RANDOM + architecture for architecture in ARCHITECTURES)):
         known = f"{', '.join(NAMES)}, {RANDOM}ARCHITECTURE"
-        raise ConfigError(f"--network is {name!r}; expected one of {known}, or --weights FILE")
+        raise ConfigError(f"{argument} is {name!r}; expected one of {known}{others}")
 
 
 def network_record(network: Network, name: str | None, file: Path | None) -> dict[str, str]:

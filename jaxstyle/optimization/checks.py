@@ -64,6 +64,8 @@ def check_style(style: np.ndarray | Style, network: Network, config: StyleConfig
         if config.rotate_style:
             angle = f"rotate_style is {config.rotate_style:g}"
             raise ConfigError(f"{angle}, and a measured style has no picture to turn; give its picture instead")
+        if kept := [name for name, share in config.colors if name != "style" and share]:
+            raise ConfigError(f"colors is {kept[0]}, and those of a measured style are fixed; give its picture instead")
         for longest in style_sizes(config):
             style.at(longest)
         return style

@@ -187,7 +187,8 @@ def test_info_of_a_network_prints_its_layers_and_their_uses():
     assert {"relu1_1     style", "relu4_2     content", "pool1"} <= set(lines)
     assert succeed("info", "random:vgg16").splitlines() == lines
     outcome = run("info", "vgg91")
-    assert outcome.code == 2 and outcome.err.startswith("jaxstyle: error: --network is 'vgg91'; expected one of")
+    assert outcome.code == 2 and outcome.err.startswith("jaxstyle: error: NETWORK is 'vgg91'; expected one of")
+    assert outcome.err.endswith("random:ARCHITECTURE; did you mean vgg19?\n")
 
 
 def test_info_prints_versions_device_cache_and_networks():

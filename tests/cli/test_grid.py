@@ -103,6 +103,7 @@ def test_a_pair_that_fails_leaves_its_cell_empty(tmp_path):
     [
         (("--columns", "init"), "--columns has 'init'; expected OPTION=VALUE;VALUE;..., such as 'init=content;noise'"),
         (("--columns", "inti=noise"), "--columns has 'inti', which is not an option; the nearest is 'init'"),
+        (("--columns", "foo=0;3"), "--columns has 'foo', which is not an option; expected one of size, steps, "),
         (("--columns", "steps=1;few"), "--columns, steps: 'few'; expected a whole number"),
         (("--columns", "steps=0"), "--steps is 0; expected a whole number from 1 up"),
         (("--columns", "steps=1;2", "--rows", "steps=3"), "--rows and --columns both vary steps"),

@@ -20,6 +20,10 @@ from jaxstyle.errors import ConfigError
             "Invalid value for '--steps': Input should be a valid integer, unable to parse string as an integer",
             "Invalid value for '--steps': expected a whole number",
         ),
+        (
+            "no weights called 'nofile'; expected one of vgg16, vgg19, or a file",
+            "no weights called 'nofile'; expected one of vgg16, vgg19, or a file",
+        ),
         ("", ""),
     ],
 )

@@ -219,6 +219,10 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ),
         ("content\tstyle\n", r"line 1 is .*, with '\\t' between the cells; expected commas"),
         ("content,style,stlye_weight\n", "line 1 has a column 'stlye_weight', which .* nearest is 'style_weight'"),
+        (
+            "content,style,json\n",
+            "line 1 has a column 'json', which is not an option; expected one of content, style, ",
+        ),
         ("content,steps\n", "line 1 has no 'style' among content, steps; expected content and style"),
         ("content,style,size,size\n", "line 1 has size twice; expected each column once"),
         ("content,style\na,b\na,b,c\n", r"line 3 has 3 cells for 2 columns; expected one for each"),
@@ -238,6 +242,7 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ),
         ("content,style,output\na,b,../x.png\n", "line 2, column output: '../x.png'; expected a path within "),
         ("content,style,output\na,b,/x.png\n", "line 2, column output: '/x.png'; expected a path within "),
+        ("content,style,output\na,b,./.JaxStyle/x.png\n", ".*output: './.JaxStyle/x.png'; .* outside .jaxstyle"),
         ("content,style,output\na,b,x.gif\n", "line 2, column output: 'x.gif'; expected .* ends in one of .png"),
         ("content,style,output\na,b,x.png\na,c,X.PNG\n", "line 3, column output: 'X.PNG' is the output of line 2; "),
         ("content,style,output\na,b,x.png\na,c,x.png/y.png\n", "line 3, .* is within 'x.png', the output of line 2; "),

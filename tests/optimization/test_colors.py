@@ -240,7 +240,7 @@ class TestStylize:
             ((("content", 1.5),), "1.5"),
             ((("content", 0.8), ("style", 0.4)), "0.4"),
             ((("luminance", 0.5),), "luminance alone"),
-            ((), "at most 1"),
+            ((), "colors is empty; expected one of style, content, luminance"),
             ((("content", 0.5), ("content", 0.5)), "more than once"),
         ],
     )
