@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ from jaxstyle.jobs import (
     device_name,
     draw_contact_sheet,
     find_pictures,
+    level_warnings,
     pair_up,
     parse_share,
     read_manifest,
@@ -219,12 +221,13 @@ def _tasks(
 
 
 def _check_pictures(tasks: list[Task], sheet: Path | None, *, overwrite: bool) -> None:
-    """Check that the contact sheet can be written, and warn of styles that do not fit the settings."""
+    """Check that the contact sheet can be written, and warn of styles and levels that do not fit the settings."""
     if sheet:
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
         check_writable(sheet, overwrite=overwrite)
     all_styles = {style for task in tasks for style in task.styles}
-    print_warnings(*style_warnings(sorted(all_styles), {task.settings.config for task in tasks}))
+    configs = {task.settings.config for task in tasks}
+    print_warnings(*style_warnings(sorted(all_styles), configs), *level_warnings(configs))
 
 
 def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:
@@ -246,14 +249,13 @@ def _format_share(share: dict[str, Any]) -> str:
 
 def _format(description: dict[str, Any], tasks: list[Task]) -> str:
     """Format the description of a job as lines of text."""
-    failed = description["failed"]
+    failed, is_shared = Counter(description["failed"]), len(description["shares"]) > 1
+    share = f"share {description['share']} of the job: " if is_shared else ""
     lines = [
-        f"{counted(description['pairs'], 'pair')}: {description['done']} done, {len(failed)} failed, "
+        f"{share}{counted(description['pairs'], 'pair')}: {description['done']} done, {failed.total()} failed, "
         f"{len(description['todo'])} to do",
-        *(f"  failed: {error}" for error in dict.fromkeys(failed)),
+        *(f"  failed: {error}{f' ({count} pairs)' if count > 1 else ''}" for error, count in failed.items()),
     ]
-    if len(description["shares"]) > 1:
-        lines += map(_format_share, description["shares"])
     lines += _format_pairs(description["todo"], tasks)
     if description["replaced"]:
         lines.append(f"{counted(description['replaced'], 'result')} of other files or settings will be replaced")
@@ -271,4 +273,6 @@ def _format(description: dict[str, Any], tasks: list[Task]) -> str:
         seconds = description["seconds"]
         duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)
         lines.append(f"time, without compilation: {duration}")
+    if is_shared:
+        lines += ["all shares of the job:", *map(_format_share, description["shares"])]
     return "\n".join(map(escape_unprintable, lines))

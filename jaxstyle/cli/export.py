@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.messages import print_path
+from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import with_options
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.images import check_target, path_in_errors, write_atomically
@@ -18,6 +18,7 @@ from jaxstyle.jobs import (
     check_output_is_no_input,
     device,
     export_stylizer,
+    level_warnings,
     read_network,
     read_styles,
 )
@@ -81,6 +82,7 @@ def export_command(
     check_output_is_no_input(output, styles)
     with path_in_errors(output, "written", JaxStyleError) as file:
         target = check_target(file, JaxStyleError, overwrite=overwrite)
+    print_warnings(*level_warnings([settings.config], (height, width)))
     device()
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)

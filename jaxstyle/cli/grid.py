@@ -11,7 +11,7 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import with_options
-from jaxstyle.images import check_writable, read_image, write_image
+from jaxstyle.images import check_writable, read_image, read_shape, write_image
 from jaxstyle.jobs import (
     AXIS_EXAMPLE,
     STATE_FOLDER,
@@ -22,6 +22,7 @@ from jaxstyle.jobs import (
     check_output_is_no_input,
     draw_grid,
     grid_tasks,
+    level_warnings,
     parse_axis,
     picture_distances,
     read_records,
@@ -89,7 +90,8 @@ def grid_command(
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
     check_writable(output, overwrite=overwrite or os.path.isdir(folder / STATE_FOLDER))
-    print_warnings(*style_warnings(styles, [task.settings.config for task in tasks]))
+    configs = [task.settings.config for task in tasks]
+    print_warnings(*style_warnings(styles, configs), *level_warnings(configs, read_shape(content)))
     summary = run_with_progress(Job(tasks, folder, record_losses=True), as_json=as_json)
     records = read_records(folder)
     pictures = {pair: read_image(path) for pair, path in summary.results.items()}

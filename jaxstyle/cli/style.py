@@ -165,13 +165,40 @@ def _measure(
 def _describe(style: Style, about: dict[str, Any]) -> dict[str, str]:
     """Describe a style by its tensors and by what its file says about it, which can be anything."""
     embedded = {digest: name for name, digest in weights.EMBEDDED.items()}
-    pictures = about.get("pictures")
+    pictures = _list_in(about, "pictures")
     return {
-        "pictures": ", ".join(map(str, pictures)) if isinstance(pictures, list) else "unknown",
+        "pictures": ", ".join(map(str, pictures)) or "unknown",
         "shares": ", ".join(map(str, about.get("style_blend") or [])) or "equal",
         "sizes": f"{', '.join(map(str, style.sizes))} px",
+        "scales": _join_built_in(about, "style_scale"),
+        "angles": _join_built_in(about, "rotate_style", " degrees"),
         "layers": ", ".join(style.layers) or "none",
         "measured": style.representation,
         "network": f"{style.architecture}, {style.pooling} pooling",
         "weights": f"{embedded.get(style.digest, 'another network')}; SHA-256 {style.digest}",
     }
+
+
+def _join_built_in(about: dict[str, Any], setting: str, unit: str = "") -> str:
+    """The values of a setting with which the pictures of a style were measured, or one value if all are equal."""
+    values = _built_in(about, setting)
+    return ", ".join(values if len(set(values)) > 1 else values[:1]) + (unit if "unknown" not in values else "")
+
+
+def _built_in(about: dict[str, Any], setting: str) -> list[str]:
+    """The value for each picture, among them those of the saved styles that were blended; "unknown" without one."""
+    pictures, saved = (_list_in(about, name) for name in ("pictures", "saved_styles"))
+    records = {str(record.get("name")): record for record in saved if isinstance(record, dict)}
+    values, value = [], about.get(setting)
+    for index, picture in enumerate(pictures or [None]):
+        if str(picture) in records:
+            values += _built_in(records[str(picture)], setting)
+            continue
+        number = value[index] if isinstance(value, list) and index < len(value) else value
+        values.append(f"{number:g}" if isinstance(number, int | float) else "unknown")
+    return values
+
+
+def _list_in(about: dict[str, Any], name: str) -> list[Any]:
+    found = about.get(name)
+    return found if isinstance(found, list) else []

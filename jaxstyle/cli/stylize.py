@@ -20,6 +20,7 @@ from jaxstyle.jobs import (
     as_array,
     check_output_is_no_input,
     device,
+    level_warnings,
     picture_shapes,
     read_content,
     read_initial_picture,
@@ -102,6 +103,7 @@ def stylize_command(
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None
     mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
     print_warnings(*(regions.warnings if regions else ()), *style_warnings(styles, [settings.config]))
+    print_warnings(*level_warnings([settings.config], shape))
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture, mask),

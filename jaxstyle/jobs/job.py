@@ -189,15 +189,14 @@ def summarize(job: Job, plan: Plan, records: Records, *, written: int, started: 
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """What there is to do, as plain values.
+    """What there is to do in the job's share, as plain values: its pairs, groups and memory, and the predictable time.
 
-    The pairs of the whole job; the state of each share; and for the job's share the groups with their memory, and the
-    time if it can be predicted.
+    Only "shares" is about the whole job: it has the state of each share.
     """
     device_record, networks, files = device(), NetworkCache(), KnownFiles(job.folder)
     plan = _plan(job, networks, files)
     workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
-    todo = set(plan.todo)
+    todo, failed = set(plan.todo), plan.failed | plan.unreadable
     pace = seconds_per_pixel_step(iterate_records(job.folder), device_record)
     descriptions: dict[Any, dict[str, Any]] = {}
     for group in plan.groups:
@@ -208,10 +207,11 @@ def describe_job(job: Job) -> dict[str, Any]:
             description["groups"] += 1
             description["pairs"] += len(pairs)
     return {
-        "pairs": len(plan.tasks),
-        "done": len(plan.done),
-        "failed": [failure_message(plan.tasks[pair], error) for pair, error in (plan.failed | plan.unreadable).items()],
-        "todo": [str(plan.tasks[pair].output) for pair in range(len(plan.tasks)) if plan.is_todo(pair)],
+        "share": str(plan.share),
+        "pairs": len(plan.pairs),
+        "done": len(plan.pairs & plan.done),
+        "failed": [failure_message(plan.tasks[pair], failed[pair]) for pair in sorted(plan.pairs & failed.keys())],
+        "todo": [str(plan.tasks[pair].output) for pair in sorted(todo)],
         "shares": _describe_shares(plan, job.folder),
         "replaced": len(plan.replaced),
         "groups": list(descriptions.values()),

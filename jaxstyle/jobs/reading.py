@@ -13,7 +13,7 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, JaxStyleError, PictureError, counted
 from jaxstyle.images import Picture, check_same_proportions, read_image, read_picture, read_shape
 from jaxstyle.networks import ARCHITECTURES, Network
-from jaxstyle.optimization import check_style, style_sizes
+from jaxstyle.optimization import check_style, schedule, style_sizes
 from jaxstyle.styles import (
     STYLE_FILE_SUFFIX,
     Masks,
@@ -262,6 +262,18 @@ def _resized(sizes: Mapping[Path, tuple[int, ...]], configs: Collection[StyleCon
     kind = "smaller" if nearest[file, needed] < needed else "larger"
     found = f"{file} was measured at {', '.join(map(str, sizes[file]))} px and is used for {round(needed)} px{others}"
     return f"{found}: its strokes get {kind}; save it for this --size and --style-scale"
+
+
+def level_warnings(configs: Iterable[StyleConfig], shape: tuple[int, int] | None = None) -> list[str]:
+    """A warning of more `levels` than there are, for contents of this shape; without one, than there are at most."""
+    counts = {config: len(schedule(config, *(shape or (1, 1)))) for config in configs}
+    # Without strength there is one step, whatever the levels are.
+    fewer = [config for config, count in counts.items() if config.strength and count < (config.levels or 1)]
+    if not fewer:
+        return []
+    config = min(fewer, key=lambda config: (counts[config], config.size))
+    count = f"{'only' if shape else 'at most'} {counted(counts[config], 'level')}"
+    return [f"--levels is {config.levels}, but a result of {config.size} pixels has {count}: others would be too small"]
 
 
 def is_saved_style(file: Path) -> bool:

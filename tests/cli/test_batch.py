@@ -139,6 +139,8 @@ class TestDryRun:
         out, where = tmp_path / "out", ("--content", photos, "--style", paintings)
         text = succeed("batch", *where, "-o", out, *TINY, "--dry-run")
         assert text.startswith("6 pairs: 0 done, 2 failed, 4 to do\n") and f"failed: {photos}/bad.png: is empty" in text
+        assert text.count("bad.png") == 1 and " (2 pairs)\n" in text
+        assert "has at most 1 level" in run("batch", *where, "-o", out, *TINY, "--levels", 9, "--dry-run").err
         assert "4 pairs at 32 x 21 pixels" in text and "unknown until" in text
         assert not out.exists()
         batch(out, *where)

@@ -278,3 +278,12 @@ def test_an_infinite_loss_at_the_first_step_writes_nothing(folder):
         "the optimization diverged at 64 px within 10 steps (no loss was finite); lower the weights, or try another "
         "optimizer; nothing was written"
     )
+
+
+@pytest.mark.parametrize(("levels", "count"), [(1, 0), (9, 1)])
+def test_levels_that_there_are_not_are_a_warning(folder, monkeypatch, levels, count):
+    monkeypatch.setattr("jaxstyle.cli.run.stylize", fake_stylize())
+    outcome = run(*PAIR.split(), "--levels", levels, "--steps", 1)
+    assert (
+        outcome.code == 0 and outcome.err.count("warning: --levels is 9, but a result of 64 pixels has only 1") == count
+    )

@@ -118,6 +118,8 @@ def test_show(tmp_path):
         "pictures": "swirls.jpg, facets.jpg",
         "shares": "1.0, 3.0",
         "sizes": "128 px",
+        "scales": "2",
+        "angles": "0 degrees",
         "layers": "relu1_1, relu2_1",
         "measured": "gram",
         "network": "vgg19, avg pooling",
@@ -131,6 +133,17 @@ def test_show_of_a_style_with_bad_metadata(tmp_path):
         jaxstyle.save_style(tmp_path / f"{name}.safetensors", style, about=about)
         out = succeed("style", "show", tmp_path / f"{name}.safetensors")
         assert "sizes     64 px" in out and all(line.isprintable() for line in out.splitlines())
+
+
+def test_show_lists_what_is_built_in_of_every_picture(tmp_path):
+    """The values of saved styles that were blended are in their own records."""
+    turned = {"name": "t.safetensors", "pictures": ["a.jpg", "b.jpg"], "style_scale": [1.5, 2], "rotate_style": 45.0}
+    about = {"pictures": ["t.safetensors", "c.jpg"], "saved_styles": [turned], "style_scale": 1.0, "rotate_style": 0.0}
+    style, out = load_style("swirls.safetensors"), tmp_path / "blend.safetensors"
+    jaxstyle.save_style(out, style, about=about)
+    assert "scales    1.5, 2, 1\nangles    45, 45, 0 degrees\n" in succeed("style", "show", out)
+    jaxstyle.save_style(out, style, about={"saved_styles": [3], "style_scale": "1"}, overwrite=True)
+    assert "scales    unknown\nangles    unknown\n" in succeed("style", "show", out)
 
 
 class TestStylize:

@@ -1,5 +1,6 @@
 """Inputs from files: transparent styles, masks of any size, initial pictures, and styles that are too small."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from support.quick import random_picture
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import resize, write_image
-from jaxstyle.jobs import read_initial_picture, read_masks, read_styles, style_warnings
+from jaxstyle.jobs import level_warnings, read_initial_picture, read_masks, read_styles, style_warnings
 from jaxstyle.networks import Network
 
 
@@ -94,3 +95,13 @@ def test_small_styles_are_named(pictures: dict[str, Path], tmp_path: Path) -> No
         f"{wide} has 80 pixels on its longest side and is enlarged 8 times (also too small: 1 other), which "
         "blurs the style; use a larger file, or --style-scale 0.12 for finer strokes"
     ]
+
+
+def test_levels_that_there_are_not_are_named() -> None:
+    """256 pixels have two levels, of 256 and 128 pixels, if the shorter side has 32 at the smaller one."""
+    many = StyleConfig(size=256, levels=9)
+    assert level_warnings([StyleConfig(size=256), replace(many, levels=2), replace(many, strength=0)], (1, 1)) == []
+    (warning,) = level_warnings([many, replace(many, levels=2)], (300, 400))
+    assert warning == "--levels is 9, but a result of 256 pixels has only 2 levels: others would be too small"
+    assert "256 pixels has only 1 level:" in level_warnings([many], (40, 400))[0]
+    assert "a result of 64 pixels has at most 1 level:" in level_warnings([many, replace(many, size=64)])[0]

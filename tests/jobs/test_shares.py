@@ -133,7 +133,9 @@ def test_a_share_that_is_never_started_holds_up_no_other(tmp_path: Path):
 
     description = jobs.describe_job(job(folder, Share(0, 3)))
     assert [share["todo"] for share in description["shares"]] == [0, 7 - len(done), 0]
-    assert (description["pairs"], description["done"], len(description["todo"])) == (7, len(done), 7 - len(done))
+    assert (description["pairs"], description["done"], description["todo"]) == (first.pairs, first.pairs, [])
+    description = jobs.describe_job(job(folder, Share(1, 3)))
+    assert (description["pairs"], description["done"], len(description["todo"])) == (7 - len(done), 0, 7 - len(done))
     last = jobs.run_job(job(folder, Share(1, 3)))
     assert last.done == last.pairs == 7 - len(done) > 0 and last.done_before == 0
     assert pictures_in(folder) == pictures_in(whole)
@@ -172,9 +174,19 @@ def test_the_command_computes_its_share(photos: Path, paintings: Path, tmp_path:
     outcome = run(*command)
     assert outcome.code == 0 and "share 1/2 of the job, by SLURM_ARRAY_TASK_ID; " in outcome.err
     assert "2 of 2 pairs of share 1/2 are done" in outcome.err and len(pictures_in(tmp_path / "out")) == 2
+    (photos / "bad.png").touch()
+    text = run(*command, "--dry-run", "--shard", "0/2").out
+    lines = text.splitlines()
+    assert lines[0] == "share 0/2 of the job: 3 pairs: 0 done, 1 failed, 2 to do"
+    assert lines[1].startswith(f"  failed: {photos}/bad.png: is empty") and text.count("bad.png") == 1
+    assert sum(line.endswith(".png") and " with " in line for line in lines) == 2 and "  2 pairs at " in text
+    assert lines[-3:] == [
+        "all shares of the job:",
+        "  share 0/2: 0 of 3 pairs done, 1 failed, 2 to do",
+        "  share 1/2: 2 of 3 pairs done, 1 failed, 0 to do",
+    ]
     text = run(*command, "--dry-run").out
-    assert (
-        "  share 0/2: 0 of 2 pairs done, 0 failed, 2 to do\n  share 1/2: 2 of 2 pairs done, 0 failed, 0 to do\n" in text
-    )
+    assert text.startswith("share 1/2 of the job: 3 pairs: 2 done, 1 failed, 0 to do\n") and " with " not in text
+    (photos / "bad.png").unlink()
     assert "4 of 4 pairs are done, 2 of them before" in run(*command, "--shard", "0/1").err
     assert "--shard is '2/2'; expected an index from 0 to 1" in run(*command, "--shard", "2/2").err
