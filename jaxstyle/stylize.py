@@ -8,7 +8,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from jaxstyle.compilation import CachedFunction, compile_in_background
+from jaxstyle.compilation import compile_in_background
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import resize_longest
@@ -36,8 +36,10 @@ from jaxstyle.optimization import (
     make_initial_picture,
     make_masks,
     make_targets,
+    network_at,
     optimize_level,
     pictures_to_optimize,
+    prepare_network,
     schedule,
     solver,
     start_level,
@@ -49,10 +51,6 @@ from jaxstyle.optimization import (
 )
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import load_network
-
-_DIRECT_SIZE = 128  # the longest side in pixels up to which the compiler's convolutions take less time on CPU
-
-_prepare = CachedFunction(Network.prepare, static_argnames=("layers",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,28 +184,6 @@ def _run(
 ) -> tuple[State, Terms]:
     compiled.result()
     return solver.run(network, objective, state, steps, optimizer=config.optimizer)
-
-
-def prepare_network(network: Network, *configs: StyleConfig) -> Network:
-    """Transform the network's kernels in advance on CPU, where that saves time.
-
-    With settings, only the kernels that they need are transformed; without any, all of them.
-    """
-    if network.prepared or jax.default_backend() != "cpu":
-        return network
-    if configs and all(config.size <= _DIRECT_SIZE for config in configs):
-        return network.direct()
-    layers = [layer for config in configs for layer in (*config.content_names, *config.style_names)]
-    deepest = network.up_to(layers)[-1:] if layers else None  # one layer, so that similar settings share a program
-    return _prepare(network, deepest)
-
-
-def network_at(network: Network, size: int) -> Network:
-    """The network with which to optimize pictures of a size, from `prepare_network`.
-
-    On CPU, programs of small pictures compile for longer than they would save with the fast convolution.
-    """
-    return network.direct() if network.prepared and size <= _DIRECT_SIZE else network
 
 
 def measure_style(

@@ -18,8 +18,8 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import MIN_SIDE, fit_shape
 from jaxstyle.networks import Network, resolve_layers
-from jaxstyle.optimization import Objective, State, Terms, schedule, solver
-from jaxstyle.stylize import Stylized, network_at, prepare_network
+from jaxstyle.optimization import Objective, State, Terms, network_at, prepare_network, schedule, solver
+from jaxstyle.stylize import Stylized
 
 DEFAULT_LAYERS = StyleConfig(size=64, steps=6)
 

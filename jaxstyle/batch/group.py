@@ -21,12 +21,13 @@ from jaxstyle.optimization import (
     enlarge,
     finished_picture,
     has_diverged,
+    network_at,
     optimize_level,
     pad_picture,
     schedule,
     start_level,
 )
-from jaxstyle.stylize import Stylized, network_at
+from jaxstyle.stylize import Stylized
 
 
 def stylize_group(

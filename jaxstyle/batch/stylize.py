@@ -18,9 +18,9 @@ from jaxstyle.compilation import available_cores
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, resolve_layers
-from jaxstyle.optimization import Progress, as_style_list, max_batch_size
+from jaxstyle.optimization import Progress, as_style_list, max_batch_size, prepare_network
 from jaxstyle.styles import Style
-from jaxstyle.stylize import Stylized, prepare_network
+from jaxstyle.stylize import Stylized
 from jaxstyle.weights import load_network
 
 _MAX_PER_DEVICE = 64  # pairs in a batch on one device

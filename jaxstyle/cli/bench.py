@@ -14,7 +14,7 @@ from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.jobs import device, device_name, matrix_product_rate, network_record, read_network, time_steps, versions
 from jaxstyle.networks import resolve_layers
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import prepare_network
 
 EXAMPLES = examples(
     "A table of steps at three sizes:",

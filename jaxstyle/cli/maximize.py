@@ -33,7 +33,7 @@ from jaxstyle.laboratory import (
     largest_entries,
     maximize_entries,
 )
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import prepare_network
 
 COMPARED_SIZE = 256  # longest side in pixels of the pictures that entries are compared with
 AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]

@@ -13,9 +13,8 @@ import numpy as np
 from jaxstyle.batch import BatchSolver
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network, dtype_of, matmul_precision
-from jaxstyle.optimization import content_targets, make_objective, predict_bytes
+from jaxstyle.optimization import content_targets, make_objective, network_at, predict_bytes
 from jaxstyle.styles import measure_statistics
-from jaxstyle.stylize import network_at
 
 _STEPS = 3  # in one timed call
 _PRODUCT_SIDE = {"cpu": 2048}  # side of the matrices whose product measures the peak rate; 8192 on other platforms

@@ -26,8 +26,8 @@ from jaxstyle.jobs.reading import (
 )
 from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
+from jaxstyle.optimization import prepare_network
 from jaxstyle.styles import Style
-from jaxstyle.stylize import prepare_network
 
 _MAX_PICTURES = 64  # of each kind, in memory
 Value = TypeVar("Value")

@@ -12,6 +12,7 @@ Modules:
     colors: matching colors, and keeping those of the content
     strength: how much of the style a result takes
     pyramid: the sizes of a run, coarse to fine
+    prepared: the convolutions for pictures of a size
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
     memory: the memory that a run needs, compared with what there is
@@ -49,6 +50,7 @@ from jaxstyle.optimization.memory import (
     with_tiles,
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
+from jaxstyle.optimization.prepared import network_at, prepare_network
 from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
 from jaxstyle.optimization.pyramid import blend_scale, enlarge, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
@@ -109,6 +111,7 @@ __all__ = [
     "memory_error",
     "memory_message",
     "memory_settings",
+    "network_at",
     "network_bytes",
     "optimize_level",
     "pad_picture",
@@ -116,6 +119,7 @@ __all__ = [
     "pink_noise",
     "predict_bytes",
     "predict_peak_bytes",
+    "prepare_network",
     "schedule",
     "solver",
     "start_level",

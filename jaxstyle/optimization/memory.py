@@ -15,6 +15,7 @@ from jaxstyle.images import scaled_shape
 from jaxstyle.networks import ARCHITECTURES, Network, dtype_of
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.available import AvailableMemory, available_memory
+from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_network
 from jaxstyle.optimization.pyramid import schedule
 from jaxstyle.optimization.windows import margins_for
 from jaxstyle.styles import REPRESENTATIONS, check_representation, representation_sums
@@ -32,11 +33,12 @@ _STEP_COPIES, _MEASURING_COPIES = (
     {"shifted": 2, "sliced": 2, "nearest": 1, "moments": 1},
 )
 _REGION = 1
-# Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak; and what remains of each
-# compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached programs, on 2 cores (x86,
-# AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.1 to 1.2 times what was measured there:
-# tests/optimization/test_memory.py has the figures. With cached programs, a run needs up to 0.3 GiB less.
-_PROCESS, _PROGRAM = 900 * 2**20, 170 * 2**20
+# Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak, more with fast convolutions;
+# and what remains of each compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached
+# programs, on 2 cores (x86, AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.1 to 1.2 times
+# what was measured there: tests/optimization/test_memory.py has the figures. With cached programs, a run needs up to
+# 0.3 GiB less.
+_PROCESS, _FAST, _PROGRAM = 600 * 2**20, 300 * 2**20, 170 * 2**20
 # By tiles, a step needs this many arrays of the size of the picture besides the state of the solver: while a window is
 # computed, and while L-BFGS or Adam update the picture; from the compiler's account. On a CPU, the process has further
 # copies of the pictures.
@@ -131,8 +133,9 @@ def predict_peak_bytes(workload: Workload) -> int:
     base = workload.other_bytes + network_bytes(network, config) + running
     if not _is_on_cpu():
         return base
+    base += _process_bytes(config)
     count = workload.programs_per_size * len(sizes) + (config.regions > 1)  # one for the features to cluster
-    return base + _PROCESS + round(count * _PROGRAM)
+    return base + round(count * _PROGRAM)
 
 
 def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
@@ -188,10 +191,12 @@ def largest_size(workload: Workload, limit: int | None = None) -> int:
     By default the limit is the available memory. The result is 0 if no size fits.
     """
     limit = available_memory().bytes if limit is None else limit
-    workload = replace(workload, network=_prepared(workload.network, workload.config))  # once, for all sizes
+    prepared = _prepared(workload.network, replace(workload.config, size=_LARGEST))  # once, for all sizes
 
     def peak(size: int) -> int:
-        return min(map(predict_peak_bytes, _variants(replace(workload, config=replace(workload.config, size=size)))))
+        config = replace(workload.config, size=size)
+        sized = replace(workload, network=network_at(prepared, size), config=config)
+        return min(map(predict_peak_bytes, _variants(sized)))
 
     sizes = range(_MULTIPLE, _LARGEST + 1, _MULTIPLE)
     return _MULTIPLE * bisect_right(sizes, limit, key=peak)
@@ -199,7 +204,7 @@ def largest_size(workload: Workload, limit: int | None = None) -> int:
 
 def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
     """The number of square pictures at full size that fit the first local device at once, from 1 to `limit`."""
-    process = _PROCESS if _is_on_cpu() else 0
+    process = _process_bytes(config) if _is_on_cpu() else 0
     if config.tile_size_for((config.size,)) is not None:
         return 1  # pictures are computed by tiles one at a time
     free = _USABLE * available_memory().bytes - process - network_bytes(network, config)
@@ -213,9 +218,13 @@ def network_bytes(network: Network, config: StyleConfig) -> int:
 
 def _prepared(network: Network, config: StyleConfig) -> Network:
     """The shapes of the arrays of the prepared network."""
-    if network.prepared or not _is_on_cpu():
+    if network.prepared:
         return network
-    return jax.eval_shape(partial(Network.prepare, layers=_computed(network, config)[-1:]), network)
+    return jax.eval_shape(lambda network: prepare_network(network, config), network)
+
+
+def _process_bytes(config: StyleConfig) -> int:
+    return _PROCESS + (_FAST if config.size > DIRECT_SIZE else 0)
 
 
 def _picture_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:

@@ -32,9 +32,8 @@ import torch
 from jaxstyle.config import StyleConfig
 from jaxstyle.jobs import count_operations, matrix_product_rate
 from jaxstyle.networks import Network, convolution, resolve_layers
-from jaxstyle.optimization import Objective, content_targets, make_objective
+from jaxstyle.optimization import Objective, content_targets, make_objective, prepare_network
 from jaxstyle.styles import STYLE_LAYERS, measure_statistics
-from jaxstyle.stylize import prepare_network
 from jaxstyle.weights import load_network
 from scripts.judges.torch_vgg import activations, load_vgg, preprocess
 from scripts.measuring.records import machine, median_seconds, write_record

@@ -19,8 +19,7 @@ import jax
 import numpy as np
 
 import jaxstyle
-from jaxstyle.optimization import make_targets
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import make_targets, prepare_network
 from scripts.measuring.pairs import DEFAULTS, PAIRS, read_pair
 from scripts.measuring.records import machine, write_record
 

@@ -25,8 +25,15 @@ import numpy as np
 
 import jaxstyle
 from jaxstyle.images import resize_longest
-from jaxstyle.optimization import STEPS_PER_CALL, Targets, enlarge, make_initial_picture, make_targets, schedule
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import (
+    STEPS_PER_CALL,
+    Targets,
+    enlarge,
+    make_initial_picture,
+    make_targets,
+    prepare_network,
+    schedule,
+)
 from scripts.measuring.pairs import DEFAULTS, PAIRS, ROOT, Judge, read_pair
 from scripts.measuring.records import machine
 from scripts.measuring.solvers import (

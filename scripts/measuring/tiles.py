@@ -30,11 +30,18 @@ import numpy as np
 import jaxstyle
 from jaxstyle.jobs import Options
 from jaxstyle.networks import COMPILER_OPTIONS, Network
-from jaxstyle.optimization import Objective, Terms, Workload, make_objective, predict_peak_bytes, solver
+from jaxstyle.optimization import (
+    Objective,
+    Terms,
+    Workload,
+    make_objective,
+    predict_peak_bytes,
+    prepare_network,
+    solver,
+)
 from jaxstyle.optimization.tiles import content_targets_by_tiles
 from jaxstyle.optimization.windows import Windows, cover, margins_for
 from jaxstyle.styles import measure_statistics
-from jaxstyle.stylize import prepare_network
 from scripts.measuring.pairs import DEFAULTS, ROOT
 from scripts.measuring.peak_memory import measured_bytes
 from scripts.measuring.records import machine, median_seconds, write_record

@@ -20,7 +20,7 @@ from PIL import Image
 import jaxstyle
 from jaxstyle.images import add_titles, resize
 from jaxstyle.jobs import device, device_name, versions
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import prepare_network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

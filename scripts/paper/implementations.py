@@ -22,9 +22,8 @@ from PIL import Image
 
 import jaxstyle
 from jaxstyle.networks import ARCHITECTURES
-from jaxstyle.optimization import STEPS_PER_CALL, content_targets, make_objective, solver
+from jaxstyle.optimization import STEPS_PER_CALL, content_targets, make_objective, prepare_network, solver
 from jaxstyle.styles import measure_statistics
-from jaxstyle.stylize import prepare_network
 from scripts.judges.neural_style import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT, Objective
 from scripts.judges.torch_vgg import deprocess, preprocess
 from scripts.paper import ROOT, Lab

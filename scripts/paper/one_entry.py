@@ -11,7 +11,7 @@ import optax
 import jaxstyle
 from jaxstyle.images import add_caption
 from jaxstyle.laboratory import entry_values, maximize_entries
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import prepare_network
 from scripts.paper import ROOT, Lab
 
 PHOTOGRAPHS = ("content/harbour", "content/coffee", "content/cat", "more/rocket")

@@ -16,7 +16,7 @@ from jaxstyle.laboratory import (
     sort_by_energy,
     summarize_gram,
 )
-from jaxstyle.stylize import prepare_network
+from jaxstyle.optimization import prepare_network
 from scripts.paper import Lab
 
 PAINTING, OTHERS = "swirls", ("facets", "embers", "harbour", "coffee", "cat")

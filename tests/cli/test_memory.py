@@ -114,4 +114,4 @@ def test_where_max_has_no_meaning(tmp_path: Path, words: tuple[object, ...], fou
 
 def test_a_terminal_shows_both(tmp_path: Path, compute_nothing: None) -> None:
     outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())
-    assert re.match(r"harbour.jpg at 64 x 49 pixels, on .*, about 1\.\d of 2\.0 GiB of memory\n", outcome.err)
+    assert re.match(r"harbour.jpg at 64 x 49 pixels, on .*, about 0\.\d of 2\.0 GiB of memory\n", outcome.err)

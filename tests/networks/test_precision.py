@@ -15,8 +15,8 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import PRECISIONS, Network, make_network, resolve_layers
 from jaxstyle.networks.precision import resolve_precision
+from jaxstyle.optimization import prepare_network
 from jaxstyle.styles import STYLE_LAYERS
-from jaxstyle.stylize import prepare_network
 from jaxstyle.stylizer import make_stylizer
 from jaxstyle.weights import load_network
 

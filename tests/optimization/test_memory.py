@@ -109,6 +109,7 @@ def test_a_measured_style_is_predicted(network: Network, representation: str) ->
 @pytest.mark.parametrize(
     ("changes", "measured"),
     [
+        ({"size": 64}, 791),
         ({"size": 256}, 1467),
         ({"size": 512}, 1923),
         ({"size": 512, "style_scale": 2}, 2193),
