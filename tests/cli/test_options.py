@@ -107,7 +107,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         "--rotate-style": -30,
         "--init": f"{CONTENT}=0.5,noise=0.5",
         "--steps": 7,
-        "--levels": 2,
+        "--levels": 1,
         "--tile-size": 512,
         "--optimizer": "adam",
         "--seed": 11,
@@ -132,7 +132,7 @@ def test_every_option_is_passed_on(arguments, tmp_path):
         rotate_style=-30,
         init=(("picture", 0.5), ("noise", 0.5)),
         steps=7,
-        levels=2,
+        levels=1,
         tile_size=512,
         optimizer="adam",
     )
