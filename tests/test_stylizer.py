@@ -106,7 +106,7 @@ class TestAgreesWithStylize:
         assert np.abs(images.resize(content, *found.shape[:2]) - found).mean() > 0.05
         difference = np.abs(found - expected.image)
         # Adam moves a pixel by the sign of its gradient, which may differ for gradients close to 0.
-        assert difference.mean() < 1e-5 and np.quantile(difference, 0.99) < 1e-4
+        assert difference.mean() < 2e-5 and np.quantile(difference, 0.99) < 1e-4
 
     def test_styles_are_measured_as_by_measure_style(self, first: Network, painting: np.ndarray) -> None:
         config = replace(QUICK, size=300, style_scale=0.5)
