@@ -41,11 +41,6 @@ def can_prepare(kernel: jax.Array) -> bool:
     return kernel.shape[:2] == (3, 3) and min(kernel.shape[2:]) >= MIN_CHANNELS
 
 
-def prepare(kernel: jax.Array) -> Transformed:
-    """Transform a kernel `[3, 3, I, O]` for `conv3x3`, which otherwise transforms it in every call."""
-    return transform_kernel(kernel)
-
-
 def conv3x3(
     inputs: jax.Array,
     kernel: jax.Array,
@@ -59,7 +54,7 @@ def conv3x3(
     Args:
         inputs: any float dtype; any size from one pixel up.
         kernel: weights, correlated (not flipped), as in every deep-learning framework.
-        prepared: `prepare(kernel)` to convolve many times with one kernel, or `DIRECT` to convolve once.
+        prepared: `transform_kernel(kernel)` to convolve many times with one kernel, or `DIRECT` to convolve once.
         bias: `[O]`, added to the convolution.
         rectify: whether to apply max(x, 0) after the bias. Both cost nothing here, and a pass over memory elsewhere.
 

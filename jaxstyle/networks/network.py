@@ -16,7 +16,7 @@ from jaxstyle.networks import convolution
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes
 from jaxstyle.networks.operations import ReceptiveField
 from jaxstyle.networks.precision import dtype_of, matmul_precision, resolve_precision
-from jaxstyle.networks.winograd import Transformed
+from jaxstyle.networks.winograd import Transformed, transform_kernel
 
 POOLINGS = ("max", "avg")
 
@@ -114,7 +114,7 @@ class Network:
         computed = self.layers if layers is None else self.up_to(layers)
         kernels = {layer: arrays["kernel"] for layer, arrays in self.parameters.items() if layer in computed}
         prepared = {
-            layer: {"kernel": convolution.prepare(kernel)}
+            layer: {"kernel": transform_kernel(kernel)}
             for layer, kernel in kernels.items()
             if convolution.can_prepare(kernel)
         }

@@ -21,7 +21,7 @@ import torch
 
 from jaxstyle.jobs import matrix_product_rate
 from jaxstyle.networks import convolution
-from jaxstyle.networks.winograd import Transformed
+from jaxstyle.networks.winograd import Transformed, transform_kernel
 from jaxstyle.weights import load_network
 from scripts.measuring.records import machine, median_seconds, write_record
 
@@ -40,7 +40,7 @@ def jax_descent(picture: np.ndarray, kernel: np.ndarray, bias: np.ndarray, count
 
         return jax.lax.fori_loop(0, count, body, picture)
 
-    arguments = *map(jnp.asarray, (picture, kernel, bias)), convolution.prepare(jnp.asarray(kernel))
+    arguments = *map(jnp.asarray, (picture, kernel, bias)), transform_kernel(jnp.asarray(kernel))
     compiled = jax.jit(descend, compiler_options=convolution.COMPILER_OPTIONS).lower(*arguments).compile()
     return lambda: jax.block_until_ready(compiled(*arguments))
 

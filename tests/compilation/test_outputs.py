@@ -15,6 +15,7 @@ import pytest
 from jaxstyle.compilation import CachedFunction, CacheFolder, register_output, set_cache_folder
 from jaxstyle.compilation.outputs import register_with_jax
 from jaxstyle.networks import Network, convolution
+from jaxstyle.networks.winograd import transform_kernel
 from jaxstyle.optimization import Terms, solver
 from jaxstyle.styles import StyleStatistics
 
@@ -67,7 +68,7 @@ def network() -> Network:
     """A network of one layer with a prepared kernel."""
     options: Any = {"architecture": "vgg19", "pooling": "avg", "reverse_channels": True, "digest": "it's \\ \n\u2603"}
     kernel = jnp.ones((3, 3, 16, 16))
-    prepared = {"conv1_1": {"kernel": convolution.prepare(kernel)}, "conv1_2": {"kernel": convolution.DIRECT}}
+    prepared = {"conv1_1": {"kernel": transform_kernel(kernel)}, "conv1_2": {"kernel": convolution.DIRECT}}
     return Network({"conv1_1": {"kernel": kernel}}, jnp.zeros(3), jnp.ones(3), prepared=prepared, **options)
 
 

@@ -17,7 +17,7 @@ from support import naive
 from support.compiler import simulated_devices
 
 from jaxstyle.networks import convolution
-from jaxstyle.networks.winograd import Transformed
+from jaxstyle.networks.winograd import Transformed, transform_kernel
 
 pytestmark = pytest.mark.usefixtures("winograd")
 
@@ -88,7 +88,7 @@ class TestShapes:
     )
     def test_random_shapes(self, shape: Shape, seed: int, prepare: bool) -> None:
         arrays = problem(shape, seed)
-        prepared = convolution.prepare(jnp.asarray(arrays[1])) if prepare else None
+        prepared = transform_kernel(jnp.asarray(arrays[1])) if prepare else None
         assert_correct(compiled(*arrays, prepared), *arrays)
 
     def test_agrees_with_xla(self) -> None:
@@ -139,7 +139,7 @@ class TestTransformations:
     def test_differentiated_twice(self, prepare: bool) -> None:
         """The gradient of the norm of a gradient, as for differentiated optimizations, against XLA's."""
         inputs, kernel, cotangent = problem(self.SHAPE)
-        prepared = convolution.prepare(jnp.asarray(kernel)) if prepare else None
+        prepared = transform_kernel(jnp.asarray(kernel)) if prepare else None
 
         def gradient_norm(convolve: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
             def loss(inputs: jax.Array) -> jax.Array:
@@ -167,7 +167,7 @@ class TestTransformations:
         inputs, kernel = inputs if pictures == 0 else inputs[0], kernel if kernels == 0 else kernel[0]
         prepared = None
         if prepare:
-            prepared = convolution.prepare(kernel) if kernels is None else jax.vmap(convolution.prepare)(kernel)
+            prepared = transform_kernel(kernel) if kernels is None else jax.vmap(transform_kernel)(kernel)
         mapped = jax.jit(jax.vmap(with_gradients, in_axes=(pictures, kernels, 0, kernels)))
         results = mapped(inputs, kernel, cotangent, prepared)
         for index in range(3):
@@ -191,7 +191,7 @@ class TestTransformations:
                 in_specs=(sharded, replicated, sharded, replicated),
                 out_specs=(sharded, sharded, replicated),
             )
-            for prepared in (None, module.convolution.prepare(arrays[1])):
+            for prepared in (None, module.transform_kernel(arrays[1])):
                 results = jax.jit(function)(*arrays, prepared)
                 assert len(results[0].sharding.device_set) == 2
                 module.assert_correct(results, *arrays)
@@ -209,7 +209,7 @@ class TestPrecision:
         inputs, kernel, cotangent = problem((2, 9, 11, channels, 32))
         inputs, cotangent = (jnp.asarray(array, jnp.bfloat16) for array in (inputs, cotangent))
         value, gradient, _ = compiled(
-            inputs, kernel, cotangent, convolution.prepare(jnp.asarray(kernel)) if prepare else None
+            inputs, kernel, cotangent, transform_kernel(jnp.asarray(kernel)) if prepare else None
         )
         assert value.dtype == gradient.dtype == jnp.bfloat16
         inputs, cotangent = (np.asarray(array, np.float64) for array in (inputs, cotangent))
