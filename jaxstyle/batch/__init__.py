@@ -6,8 +6,10 @@ Modules:
     buckets: which pairs share a compiled program
     pair: the inputs and targets of one pair, and measurements that pairs share
     vmapped: the solver for a batch, vmapped and sharded over devices
+    benchmark: the speed of a step, and the arithmetic that it takes
 """
 
+from jaxstyle.batch.benchmark import count_operations, matrix_product_rate, time_steps
 from jaxstyle.batch.buckets import (
     MAX_PROGRAMS,
     Group,
@@ -36,11 +38,14 @@ __all__ = [
     "check_batch_size",
     "check_pair",
     "concurrent_groups",
+    "count_operations",
     "count_programs",
     "default_batch_size",
     "group_kinds",
+    "matrix_product_rate",
     "plan_groups",
     "plan_kinds",
     "stylize_batch",
     "stylize_group",
+    "time_steps",
 ]

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from jaxstyle.batch import matrix_product_rate, time_steps
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.options import NetworkName, Precision, WeightsFile
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE
-from jaxstyle.jobs import device, device_name, matrix_product_rate, network_record, read_network, time_steps, versions
+from jaxstyle.jobs import device, device_name, network_record, read_network, versions
 from jaxstyle.networks import resolve_layers
 from jaxstyle.optimization import prepare_network
 

@@ -11,13 +11,12 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import with_options
 from jaxstyle.errors import ConfigError, JaxStyleError
+from jaxstyle.export import PLATFORMS, export_stylizer
 from jaxstyle.images import check_target, path_in_errors, write_atomically
 from jaxstyle.jobs import (
-    PLATFORMS,
     Options,
     check_output_is_no_input,
     device,
-    export_stylizer,
     level_warnings,
     read_network,
     read_styles,

@@ -26,16 +26,12 @@ Modules:
     environment: device and versions
     contact_sheet: one picture of a whole job
     grid: one pair with settings that vary along two axes
-    export: a stylizer as a function that needs only JAX
-    benchmark: the speed of the optimization
 """
 
-from jaxstyle.jobs.benchmark import count_operations, matrix_product_rate, time_steps
 from jaxstyle.jobs.cluster import run_job_on_ray
 from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
-from jaxstyle.jobs.export import PLATFORMS, export_stylizer
 from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
 from jaxstyle.jobs.job import (
@@ -75,7 +71,6 @@ from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
 __all__ = [
     "AXIS_EXAMPLE",
     "MAX_SIZE",
-    "PLATFORMS",
     "STATE_FOLDER",
     "STYLE",
     "WHOLE",
@@ -100,13 +95,11 @@ __all__ = [
     "check_output_is_no_input",
     "check_size",
     "check_styles",
-    "count_operations",
     "describe_job",
     "device",
     "device_name",
     "draw_contact_sheet",
     "draw_grid",
-    "export_stylizer",
     "failure_message",
     "find_pictures",
     "first_and_last_losses",
@@ -115,7 +108,6 @@ __all__ = [
     "level_warnings",
     "losses_by_step",
     "match_column",
-    "matrix_product_rate",
     "network_record",
     "pair_up",
     "parse_axis",
@@ -142,6 +134,5 @@ __all__ = [
     "run_job_on_ray",
     "share_from_variables",
     "style_warnings",
-    "time_steps",
     "versions",
 ]

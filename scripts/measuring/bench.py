@@ -29,8 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
+from jaxstyle.batch import count_operations, matrix_product_rate
 from jaxstyle.config import StyleConfig
-from jaxstyle.jobs import count_operations, matrix_product_rate
 from jaxstyle.networks import Network, convolution, resolve_layers
 from jaxstyle.optimization import Objective, content_targets, make_objective, prepare_network
 from jaxstyle.styles import STYLE_LAYERS, measure_statistics

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from jaxstyle.jobs import matrix_product_rate
+from jaxstyle.batch import matrix_product_rate
 from jaxstyle.networks import convolution
 from jaxstyle.networks.winograd import Transformed, transform_kernel
 from jaxstyle.weights import load_network

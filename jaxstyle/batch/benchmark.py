@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstyle.batch import BatchSolver
+from jaxstyle.batch.vmapped import BatchSolver
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network, dtype_of, matmul_precision
 from jaxstyle.optimization import content_targets, make_objective, network_at, predict_bytes
