@@ -2,7 +2,8 @@
 
 A pair has a key, a digest of everything that its result depends on: the bytes of its files, the settings and the
 network. The versions of jaxstyle and JAX are not part of it, so that an update does not discard a long job; each line
-says with which versions its result was made.
+says with which versions its result was made. For the same reason, a setting that came with a later version is part of
+the key only if its value makes another picture than the versions before it.
 """
 
 import hashlib
@@ -20,6 +21,9 @@ from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import path_in_errors
 from jaxstyle.jobs.shares import Share
 
+# Settings that came after the first keys, and the values that earlier versions worked with. They never change, whatever
+# the defaults become. A new setting belongs here.
+VALUES_BEFORE = {"strength": 1.0, "rotate_style": 0.0, "tile_size": None}
 STATE_FOLDER = ".jaxstyle"  # the folder among the results for what only an unfinished job needs
 
 
@@ -28,13 +32,18 @@ def pair_key(content: str, styles: Sequence[str], others: Sequence[str | None], 
 
     The other files are the initial picture and the strength mask, with None for one that there is not.
     """
-    files = json.dumps([content, list(styles), list(others)])
-    return hashlib.sha256(f"{files[:-1]}, {settings[1:]}".encode()).hexdigest()
+    initial_picture, strength_mask = others
+    files = json.dumps([content, list(styles), initial_picture])
+    mask = f", {json.dumps([strength_mask])[1:]}" if strength_mask else "]"  # came later, as `VALUES_BEFORE`
+    return hashlib.sha256(f"{files[:-1]}, {settings[1:-1]}{mask}".encode()).hexdigest()
 
 
 def format_settings(settings: Mapping[str, Any], network: Mapping[str, Any]) -> str:
     """What a pair's key depends on besides its files, as text: the settings, and the network without its name."""
-    return json.dumps([settings, {**network, "name": None}], sort_keys=True)
+    known = {
+        name: value for name, value in settings.items() if name not in VALUES_BEFORE or value != VALUES_BEFORE[name]
+    }
+    return json.dumps([known, {**network, "name": None}], sort_keys=True)
 
 
 def iterate_records(folder: Path) -> Iterator[dict[str, Any]]:

@@ -1,18 +1,21 @@
 """What there is to do in a job, from its record and what is in its folder."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command import CONTENT, STYLE
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.jobs import Options, Plan, Task, pair_up
+from jaxstyle.jobs import Options, Plan, Task, pair_up, read_records
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.plan import count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
 
 networks = NetworkCache()
 SECOND = CONTENT.with_name("cat.jpg")
+RECORD = Path(__file__).parents[1] / "data" / "older_results.jsonl"
 
 
 @pytest.fixture
@@ -46,6 +49,24 @@ def test_a_pair_is_done_with_picture_and_record(tasks, tmp_path):
     others = pair_up([CONTENT, SECOND], [STYLE], Options(size=64, seed=1), zipped=False)
     changed = planned(others, records, tmp_path)
     assert changed.done == frozenset() and changed.replaced == {0}
+
+
+def test_results_of_older_versions_are_done(tmp_path):
+    """Also when options came since, as long as they have the value that changes nothing.
+
+    If a new option makes this fail, it is not in `VALUES_BEFORE`: all jobs that have begun would be computed again.
+    """
+    for name, factor in (("content", 7), ("style", 11)):
+        pixels = bytes(factor * i * i % 256 for i in range(48 * 32 * 3))
+        (tmp_path / f"{name}.ppm").write_bytes(b"P6 48 32 255\n" + pixels)
+    # Of a version that did not know --strength, --strength-mask, --rotate-style and --tile-size.
+    shutil.copy(RECORD, tmp_path / "results.jsonl")
+    (tmp_path / "content--style.png").touch()
+    usual = Options(size=32, steps=2, content_layers="relu1_1", style_layers="relu1_1", precision="float32")
+    mask = replace(usual, strength_mask=tmp_path / "content.ppm")
+    for options in (usual, replace(usual, rotate_style=30), replace(usual, strength=0.5), mask):
+        tasks = pair_up([tmp_path / "content.ppm"], [tmp_path / "style.ppm"], options, zipped=False)
+        assert planned(tasks, read_records(tmp_path), tmp_path).done == ({0} if options == usual else frozenset())
 
 
 def test_a_failure_is_kept_until_it_is_to_be_tried_again(tasks, tmp_path):

@@ -163,7 +163,7 @@ def test_keys_depend_on_every_part_but_the_name_of_the_network():
     assert len({key(*arguments) for arguments in (identity, *others)}) == 8
     assert key(*identity) == key(*identity[:4], {"name": "own", "sha256": "x"})
     # Keys stay the same with every version, because records have them.
-    assert (
-        key(*identity)
-        == hashlib.sha256(b'["c", ["s"], [null, null], {"size": 1}, {"name": null, "sha256": "x"}]').hexdigest()
-    )
+    text = '["c", ["s"], null, {"size": 1}, {"name": null, "sha256": "x"}]'
+    assert key(*identity) == hashlib.sha256(text.encode()).hexdigest()
+    with_mask = '["c", ["s"], "i", {"size": 1}, {"name": null, "sha256": "x"}, "m"]'
+    assert key("c", ["s"], ("i", "m"), *identity[3:]) == hashlib.sha256(with_mask.encode()).hexdigest()
