@@ -124,7 +124,8 @@ class TestFiles:
         record = json.loads(command.succeed(*arguments))
         assert record["strength_mask"] == "mask.png"
         found, content = read_image(output), read_image(CONTENT, size=64)
-        np.testing.assert_array_equal(np.rint(255 * found[:, 34:]), np.rint(255 * content[:, 34:]))
+        write_image(tmp_path / "content.png", content, dither=True)
+        np.testing.assert_array_equal(found[:, 34:], read_image(tmp_path / "content.png")[:, 34:])
         assert np.abs(found[:, :30] - content[:, :30]).mean() > 0.05
         outcome = command.run("stylize", CONTENT, STYLE, "-o", mask, *command.QUICK, "--strength-mask", mask)
         assert outcome.code and f"{mask} is one of the pictures to read" in outcome.err

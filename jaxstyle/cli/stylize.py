@@ -109,7 +109,10 @@ def stylize_command(
         pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture, mask),
         network=network,
         writer=ResultWriter(
-            picture, record | ({"masks": [mask.name for mask in masks]} if masks else {}), overwrite=overwrite
+            picture,
+            record | ({"masks": [mask.name for mask in masks]} if masks else {}),
+            settings.file,
+            overwrite=overwrite,
         ),
         output=output,
         memory=memory,

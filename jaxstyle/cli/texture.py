@@ -100,7 +100,7 @@ def texture_command(
     run = Run(
         pair=Pair(canvas, tuple(style_inputs), config, settings.seed, initial_picture),
         network=network,
-        writer=ResultWriter(Picture(canvas), record, overwrite=overwrite),
+        writer=ResultWriter(Picture(canvas), record, settings.file, overwrite=overwrite),
         output=output,
         memory=memory,
         save_every=save_every,

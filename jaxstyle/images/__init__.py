@@ -7,6 +7,9 @@ Modules:
     readers: the readers of picture formats
     resizing: resizing, shapes, and checks of arrays
     writing: writing picture files
+    formats: the formats that are written
+    quantization: floats to the levels of a file
+    profiles: color profiles for files
     sheet: grids of pictures with titles and captions
     files: error messages with paths, and atomic writing of any file
 """
@@ -19,6 +22,7 @@ from jaxstyle.images.files import (
     resolve_target,
     write_atomically,
 )
+from jaxstyle.images.quantization import BITS
 from jaxstyle.images.reading import Picture, read_image, read_picture, read_shape, target_shape
 from jaxstyle.images.resizing import (
     MIN_SIDE,
@@ -34,10 +38,12 @@ from jaxstyle.images.resizing import (
     scaled_shape,
 )
 from jaxstyle.images.sheet import GAP, add_caption, add_titles, draw_text, tile_pictures
-from jaxstyle.images.writing import WRITABLE, check_writable, write_image
+from jaxstyle.images.writing import MAX_DPI, WRITABLE, check_writable, write_image
 
 __all__ = [
+    "BITS",
     "GAP",
+    "MAX_DPI",
     "MIN_SIDE",
     "WRITABLE",
     "PathLike",

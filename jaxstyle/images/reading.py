@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
 from jaxstyle.images.readers import EXPECTED, WHOLE, Source, open_source, shrink, to_srgb, turn_upright
-from jaxstyle.images.resizing import MIN_SIDE, fit_shape, lanczos
+from jaxstyle.images.resizing import MAX_PIXELS, MIN_SIDE, fit_shape, lanczos
 
-_MAX_PIXELS = 2**28  # in a file: more than phones and cameras have; a small file can claim to have billions
 _OVERSAMPLING = 2  # pictures are read at no less than this many times the size to which they are then resized
 _HIDDEN = 1 / 510  # a lower alpha is rounded to 0 at 8 bits
 
@@ -112,7 +111,7 @@ def _opened(path: PathLike) -> Iterator[Source]:
         with file_path.open("rb") as file:
             try:
                 source = open_source(file)
-                if source.height * source.width > _MAX_PIXELS:
+                if source.height * source.width > MAX_PIXELS:
                     raise PictureError(_too_large(source))
                 yield source
             except PictureError:
@@ -127,7 +126,7 @@ def _opened(path: PathLike) -> Iterator[Source]:
 
 def _too_large(source: Source) -> str:
     found = f"has {source.width}x{source.height} pixels, too many to be safe"
-    return f"{found}; expected at most {_MAX_PIXELS} in all: use a smaller copy"
+    return f"{found}; expected at most {MAX_PIXELS} in all: use a smaller copy"
 
 
 def target_shape(height: int, width: int, size: int | None) -> tuple[int, int]:
@@ -142,6 +141,6 @@ def target_shape(height: int, width: int, size: int | None) -> tuple[int, int]:
     if min(new_height, new_width) < MIN_SIDE:
         min_size = -(-MIN_SIDE * max(height, width) // min(height, width))
         raise PictureError(f"{found}; {expected}: use size {min_size} or more, or crop the picture")
-    if Image.MAX_IMAGE_PIXELS and new_height * new_width > Image.MAX_IMAGE_PIXELS:
-        raise PictureError(f"{found}; expected at most {Image.MAX_IMAGE_PIXELS} pixels in all: use a smaller size")
+    if new_height * new_width > MAX_PIXELS:
+        raise PictureError(f"{found}; expected at most {MAX_PIXELS} pixels in all: use a smaller size")
     return new_height, new_width

@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxstyle.errors import PictureError
 
+MAX_PIXELS = 2**28  # of a picture: more than phones and cameras have; a small file can claim to have billions
 MIN_SIDE = 16  # pixels; the four poolings of VGG before relu5_1 reduce these to one position
 
 
@@ -43,7 +44,7 @@ def scaled_shape(height: int, width: int, longest: float) -> tuple[int, int]:
 
 def largest_side(height: int, width: int) -> int:
     """The largest longest side with which a picture of these proportions is not too large to be read and resized."""
-    return int(math.sqrt((Image.MAX_IMAGE_PIXELS or 2**31) * max(height, width) / min(height, width)))
+    return int(math.sqrt(MAX_PIXELS * max(height, width) / min(height, width)))
 
 
 def resize_longest(picture: np.ndarray, longest: float) -> np.ndarray:

@@ -1,40 +1,41 @@
 """Writing picture files atomically."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from jaxstyle.errors import PictureError
 from jaxstyle.images.files import PathLike, check_target, path_in_errors, resolve_target, write_atomically
+from jaxstyle.images.formats import FORMATS, About
+from jaxstyle.images.profiles import srgb_profile
+from jaxstyle.images.quantization import BITS, quantize
 
-_WRITERS: dict[str, dict[str, Any]] = {
-    ".png": {"format": "PNG"},
-    ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-    ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-    ".webp": {"format": "WEBP", "quality": 95},
-    ".tif": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    ".tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    ".bmp": {"format": "BMP"},
-}
-
-WRITABLE = tuple(_WRITERS)
+WRITABLE = tuple(FORMATS)
+MAX_DPI = 65535  # as in JPEG
 
 
-def check_writable(path: PathLike, *, overwrite: bool = False, alpha: bool = False) -> None:
+def check_writable(
+    path: PathLike,
+    *,
+    overwrite: bool = False,
+    alpha: bool = False,
+    shape: tuple[int, int] | None = None,
+    bits: int = 8,
+    profile: bytes | None = None,
+) -> None:
     """Raise PictureError, before any work, if `write_image` could not write a picture to this path.
 
     Args:
         path: the file.
         overwrite: whether the file may exist.
         alpha: whether the picture will have transparency, which not all formats support.
+        shape: its height and width, if they are known.
+        bits: per sample.
+        profile: the color profile of the picture, None for sRGB.
     """
     with path_in_errors(path, "written", PictureError) as file:
-        _check_suffix(file, alpha=alpha)
+        _check_format(file, shape or (1, 1), alpha=alpha, bits=bits, profile=profile)
         check_target(file, PictureError, overwrite=overwrite)
 
 
@@ -44,61 +45,80 @@ def write_image(
     *,
     alpha: np.ndarray | None = None,
     metadata: Mapping[str, str] | None = None,
+    bits: int = 8,
+    dither: bool = False,
+    dpi: int | None = None,
+    profile: bytes | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a picture at 8 bits per channel, in the format of the path's suffix.
+    """Write a picture in the format of the path's suffix.
 
     The file is written atomically: if that fails, there is no file, or still the old one. If the path is a symbolic
     link, the file that it points to is written.
 
     Args:
         path: the file.
-        picture: floats `[H, W, 3]`, clipped to [0, 1] and rounded to the nearest of 256 levels.
+        picture: floats `[H, W, 3]`, clipped to [0, 1] and rounded to the nearest level.
         alpha: `[H, W]` in [0, 1], or None for an opaque picture.
         metadata: text entries of a PNG; other formats ignore them.
+        bits: per sample, 8 or 16; 16 for PNG and TIFF only.
+        dither: whether values between two of 256 levels become one of both, the nearer one more often, so that smooth
+            gradients have no steps. The same picture gives the same file. For results, not for masks.
+        dpi: pixels per inch in print, 1 to 65535, or None to leave it open.
+        profile: the ICC profile of the picture's colors, which becomes a part of the file; None for sRGB.
         overwrite: whether to replace an existing file.
 
     Raises:
         PictureError: for an unknown suffix, a file that exists (without `overwrite`), a missing or read-only folder, a
-            full disk, transparency in a format without it, or an array that is not a picture.
+            full disk, a picture that the format cannot hold (transparency, 16 bits, too many pixels on a side), or an
+            array that is not a picture.
     """
     with path_in_errors(path, "written", PictureError) as file:
-        _check_suffix(file, alpha=alpha is not None)
+        picture = np.asarray(picture)
+        _check_arrays(picture, alpha)
+        if dpi is not None and not 1 <= dpi <= MAX_DPI:
+            raise PictureError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
+        _check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
         target = resolve_target(file, PictureError, overwrite=overwrite)
-        write_atomically(target, _encode(_quantize(picture, alpha), file.suffix.lower(), metadata or {}))
+        about = About(profile or srgb_profile(), dpi, metadata or {})
+        write_atomically(target, _encode(file, quantize(picture, alpha, bits=bits, dither=dither), about))
 
 
-def _check_suffix(path: Path, *, alpha: bool) -> None:
-    """Raise PictureError if there is no such format, or none with alpha."""
+def _check_format(path: Path, shape: tuple[int, int], *, alpha: bool, bits: int, profile: bytes | None) -> None:
+    """Raise PictureError if the suffix is not that of a format, or the format cannot hold such a picture."""
     suffix = path.suffix.lower()
-    if suffix not in _WRITERS:
+    if bits not in BITS:
+        raise PictureError(f"bits is {bits}; expected 8 or 16")
+    if suffix not in FORMATS:
         found = f"has the suffix {suffix!r}" if suffix else "has no suffix"
-        raise PictureError(f"{found}; expected one of {' '.join(_WRITERS)}: choose another name")
-    if alpha and suffix in (".jpg", ".jpeg", ".bmp"):
+        raise PictureError(f"{found}; expected one of {' '.join(FORMATS)}: choose another name")
+    file_format = FORMATS[suffix]
+    if alpha and not file_format.has_alpha:
         raise PictureError(f"{suffix} cannot store transparency; choose .png, .webp or .tiff, or a --background")
+    if bits > file_format.max_bits:
+        raise PictureError(f"{suffix} cannot store {bits} bits; choose .png or .tiff, or 8 bits")
+    if profile is not None and not file_format.has_profile:
+        raise PictureError(f"{suffix} cannot store a color profile; choose .png, .tiff, .jpg or .webp, or sRGB")
+    height, width = shape
+    if max(shape) > file_format.max_side:
+        found = f"{suffix} cannot hold {width} x {height} pixels"
+        raise PictureError(
+            f"{found}; expected at most {file_format.max_side} on a side: choose .tiff or a smaller size"
+        )
 
 
-def _quantize(picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """The picture as uint8 `[H, W, 3]`, or `[H, W, 4]` with alpha."""
-    values = np.asarray(picture)
-    if values.ndim != 3 or values.shape[2] != 3 or 0 in values.shape or values.dtype.kind in "biuc":
-        found = f"the array is {values.dtype} {list(values.shape)}"
+def _check_arrays(picture: np.ndarray, alpha: np.ndarray | None) -> None:
+    """Raise PictureError unless these are a picture of floats, and alpha of its shape."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape or picture.dtype.kind in "biuc":
+        found = f"the array is {picture.dtype} {list(picture.shape)}"
         raise PictureError(f"{found}; expected a picture of floats [height, width, 3]")
-    if alpha is not None:
-        if np.shape(alpha) != values.shape[:2]:
-            raise PictureError(f"alpha has shape {list(np.shape(alpha))}; expected {list(values.shape[:2])}")
-        values = np.dstack([values, alpha])
-    if not np.isfinite(values).all():
-        raise PictureError("the array has NaN or infinity; expected numbers from 0 to 1: nothing was written")
-    return np.rint(values.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
+    if alpha is not None and np.shape(alpha) != picture.shape[:2]:
+        raise PictureError(f"alpha has shape {list(np.shape(alpha))}; expected {list(picture.shape[:2])}")
 
 
-def _encode(levels: np.ndarray, suffix: str, metadata: Mapping[str, str]) -> bytes:
-    encoded, text = io.BytesIO(), PngInfo()
-    for key, value in metadata.items():
-        text.add_text(key, value)
+def _encode(path: Path, levels: np.ndarray, about: About) -> bytes:
+    suffix = path.suffix.lower()
     try:
-        Image.fromarray(levels).save(encoded, pnginfo=text, **_WRITERS[suffix])
-    except (OSError, ValueError) as error:  # for example, more pixels per side than the format supports
+        return FORMATS[suffix].encode(levels, about)
+    except (OSError, ValueError) as error:  # a limit of an encoder that is not known here
         raise PictureError(f"{suffix} cannot hold this picture ({error}); use .png or .tiff") from error
-    return encoded.getvalue()

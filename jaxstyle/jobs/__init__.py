@@ -4,6 +4,8 @@ Modules:
     job: `Job`, `run_job`, `describe_job` and the summary of a job
     events: what a job reports while it runs
     options: the options of a stylization, as the command and manifests have them
+    network_options: those of the network
+    file_options: those of the files of results
     settings: the parsed options
     described: what the help says of an option
     parsing: values of options

@@ -145,7 +145,7 @@ class InputReader:
             saved_styles=[record for records in saved for record in records],
             device=self.device,
         )
-        writer = ResultWriter(picture, record, overwrite=True)
+        writer = ResultWriter(picture, record, settings.file, overwrite=True)
         output = self._folder / task.output
         with path_in_errors(output.parent, "written", JaxStyleError) as parent:
             parent.mkdir(parents=True, exist_ok=True)

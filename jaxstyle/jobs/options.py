@@ -9,6 +9,8 @@ from pathlib import Path
 from jaxstyle.config import COLORS, DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.jobs.described import described
+from jaxstyle.jobs.file_options import FileOptions
+from jaxstyle.jobs.network_options import NetworkOptions
 from jaxstyle.jobs.parsing import (
     NAMED_INITS,
     check_size,
@@ -20,22 +22,17 @@ from jaxstyle.jobs.parsing import (
     parse_weighted,
 )
 from jaxstyle.jobs.settings import Settings
-from jaxstyle.networks import POOLINGS, PRECISIONS
 from jaxstyle.styles import REPRESENTATIONS, check_representation
-from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 
 # Groups of options in `--help`.
-PICTURE, STYLE, OPTIMIZATION, NETWORK = "Picture", "Style", "Optimization", "Network"
+PICTURE, STYLE, OPTIMIZATION = "Picture", "Style", "Optimization"
 
 _LAYERS = f"NAME or NAME=WEIGHT, comma-separated, or one of {', '.join(PARTITIONS)}"
 
 
 @dataclass(frozen=True)
-class Options:
-    """The options of a stylization, as typed.
-
-    A field has the name of its column in a manifest, and with dashes the name of its option of the command.
-    """
+class StyleOptions:
+    """The options that say what the result looks like."""
 
     size: int | str = field(
         default=DEFAULTS.size,
@@ -243,39 +240,14 @@ class Options:
             choices=OPTIMIZERS,
         ),
     )
-    network: str | None = field(
-        default=None,
-        metadata=described(
-            f"Recognition network: {', '.join(NAMES)}, or {RANDOM}ARCHITECTURE for random weights. vgg16: bolder "
-            "strokes than vgg19.",
-            NETWORK,
-            metavar="NAME",
-            choices=NAMES,
-            default=DEFAULT_NETWORK,
-        ),
-    )
-    weights: Path | None = field(
-        default=None,
-        metadata=described(
-            "Weights file of another network, from `jaxstyle weights convert`, in place of --network.",
-            NETWORK,
-            metavar="FILE",
-        ),
-    )
-    pooling: str = field(
-        default="max",
-        metadata=described("Pooling of the network. avg: softer pictures than max.", NETWORK, choices=POOLINGS),
-    )
-    precision: str = field(
-        default="auto",
-        metadata=described(
-            f"Precision of the features: {', '.join(PRECISIONS)}. auto: bfloat16 on GPUs and TPUs, which is faster, "
-            "and float32 on CPUs. The pictures look the same.",
-            NETWORK,
-            metavar="NAME",
-            choices=PRECISIONS,
-        ),
-    )
+
+
+@dataclass(frozen=True)
+class Options(FileOptions, NetworkOptions, StyleOptions):
+    """The options of a stylization, as typed; those of the last base class come first.
+
+    A field has the name of its column in a manifest, and with dashes the name of its option of the command.
+    """
 
     def settings(self, *, folder: Path = Path()) -> Settings:
         """Parse the options; the path of an initial picture is relative to `folder`.
@@ -310,4 +282,5 @@ class Options:
             tile_size=self.tile_size,
         )
         network = (self.network, self.weights, self.pooling, self.precision)
-        return Settings(config, self.seed, initial_picture, self.strength_mask, self.background, *network)
+        file = self.file_settings()
+        return Settings(config, self.seed, initial_picture, self.strength_mask, self.background, file, *network)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxstyle.images import Picture, check_writable, resize, write_image
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.reading import network_record
-from jaxstyle.jobs.settings import Settings
+from jaxstyle.jobs.settings import FileSettings, Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Terms
 
@@ -23,16 +23,24 @@ class ResultWriter:
     Attributes:
         content: the content picture.
         record: from `result_record`; PNG files carry it as text.
+        file: how files are written.
         overwrite: whether to replace existing files.
     """
 
     content: Picture
     record: dict[str, Any]
+    file: FileSettings
     overwrite: bool
 
     def check(self, path: Path) -> None:
         """Raise, before any work, the errors of `write` that are due to the path."""
-        check_writable(path, overwrite=self.overwrite, alpha=self.content.alpha is not None)
+        check_writable(
+            path,
+            overwrite=self.overwrite,
+            alpha=self.content.alpha is not None,
+            shape=self.content.rgb.shape[:2],
+            bits=self.file.bits,
+        )
 
     def write(self, path: Path, picture: np.ndarray, steps: int) -> None:
         """Write a picture of any size, after this number of steps."""
@@ -42,7 +50,16 @@ class ResultWriter:
             "jaxstyle": json.dumps(self.record | {"steps": steps}),
         }
         resized = resize(picture, height, width)
-        write_image(path, resized, alpha=self.content.alpha, metadata=metadata, overwrite=self.overwrite)
+        write_image(
+            path,
+            resized,
+            alpha=self.content.alpha,
+            metadata=metadata,
+            bits=self.file.bits,
+            dither=True,
+            dpi=self.file.dpi,
+            overwrite=self.overwrite,
+        )
 
 
 def result_record(

@@ -10,14 +10,28 @@ from jaxstyle.networks import Network, resolve_layers
 
 
 @dataclass(frozen=True)
+class FileSettings:
+    """How results are written.
+
+    Attributes:
+        bits: per sample.
+        dpi: pixels per inch, None to leave it open.
+    """
+
+    bits: int
+    dpi: int | None
+
+
+@dataclass(frozen=True)
 class Settings:
-    """The parsed options: the configuration of `stylize`, its seed, the initial picture, and the network."""
+    """The parsed options: the configuration of `stylize`, its seed, pictures to read, the network, and the file."""
 
     config: StyleConfig
     seed: int
     initial_picture: Path | None
     strength_mask: Path | None
     background: str | None
+    file: FileSettings
     network: str | None
     weights: Path | None
     pooling: str
@@ -43,7 +57,7 @@ class Settings:
 
     def record(self) -> dict[str, Any]:
         """The settings that the result depends on, without pictures and network, as plain values."""
-        return _record(self.config) | {"seed": self.seed, "background": self.background}
+        return _record(self.config) | {"seed": self.seed, "background": self.background} | asdict(self.file)
 
 
 @lru_cache

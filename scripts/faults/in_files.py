@@ -88,10 +88,18 @@ IMAGES = (
     Fault(
         "levels-truncated",
         "pixels are rounded down to 8 bits",
-        "images/writing.py",
-        "np.rint(values.astype(np.float32).clip(0, 1) * 255)",
-        "(values.astype(np.float32).clip(0, 1) * 255)",
+        "images/quantization.py",
+        "np.rint(colors)",
+        "np.floor(colors)",
         (f"{WRITING}::test_levels_are_rounded_and_clipped",),
+    ),
+    Fault(
+        "dithering-colored",
+        "dithering gives grays a color",
+        "images/quantization.py",
+        "_tiled_thresholds(*colors.shape[:2]))",
+        "_tiled_thresholds(*colors.shape[:2])[..., [0, 0, 0]] * [1, 0.9, 0.8])",
+        ("images/test_quantization.py",),
     ),
     Fault(
         "write-in-place",

@@ -125,8 +125,8 @@ JOBS = (
         "result-opaque",
         "results lose the transparency of the content",
         "jobs/output.py",
-        "write_image(path, resized, alpha=self.content.alpha,",
-        "write_image(path, resized, alpha=None,",
+        "            alpha=self.content.alpha,",
+        "            alpha=None,",
         (f"{APP}::TestTransparency",),
     ),
 )
@@ -187,8 +187,8 @@ COMMAND = (
         "overwrite-ignored",
         "--overwrite is ignored",
         "cli/stylize.py",
-        "overwrite=overwrite\n",
-        "overwrite=False\n",
+        "overwrite=overwrite,\n",
+        "overwrite=False,\n",
         (f"{APP}::test_existing_file_is_replaced_only_with_overwrite",),
     ),
     Fault(

@@ -81,7 +81,8 @@ def test_the_largest_size_fits_and_a_larger_one_does_not(tmp_path: Path, compute
 def test_the_largest_size_is_no_larger_than_pictures_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute_nothing: None
 ) -> None:
-    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 960 * 960)
+    monkeypatch.setattr("jaxstyle.images.resizing.MAX_PIXELS", 960 * 960)
+    monkeypatch.setattr("jaxstyle.images.reading.MAX_PIXELS", 960 * 960)
     monkeypatch.setattr(memory, "available_memory", lambda: AvailableMemory(2**40, "this machine"))
     size = size_of("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--style-scale", 2)
     assert size > 0.75 * 1000 * 0.7 and 0.8 * (2 * size) ** 2 <= 960 * 960 < 0.8 * (2 * size + 4) ** 2

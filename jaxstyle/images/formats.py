@@ -1,0 +1,137 @@
+"""The formats of picture files that are written: what they can hold, and their encoders.
+
+Sources: PNG Specification (Third Edition); TIFF 6.0 and its supplements; JFIF 1.02; the limits of libjpeg and libwebp.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image
+
+_INCH = 0.0254  # meters
+_PNG_LEVEL = 6  # of compression
+_TILE = 256  # side of the tiles of a TIFF in pixels
+_BIG_TIFF = 2**32 - 2**25  # bytes of samples from which offsets may not fit 32 bits
+_RESOLUTION_TAGS, _UNIT_TAG, _PER_INCH = (282, 283), 296, 2  # in Exif, for x and y
+
+
+@dataclass(frozen=True)
+class About:
+    """What a file says of its picture.
+
+    Attributes:
+        profile: the ICC profile of its colors.
+        dpi: pixels per inch, or None.
+        texts: entries for a PNG; other formats have none.
+    """
+
+    profile: bytes
+    dpi: int | None
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that is written.
+
+    Attributes:
+        encode: the bytes of a file, from levels `[H, W, C]`; C is 3, or 4 with alpha.
+        max_side: pixels.
+        max_bits: per sample.
+        has_alpha: whether it stores transparency.
+        has_profile: whether it stores a color profile.
+    """
+
+    encode: Callable[[np.ndarray, About], bytes]
+    max_side: int
+    max_bits: int = 8
+    has_alpha: bool = True
+    has_profile: bool = True
+
+
+def _encode_png(levels: np.ndarray, about: About) -> bytes:
+    """Pillow writes no color of 16 bits, and imagecodecs nothing but pixels: the other chunks are added here."""
+    encoded = imagecodecs.png_encode(levels, level=_PNG_LEVEL)
+    chunks = [_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(about.profile))]
+    if about.dpi:
+        per_meter = round(about.dpi / _INCH)
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", per_meter, per_meter, 1)))
+    chunks += [_text_chunk(key, text) for key, text in about.texts.items()]
+    end_of_header = 8 + 25  # the signature and IHDR
+    return b"".join([encoded[:end_of_header], *chunks, encoded[end_of_header:]])
+
+
+def _text_chunk(key: str, text: str) -> bytes:
+    name = key.encode("latin-1") + b"\0"
+    try:
+        return _chunk(b"tEXt", name + text.encode("latin-1"))
+    except UnicodeEncodeError:
+        return _chunk(b"iTXt", name + b"\0\0\0\0" + text.encode())
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def _encode_tiff(levels: np.ndarray, about: About) -> bytes:
+    """In tiles, compressed without loss; BigTIFF where offsets may not fit into 32 bits."""
+    encoded = io.BytesIO()
+    tifffile.imwrite(
+        encoded,
+        levels,
+        bigtiff=levels.nbytes >= _BIG_TIFF,
+        photometric="rgb",
+        planarconfig="contig",
+        extrasamples=["unassalpha"] if levels.shape[-1] == 4 else None,
+        tile=(_TILE, _TILE),
+        compression="adobe_deflate",
+        predictor=True,
+        resolution=(about.dpi, about.dpi) if about.dpi else None,
+        resolutionunit="inch" if about.dpi else None,
+        iccprofile=about.profile,
+        metadata=None,
+        software=False,
+    )
+    return encoded.getvalue()
+
+
+def _pillow_encoder(format_name: str, **options: Any) -> Callable[[np.ndarray, About], bytes]:
+    def encode(levels: np.ndarray, about: About) -> bytes:
+        encoded, keywords = io.BytesIO(), dict(options)
+        if about.dpi and format_name == "WEBP":
+            keywords["exif"] = _exif_resolution(about.dpi)
+        elif about.dpi:
+            keywords["dpi"] = (about.dpi, about.dpi)
+        Image.fromarray(levels).save(encoded, format_name, icc_profile=about.profile, **keywords)
+        return encoded.getvalue()
+
+    return encode
+
+
+def _exif_resolution(dpi: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[_UNIT_TAG] = _PER_INCH
+    for tag in _RESOLUTION_TAGS:
+        exif[tag] = dpi
+    return exif
+
+
+_JPEG = Format(_pillow_encoder("JPEG", quality=95, subsampling=0), max_side=65500, has_alpha=False)
+_TIFF = Format(_encode_tiff, max_side=2**31 - 1, max_bits=16)
+
+FORMATS: dict[str, Format] = {
+    ".png": Format(_encode_png, max_side=1_000_000, max_bits=16),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": Format(_pillow_encoder("WEBP", quality=95), max_side=16383),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".bmp": Format(_pillow_encoder("BMP"), max_side=2**31 - 1, has_alpha=False, has_profile=False),
+}

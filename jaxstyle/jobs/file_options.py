@@ -1,0 +1,41 @@
+"""The options of the files that results are written to."""
+
+from dataclasses import dataclass, field
+
+from jaxstyle.errors import ConfigError
+from jaxstyle.images import BITS, MAX_DPI
+from jaxstyle.jobs.described import described
+from jaxstyle.jobs.settings import FileSettings
+
+FILE = "File"  # their heading in `--help`
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """The options of the files that results are written to."""
+
+    bits: int = field(
+        default=8,
+        metadata=described(
+            "Bits of each sample in the result. 16: finer than can be seen, to edit and print; .png and .tiff only.",
+            FILE,
+            metavar="8|16",
+            choices=("8", "16"),
+        ),
+    )
+    dpi: int | None = field(
+        default=None,
+        metadata=described(
+            "Pixels per inch in print, which the result says to the printer. No pixel changes.",
+            FILE,
+            metavar="N",
+        ),
+    )
+
+    def file_settings(self) -> FileSettings:
+        """Check the options; ConfigError, naming the option, for a value that has no meaning."""
+        if self.bits not in BITS:
+            raise ConfigError(f"bits is {self.bits}; expected 8 or 16")
+        if self.dpi is not None and not 1 <= self.dpi <= MAX_DPI:
+            raise ConfigError(f"dpi is {self.dpi}; expected 1 to {MAX_DPI} pixels per inch, such as 300")
+        return FileSettings(self.bits, self.dpi)

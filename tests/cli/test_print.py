@@ -1,0 +1,79 @@
+"""Results as files for print: 16 bits, resolution."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.command import CONTENT, QUICK, STYLE, run, succeed
+
+import jaxstyle
+from jaxstyle.images import read_image, write_image
+from jaxstyle.jobs import read_records
+
+
+def read_levels(path: Path) -> np.ndarray:
+    return np.rint(read_image(path) * 65535).astype(int)
+
+
+def test_sixteen_bits_come_from_floats(tmp_path: Path) -> None:
+    out = tmp_path / "out.tiff"
+    record = json.loads(succeed("stylize", CONTENT, STYLE, "-o", out, *QUICK, "--bits", 16, "--dpi", 300, "--json"))
+    assert (record["settings"]["bits"], record["settings"]["dpi"]) == (16, 300)
+    with Image.open(out) as image:
+        assert image.info["dpi"] == (300, 300)
+    levels = read_levels(out)
+    assert np.unique(levels % 257).size > 200  # of 257 remainders; levels of 8 bits have only 0
+    settings = {name: value for name, value in record["settings"].items() if name in ("size", "steps")}
+    layers = {"content_layers": (("relu1_1", 1.0),), "style_layers": (("relu1_1", 1.0),)}
+    content, style = (read_image(path, size=64) for path in (CONTENT, STYLE))
+    result = jaxstyle.stylize(content, style, config=jaxstyle.StyleConfig(**settings, **layers))
+    np.testing.assert_array_equal(levels, np.rint(result.image * 65535))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_is_not_painted_has_the_levels_of_the_photograph(tmp_path: Path, bits: int) -> None:
+    white = 2**bits - 1
+    photograph = np.random.default_rng(0).integers(0, white + 1, (48, 64, 3)) / white
+    write_image(tmp_path / "photo.tif", photograph, bits=bits)
+    mask = np.zeros((48, 64, 3))
+    mask[:, :30] = 1
+    write_image(tmp_path / "mask.png", mask)
+    masked = ("--strength-mask", tmp_path / "mask.png", "--colors", "luminance")
+    out = tmp_path / "out.png"
+    succeed("stylize", tmp_path / "photo.tif", STYLE, "-o", out, *QUICK, "--bits", bits, *masked)
+    levels, expected = read_levels(out), np.rint(photograph * 65535)
+    np.testing.assert_array_equal(levels[:, 31:], expected[:, 31:])
+    assert np.abs(levels[:, :29] - expected[:, :29]).mean() > 1000
+
+
+def test_a_batch_writes_sixteen_bits_where_a_manifest_says_so(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text(
+        f"content,style,output,bits,dpi\n{CONTENT},{STYLE},fine.png,16,300\n{CONTENT},{STYLE},plain.png,,\n"
+    )
+    quick = ("--size", 32, "--steps", 2, *QUICK[4:])
+    succeed("batch", tmp_path / "pairs.csv", "-o", tmp_path / "out", *quick)
+    fine, plain = (tmp_path / "out" / name for name in ("fine.png", "plain.png"))
+    assert (read_levels(plain) % 257 == 0).all() and np.unique(read_levels(fine) % 257).size > 200
+    np.testing.assert_allclose(read_image(fine), read_image(plain), atol=1.01 / 255)
+    with Image.open(fine) as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+    assert {record["settings"]["bits"] for record in read_records(tmp_path / "out").values()} == {8, 16}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-o", "out.jpg", "--bits", 16), ".jpg cannot store 16 bits"),
+        (("-o", "out.png", "--bits", 12), "bits is 12; expected 8 or 16"),
+        (("-o", "out.png", "--dpi", 0), "dpi is 0; expected 1 to 65535 pixels per inch"),
+    ],
+)
+def test_values_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run("stylize", CONTENT, STYLE, *words, "--size", 64)
+    assert outcome.code in (2, 3) and expected in outcome.err and outcome.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
