@@ -32,12 +32,15 @@ from jaxstyle.optimization import (
     weighted_mean,
 )
 from jaxstyle.styles import (
+    Regions,
     Style,
     StyleStatistics,
     blend_statistics,
     check_representation,
     make_style,
     measure_statistics,
+    regions_at_size,
+    resample_masks,
 )
 
 
@@ -72,6 +75,7 @@ class Stylizer:
         style: Style,
         *,
         initial_picture: ArrayLike | None = None,
+        strength_mask: ArrayLike | None = None,
         key: jax.Array | None = None,
     ) -> jax.Array:
         """Stylize a content picture.
@@ -85,6 +89,8 @@ class Stylizer:
                 mean, unless they are samples, and to use several at once stack and vmap them.
             initial_picture: a picture `[h, w, 3]` in [0, 1] to start from, with the content's aspect ratio, if
                 `config.init` has "picture".
+            strength_mask: where and how strongly to paint, `[h, w]` in [0, 1] with the content's aspect ratio; see
+                `stylize`.
             key: the random key of the noise, if `config.init` has "noise" or "pink".
 
         Returns:
@@ -111,15 +117,17 @@ class Stylizer:
             blend_statistics([style.at(size * blend_scale(self.config))], self.config.style_blend)
             for size, _ in self.levels
         ]
-        statistics = list(map(self._targets, contents, statistics))
-        picture = self._initial_picture(contents[0], statistics[0], initial_picture, key)
+        mask = None if strength_mask is None else self._check_strength_mask(strength_mask)
+        regions = [None if mask is None else self._painted(mask, content) for content in contents]
+        statistics = list(map(self._targets, contents, statistics, regions))
+        picture = self._initial_picture(contents[0], statistics[0], regions[0], initial_picture, key)
         for level, (_, steps) in enumerate(self.levels):
             if level:
                 picture = enlarge(picture, contents[level - 1], contents[level], _resize)
             targets = content_targets(network.direct(), contents[level], self.config.content_names)
-            objective = make_objective(self.config, targets, statistics[level])
+            objective = make_objective(self.config, targets, statistics[level], regions=regions[level])
             picture = descend(network, objective, picture, steps, optimizer=self.config.optimizer).clip(0, 1)
-        return picture
+        return picture if regions[-1] is None else _within(regions[-1], picture, contents[-1])
 
     def measure(self, picture: ArrayLike) -> Style:
         """Measure a style picture `[h, w, 3]` in [0, 1] of any size, as `measure_style` does.
@@ -137,16 +145,27 @@ class Stylizer:
         ]
         return make_style(self.network, sizes, measured, representation)
 
-    def _targets(self, content: jax.Array, style: StyleStatistics) -> StyleStatistics:
+    def _targets(self, content: jax.Array, style: StyleStatistics, regions: Regions | None) -> StyleStatistics:
         """The statistics to optimize towards at the size of this content."""
         names, representation = self.config.style_names, self.config.style_representation
         network = self.network.direct()
+        if regions is not None:
+            style = jax.tree.map(lambda values: values[None], style)
         return targets_of_strength(
-            self.config, style, lambda: measure_statistics(network, content, names, representation)
+            self.config, style, lambda: measure_statistics(network, content, names, representation, regions)
         )
 
+    def _painted(self, mask: jax.Array, content: jax.Array) -> Regions:
+        """What is painted of the content at its size, as its only region."""
+        return regions_at_size(self.network, mask[None], self.config.style_names, content.shape)
+
     def _initial_picture(
-        self, content: jax.Array, statistics: StyleStatistics, initial_picture: ArrayLike | None, key: Any
+        self,
+        content: jax.Array,
+        statistics: StyleStatistics,
+        regions: Regions | None,
+        initial_picture: ArrayLike | None,
+        key: Any,
     ) -> jax.Array:
         """The picture before the first step, with the shape of the content; see `StyleConfig.init`."""
         for name, argument, value in (
@@ -158,12 +177,20 @@ class Stylizer:
                 raise ConfigError(f"init has {name!r}, but {argument} is missing; pass it to the stylizer")
         height, width = content.shape[:2]
         makers: dict[str, Callable[[], Any]] = {
-            "content": lambda: match_colors(content, statistics),
+            "content": lambda: _recolored(content, statistics, regions),
             "noise": lambda: jax.random.uniform(key, content.shape),
             "pink": lambda: pink_noise(jax.random.normal(key, content.shape)),
             "picture": lambda: _resize(self._check_initial_picture(initial_picture), height, width),
         }
         return weighted_mean(self.config.init, makers)
+
+    def _check_strength_mask(self, mask: ArrayLike) -> jax.Array:
+        """The mask at the shape of the contents."""
+        mask = jnp.asarray(mask, jnp.float32)
+        if mask.ndim != 2 or not mask.size:
+            raise PictureError(f"the strength mask is {list(mask.shape)}; expected [H, W]")
+        check_same_proportions("the strength mask", mask.shape, "the content", (self.height, self.width))
+        return resample_masks(mask[None], self.height, self.width)[0]
 
     def _check_initial_picture(self, picture: Any) -> jax.Array:
         picture = _check_picture("initial picture", picture)
@@ -204,6 +231,20 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
     config = resolve_layers(config, network.architecture)
     check_scaled_shape("content", height, width, config.size)
     return Stylizer(network, config, int(height), int(width))
+
+
+def _recolored(content: jax.Array, statistics: StyleStatistics, regions: Regions | None) -> jax.Array:
+    """The content in the colors of the style, or of its region where that is painted."""
+    if regions is None:
+        return match_colors(content, statistics)
+    style = jax.tree.map(lambda values: values[0], statistics)
+    return _within(regions, match_colors(content, style, regions.picture[0]), content)
+
+
+def _within(regions: Regions, painted: jax.Array, content: jax.Array) -> jax.Array:
+    """The painted picture within the region, and the content, to the bit, outside."""
+    share = regions.picture[0, ..., None]
+    return jnp.where(share > 0, share * painted + (1 - share) * content, content)
 
 
 def _check_picture(name: str, picture: Any) -> jax.Array:

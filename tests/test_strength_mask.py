@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from support import command, naive
@@ -13,10 +14,12 @@ from support.quick import QUICK, first_layer, run
 
 from jaxstyle import stylize_batch
 from jaxstyle.errors import JaxStyleError, PictureError
-from jaxstyle.images import read_image, read_shape, write_image
+from jaxstyle.images import read_image, read_shape, resize, write_image
 from jaxstyle.jobs import read_strength_mask
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress
+from jaxstyle.stylize import measure_style
+from jaxstyle.stylizer import Stylizer, make_stylizer
 
 FULL = replace(QUICK, size=96)
 LEFT = np.zeros((73, 96), np.float32)
@@ -71,6 +74,25 @@ class TestPainting:
             image = run(network, content, painting, config=FULL, strength_mask=LEFT, **options).image
             assert image[:, 40:].tobytes() == photo[:, 40:].tobytes()
             assert np.isfinite(image).all() and np.abs(image[:, :40] - photo[:, :40]).mean() > 0.02
+
+    @pytest.mark.usefixtures("compiled_with_optimization")
+    def test_a_stylizer_agrees(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
+        first, config = first_layer(network), replace(QUICK, size=48, steps=3, strength=0.7)
+        soft = np.linspace(0, 1, 24, dtype=np.float32)[None].repeat(18, 0)
+        soft[:, :8] = 0
+        expected = run(network, photo, painting, config=config, strength_mask=soft).image
+        stylizer = make_stylizer(first, config, height=73, width=96)
+        style = measure_style(painting, network=first, config=config)
+        found = np.asarray(jax.jit(Stylizer.__call__)(stylizer, photo, style, strength_mask=soft))
+        assert np.abs(found - expected).mean() < 1e-3
+        unpainted = resize(photo, *found.shape[:2])
+        np.testing.assert_allclose(found[:, :14], unpainted[:, :14], atol=1e-5)
+        assert np.abs(found - unpainted)[:, 30:].mean() > 0.05
+        black = stylizer(photo, style, strength_mask=np.zeros((73, 96)))
+        np.testing.assert_allclose(black, unpainted, atol=1e-5)
+        for mask, message in ((soft[..., None], r"is \[18, 24, 1\]"), (soft.T, "has 18 x 24 pixels")):
+            with pytest.raises(PictureError, match=f"the strength mask {message}"):
+                stylizer(photo, style, strength_mask=mask)
 
     def test_pairs_of_a_batch_are_as_alone(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         first, masks = first_layer(network), [LEFT, None]

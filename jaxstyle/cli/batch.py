@@ -225,9 +225,8 @@ def _check_pictures(tasks: list[Task], sheet: Path | None, *, overwrite: bool) -
     if sheet:
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
         check_writable(sheet, overwrite=overwrite)
-    all_styles = {style for task in tasks for style in task.styles}
-    configs = {task.settings.config for task in tasks}
-    print_warnings(*style_warnings(sorted(all_styles), configs), *level_warnings(configs))
+    uses = {(task.styles, task.settings.config) for task in tasks}
+    print_warnings(*style_warnings(uses), *level_warnings({config for _, config in uses}))
 
 
 def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:

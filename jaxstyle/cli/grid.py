@@ -91,7 +91,10 @@ def grid_command(
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
     check_writable(output, overwrite=overwrite or os.path.isdir(folder / STATE_FOLDER))
     configs = [task.settings.config for task in tasks]
-    print_warnings(*style_warnings(styles, configs), *level_warnings(configs, read_shape(content)))
+    print_warnings(
+        *style_warnings((task.styles, task.settings.config) for task in tasks),
+        *level_warnings(configs, read_shape(content)),
+    )
     summary = run_with_progress(Job(tasks, folder, record_losses=True), as_json=as_json)
     records = read_records(folder)
     pictures = {pair: read_image(path) for pair, path in summary.results.items()}

@@ -113,7 +113,7 @@ def save_command(
     config = resolve_layers(config, loaded.architecture)
     styles, saved = read_styles(pictures, loaded, config, background)
     style = _measure(pictures, styles, loaded, config)
-    print_warnings(*style_warnings(pictures, [config]))
+    print_warnings(*style_warnings([(tuple(pictures), config)]))
     about = {
         "pictures": [picture.name for picture in pictures],
         "saved_styles": saved,

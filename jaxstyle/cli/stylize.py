@@ -102,7 +102,7 @@ def stylize_command(
     style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
     initial_picture = read_initial_picture(initial, size, background, content) if initial else None
     mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
-    print_warnings(*(regions.warnings if regions else ()), *style_warnings(styles, [settings.config]))
+    print_warnings(*(regions.warnings if regions else ()), *style_warnings([(tuple(styles), settings.config)]))
     print_warnings(*level_warnings([settings.config], shape))
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(

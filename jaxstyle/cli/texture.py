@@ -95,7 +95,7 @@ def texture_command(
     canvas, config = as_stylization(height, width, settings.config)
     style_inputs, saved = read_styles(styles, network, config, background)
     initial_picture = read_initial_picture(initial, config.size, background, (height, width)) if initial else None
-    print_warnings(*style_warnings(styles, [config]), *level_warnings([config], (height, width)))
+    print_warnings(*style_warnings([(tuple(styles), config)]), *level_warnings([config], (height, width)))
     record = result_record(None, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(canvas, tuple(style_inputs), config, settings.seed, initial_picture),

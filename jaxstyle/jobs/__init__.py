@@ -19,6 +19,7 @@ Modules:
     run: the threads that read, compute and write
     inputs: files and networks, each read once
     reading: networks, pictures, styles and masks from files
+    size_warnings: warnings of sizes that do not fit
     output: results and what their records hold
     records: the file of records, keys and locks
     checkpoints: interrupted optimizations
@@ -54,7 +55,6 @@ from jaxstyle.jobs.reading import (
     check_network_name,
     check_output_is_no_input,
     is_saved_style,
-    level_warnings,
     network_record,
     read_content,
     read_initial_picture,
@@ -63,12 +63,12 @@ from jaxstyle.jobs.reading import (
     read_on_background,
     read_strength_mask,
     read_styles,
-    style_warnings,
 )
 from jaxstyle.jobs.records import STATE_FOLDER, read_records
 from jaxstyle.jobs.results import check_output_folder
 from jaxstyle.jobs.settings import Settings
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
+from jaxstyle.jobs.size_warnings import level_warnings, style_warnings
 
 __all__ = [
     "AXIS_EXAMPLE",

@@ -1,19 +1,17 @@
 """Read the inputs of a stylization: networks, pictures, saved styles and masks."""
 
-import math
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError, JaxStyleError, PictureError, counted
+from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import Picture, check_same_proportions, read_image, read_picture, read_shape
 from jaxstyle.networks import ARCHITECTURES, Network
-from jaxstyle.optimization import check_style, schedule, style_sizes
+from jaxstyle.optimization import check_style
 from jaxstyle.styles import (
     STYLE_FILE_SUFFIX,
     Masks,
@@ -30,8 +28,6 @@ from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM, load_network
 
 _MASK_SIZE = 1024  # largest longest side of masks, whose edges may be soft in larger results
 _GRAY_NOISE, _BLACK = 12.5 / 255, 2.5 / 255  # between the channels of a gray; levels that count as black
-_MAX_ENLARGEMENT = 2.0  # of a style; beyond it, strokes are visibly blurred
-_MAX_OTHER_SIZE = 1.05  # of a saved style, relative to the size that is needed; rounding stays below it
 _MAX_CROPPED = 4  # times the size at which a mostly transparent style is read
 
 
@@ -214,66 +210,6 @@ def read_masks(
 def _read_mask(file: Path) -> np.ndarray:
     longest = max(read_shape(file))
     return read_image(file, size=_MASK_SIZE if longest > _MASK_SIZE else None)
-
-
-def style_warnings(files: Iterable[Path], configs: Collection[StyleConfig]) -> list[str]:
-    """Warnings of style pictures much smaller than these settings need, and of saved styles of other sizes.
-
-    Files that cannot be read are ignored: they are errors when they are used.
-    """
-    pictures: dict[Path, int] = {}
-    saved: dict[Path, tuple[int, ...]] = {}
-    for file in files:
-        with suppress(JaxStyleError):
-            if is_saved_style(file):
-                saved[file] = read_style_file(file).style.sizes
-            else:
-                pictures[file] = max(read_shape(file))
-    return [warning for warning in (_enlarged(pictures, configs), _resized(saved, configs)) if warning]
-
-
-def _enlarged(longest_sides: Mapping[Path, int], configs: Collection[StyleConfig]) -> str | None:
-    needed = max(config.size * min(config.style_scales) for config in configs)
-    longest = {file: side for file, side in longest_sides.items() if side < needed / _MAX_ENLARGEMENT}
-    if not longest:
-        return None
-    file = min(longest, key=longest.__getitem__)
-    factor, scale = needed / longest[file], longest[file] / max(config.size for config in configs)
-    others = f" (also too small: {counted(len(longest) - 1, 'other')})" if len(longest) > 1 else ""
-    found = f"{file} has {longest[file]} pixels on its longest side and is enlarged {factor:.2g} times{others}"
-    return f"{found}, which blurs the style; use a larger file, or --style-scale {scale:.2g} for finer strokes"
-
-
-def _resized(sizes: Mapping[Path, tuple[int, ...]], configs: Collection[StyleConfig]) -> str | None:
-    # Which of several scales is that of a file is not known here.
-    sizes_needed = {needed for config in configs if len(config.style_scales) == 1 for needed in style_sizes(config)}
-    nearest = {
-        (file, needed): min(measured, key=lambda size: abs(math.log(size / needed)))
-        for file, measured in sizes.items()
-        for needed in sizes_needed
-    }
-    changes = {use: abs(math.log(size / use[1])) for use, size in nearest.items()}
-    changed = {use: change for use, change in changes.items() if change > math.log(_MAX_OTHER_SIZE)}
-    if not changed:
-        return None
-    file, needed = max(changed, key=lambda use: (changed[use], use[1]))
-    count = len({file for file, _ in changed}) - 1
-    others = f" (also of other sizes: {counted(count, 'other')})" if count else ""
-    kind = "smaller" if nearest[file, needed] < needed else "larger"
-    found = f"{file} was measured at {', '.join(map(str, sizes[file]))} px and is used for {round(needed)} px{others}"
-    return f"{found}: its strokes get {kind}; save it for this --size and --style-scale"
-
-
-def level_warnings(configs: Iterable[StyleConfig], shape: tuple[int, int] | None = None) -> list[str]:
-    """A warning of more `levels` than there are, for contents of this shape; without one, than there are at most."""
-    counts = {config: len(schedule(config, *(shape or (1, 1)))) for config in configs}
-    # Without strength there is one step, whatever the levels are.
-    fewer = [config for config, count in counts.items() if config.strength and count < (config.levels or 1)]
-    if not fewer:
-        return []
-    config = min(fewer, key=lambda config: (counts[config], config.size))
-    count = f"{'only' if shape else 'at most'} {counted(counts[config], 'level')}"
-    return [f"--levels is {config.levels}, but a result of {config.size} pixels has {count}: others would be too small"]
 
 
 def is_saved_style(file: Path) -> bool:

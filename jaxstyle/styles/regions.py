@@ -6,6 +6,7 @@ are NumPy arrays of any height and width, and are resampled to the shape of each
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import flax.struct
@@ -71,7 +72,7 @@ def regions_at_size(
     Args:
         network: the recognition network.
         layers: the layers whose positions need weights.
-        mask: `[K, h, w]`.
+        mask: `[K, h, w]`, a NumPy array or, without padding, a JAX array.
         shape: height and width of the picture.
         padded_shape: height and width to which the picture is padded, if it is. The weights of the padding are 0.
     """
@@ -79,6 +80,8 @@ def regions_at_size(
 
     def weights_at(extent: Any, padded_extent: Any) -> np.ndarray:
         weights = resample_masks(mask, *map(int, extent))
+        if padded_shape is None:
+            return weights
         padding = [(0, int(padded) - side) for padded, side in zip(padded_extent, weights.shape[1:], strict=True)]
         return np.pad(weights, ((0, 0), *padding))
 
@@ -97,9 +100,13 @@ def fill_missing_regions(mask: np.ndarray) -> np.ndarray:
 
 
 def resample_masks(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize a mask `[K, h, w]`: linear interpolation to enlarge it, weighted averages over areas to shrink it."""
+    """Resize a mask `[K, h, w]`: linear interpolation to enlarge it, weighted averages over areas to shrink it.
+
+    For a JAX array this is a pure function.
+    """
     vertical, horizontal = _linear(mask.shape[1], height), _linear(mask.shape[2], width)
-    return np.einsum("yh,khw,xw->kyx", vertical, mask, horizontal, optimize=True).astype(np.float32)
+    einsum: Any = np.einsum if isinstance(mask, np.ndarray) else partial(jnp.einsum, precision="highest")
+    return einsum("yh,khw,xw->kyx", vertical, mask, horizontal, optimize=True).astype(np.float32)
 
 
 def _linear(size: int, new_size: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from jaxstyle import ConfigError, StyleConfig
-from jaxstyle.jobs import Options, read_manifest, read_network, reading, style_warnings
+from jaxstyle.jobs import Options, read_manifest, read_network, size_warnings, style_warnings
 
 
 def test_pooling_needs_a_network_with_pooling():
@@ -17,14 +17,18 @@ def test_pooling_needs_a_network_with_pooling():
 
 def test_saved_styles_at_other_sizes_are_named(monkeypatch: pytest.MonkeyPatch):
     sizes = {"a.safetensors": (128, 256, 512), "b.safetensors": (512,)}
-    monkeypatch.setattr(reading, "read_style_file", lambda file: Mock(style=Mock(sizes=sizes[file.name])))
+    monkeypatch.setattr(size_warnings, "read_style_file", lambda file: Mock(style=Mock(sizes=sizes[file.name])))
     first, second = map(Path, sizes)
-    assert style_warnings([first], [StyleConfig(size=512), StyleConfig(size=256)]) == []
-    (warning,) = style_warnings([first], [StyleConfig(size=512), StyleConfig(size=640)])
+    assert style_warnings(((first,), StyleConfig(size=size)) for size in (512, 256)) == []
+    (warning,) = style_warnings(((first,), StyleConfig(size=size)) for size in (512, 640))
     assert warning.startswith("a.safetensors was measured at 128, 256, 512 px and is used for 640 px: its strokes get")
-    assert "strokes get larger" in style_warnings([second], [StyleConfig(size=400)])[0]
-    (warning,) = style_warnings([first, second], [StyleConfig(size=400)])
+    assert "strokes get larger" in style_warnings([((second,), StyleConfig(size=400))])[0]
+    (warning,) = style_warnings([((first, second), StyleConfig(size=400))])
     assert "b.safetensors was measured at 512 px and is used for 200 px (also of other sizes: 1 other)" in warning
+    # Of several scales, a style has the one at its place.
+    assert style_warnings([((first, second), StyleConfig(size=512, style_scale=(1, 1), levels=1))]) == []
+    (warning,) = style_warnings([((first, second), StyleConfig(size=512, style_scale=(1, 1.5), levels=1))])
+    assert warning.startswith("b.safetensors was measured at 512 px and is used for 768 px: its strokes get smaller")
 
 
 @pytest.mark.parametrize("value", ["vgg91", "random:resnet"])

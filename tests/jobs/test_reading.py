@@ -90,8 +90,8 @@ class TestInitialPictures:
 
 def test_small_styles_are_named(pictures: dict[str, Path], tmp_path: Path) -> None:
     painting, wide = pictures["painting"], pictures["wide"]
-    assert style_warnings([painting, tmp_path / "missing.png", Path("no.safetensors")], [StyleConfig(size=240)]) == []
-    assert style_warnings([painting, wide], [StyleConfig(size=64), StyleConfig(size=640)]) == [
+    assert style_warnings([((painting, tmp_path / "missing.png", Path("no.safetensors")), StyleConfig(size=240))]) == []
+    assert style_warnings(((painting, wide), StyleConfig(size=size)) for size in (64, 640)) == [
         f"{wide} has 80 pixels on its longest side and is enlarged 8 times (also too small: 1 other), which "
         "blurs the style; use a larger file, or --style-scale 0.12 for finer strokes"
     ]
