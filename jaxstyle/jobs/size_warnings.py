@@ -8,8 +8,9 @@ from pathlib import Path
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError, counted
 from jaxstyle.images import read_shape
-from jaxstyle.jobs.reading import is_saved_style, read_style_file
+from jaxstyle.jobs.reading import is_saved_style
 from jaxstyle.optimization import schedule
+from jaxstyle.styles import read_style_file
 
 _MAX_ENLARGEMENT = 2.0  # of a style; beyond it, strokes are visibly blurred
 _MAX_OTHER_SIZE = 1.05  # of a saved style, relative to the size that is needed; rounding stays below it

@@ -62,7 +62,7 @@ def find_masks(network: Network, content: np.ndarray, styles: Sequence[np.ndarra
 
 def regions_at_size(
     network: Network,
-    mask: np.ndarray,
+    mask: Any,
     layers: Sequence[str],
     shape: Sequence[int],
     padded_shape: Sequence[int] | None = None,
@@ -78,7 +78,7 @@ def regions_at_size(
     """
     height, width = shape[:2]
 
-    def weights_at(extent: Any, padded_extent: Any) -> np.ndarray:
+    def weights_at(extent: Any, padded_extent: Any) -> Any:
         weights = resample_masks(mask, *map(int, extent))
         if padded_shape is None:
             return weights
@@ -99,7 +99,7 @@ def fill_missing_regions(mask: np.ndarray) -> np.ndarray:
     return np.where(mask.any((1, 2), keepdims=True), mask, np.float32(1))
 
 
-def resample_masks(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+def resample_masks(mask: Any, height: int, width: int) -> Any:
     """Resize a mask `[K, h, w]`: linear interpolation to enlarge it, weighted averages over areas to shrink it.
 
     For a JAX array this is a pure function.
