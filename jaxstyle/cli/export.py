@@ -36,7 +36,7 @@ EXAMPLES = examples(
 
 @partial(
     with_options,
-    without=("regions", "colors", "background", "strength_mask", "bits", "dpi"),
+    without=("regions", "colors", "background", "strength_mask", "bits", "dpi", "profile"),
     texts={"init": f"What to start from: {', '.join(_INITS)}, or a mixture such as content=0.7,noise=0.3."},
 )
 def export_command(

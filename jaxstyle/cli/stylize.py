@@ -12,7 +12,7 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.images import read_shape
+from jaxstyle.images import SRGB, read_shape
 from jaxstyle.jobs import (
     STYLE,
     Options,
@@ -98,9 +98,12 @@ def stylize_command(
     predicted = replace(settings.config, regions=max(count, settings.config.regions))
     memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)]))
     settings = settings.by_tiles(memory.workload.config.tile_size)
-    picture = read_content(content, size, background)
-    style_inputs, saved = read_styles(styles, network, settings.config, background, crop=regions is None)
-    initial_picture = read_initial_picture(initial, size, background, content) if initial else None
+    picture = read_content(content, size, background, settings.file.profile)
+    profile = picture.profile or SRGB
+    style_inputs, saved = read_styles(
+        styles, network, settings.config, background, crop=regions is None, profile=profile
+    )
+    initial_picture = read_initial_picture(initial, size, background, content, profile) if initial else None
     mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
     print_warnings(*(regions.warnings if regions else ()), *style_warnings([(tuple(styles), settings.config)]))
     print_warnings(*level_warnings([settings.config], shape))

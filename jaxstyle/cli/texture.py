@@ -47,7 +47,16 @@ EXAMPLES = examples(
 
 @partial(
     with_options,
-    without=("strength", "strength_mask", "content_weight", "content_layers", "colors", "background", "regions"),
+    without=(
+        "strength",
+        "strength_mask",
+        "content_weight",
+        "content_layers",
+        "colors",
+        "background",
+        "regions",
+        "profile",
+    ),
     defaults=Options(init="pink"),
 )
 def texture_command(

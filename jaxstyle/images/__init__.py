@@ -23,7 +23,7 @@ from jaxstyle.images.files import (
     write_atomically,
 )
 from jaxstyle.images.quantization import BITS
-from jaxstyle.images.reading import Picture, read_image, read_picture, read_shape, target_shape
+from jaxstyle.images.reading import KEEP, SRGB, Picture, read_image, read_picture, read_shape, target_shape
 from jaxstyle.images.resizing import (
     MIN_SIDE,
     check_picture,
@@ -43,8 +43,10 @@ from jaxstyle.images.writing import MAX_DPI, WRITABLE, check_writable, write_ima
 __all__ = [
     "BITS",
     "GAP",
+    "KEEP",
     "MAX_DPI",
     "MIN_SIDE",
+    "SRGB",
     "WRITABLE",
     "PathLike",
     "Picture",

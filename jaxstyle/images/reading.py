@@ -1,7 +1,8 @@
 """Reading picture files into float arrays.
 
 A picture is float32 sRGB in [0, 1], `[H, W, 3]`; alpha is `[H, W]` in [0, 1]. Pictures are rotated upright (Exif) and
-converted to sRGB (color profiles and the like). Of several frames or pages, the first is read.
+converted to sRGB (color profiles and the like), or to another profile on request. Of several frames or pages, the first
+is read.
 """
 
 from collections.abc import Iterator
@@ -13,9 +14,21 @@ from PIL import ImageColor
 
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
-from jaxstyle.images.readers import EXPECTED, WHOLE, Source, open_source, shrink, to_srgb, turn_upright
+from jaxstyle.images.readers import (
+    EXPECTED,
+    WHOLE,
+    Encoding,
+    Source,
+    Space,
+    open_source,
+    shrink,
+    to_rgb,
+    turn_upright,
+    wide_profile,
+)
 from jaxstyle.images.resizing import MAX_PIXELS, MIN_SIDE, fit_shape, lanczos
 
+SRGB, KEEP = "srgb", "keep"  # the profile to convert to: sRGB, or the file's own
 _OVERSAMPLING = 2  # pictures are read at no less than this many times the size to which they are then resized
 _HIDDEN = 1 / 510  # a lower alpha is rounded to 0 at 8 bits
 
@@ -27,10 +40,12 @@ class Picture:
     Attributes:
         rgb: `[H, W, 3]`, not premultiplied by alpha, and white where alpha is 0.
         alpha: `[H, W]`, or None for an opaque picture.
+        profile: the ICC profile of `rgb`; None for sRGB.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
+    profile: bytes | None = None
 
     def over(self, background: str) -> np.ndarray:
         """The picture over a background color, `[H, W, 3]`.
@@ -42,20 +57,23 @@ class Picture:
             ConfigError: if there is no such color.
         """
         try:
-            color = np.array(ImageColor.getrgb(background)[:3], np.float32) / 255
+            color = np.array([[ImageColor.getrgb(background)[:3]]], np.float32) / 255
         except ValueError:
             raise ConfigError(f"no color is called {background!r}; expected one like white or '#1e90ff'") from None
         if self.alpha is None:
             return self.rgb
+        color = to_rgb(color, Space.RGB, Encoding(), self.profile)
         return self.rgb * self.alpha[..., None] + color * (1 - self.alpha[..., None])
 
 
-def read_image(path: PathLike, *, size: int | None = None, background: str = "white") -> np.ndarray:
-    """The picture in a file over a background color, `[H, W, 3]` float32 sRGB in [0, 1]; see `read_picture`."""
-    return read_picture(path, size=size).over(background)
+def read_image(
+    path: PathLike, *, size: int | None = None, background: str = "white", profile: str | bytes = SRGB
+) -> np.ndarray:
+    """The picture in a file over a background color, `[H, W, 3]` float32 in [0, 1]; see `read_picture`."""
+    return read_picture(path, size=size, profile=profile).over(background)
 
 
-def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
+def read_picture(path: PathLike, *, size: int | None = None, profile: str | bytes = SRGB) -> Picture:
     """The picture in a file with its transparency.
 
     All bits of the file's samples are used, and color is converted in float32. A color profile that is damaged or for
@@ -65,6 +83,9 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
     Args:
         path: the file.
         size: the length in pixels to which the longest side is resized, up or down; None for the size in the file.
+        profile: what colors are converted to: "srgb", or the `Picture.profile` of another picture. With "keep", colors
+            in a profile that is wider than sRGB, such as Display P3, Adobe RGB or ProPhoto RGB, stay as they are in the
+            file, and all others are converted to sRGB.
 
     Raises:
         PictureError: if the file does not exist, cannot be read, is not a picture, is damaged, has more than 2^28
@@ -86,11 +107,19 @@ def read_picture(path: PathLike, *, size: int | None = None) -> Picture:
             alpha = lanczos(alpha, height, width, extent)
             visible = alpha[..., None] >= _HIDDEN
             color = np.divide(color, alpha[..., None], where=visible, out=np.ones_like(color))
-        rgb = to_srgb(color.clip(0, 1), samples.space, samples.encoding)
+        target = _target_profile(profile, samples.space, samples.encoding)
+        rgb = turn_upright(to_rgb(color.clip(0, 1), samples.space, samples.encoding, target), source.orientation)
         if alpha is None:
-            return Picture(turn_upright(rgb, source.orientation))
-        rgb = np.where(visible, rgb, np.float32(1))
-        return Picture(turn_upright(rgb, source.orientation), turn_upright(alpha.clip(0, 1), source.orientation))
+            return Picture(rgb, profile=target)
+        alpha, visible = (turn_upright(plane, source.orientation) for plane in (alpha.clip(0, 1), visible))
+        return Picture(np.where(visible, rgb, np.float32(1)), alpha, target)
+
+
+def _target_profile(profile: str | bytes, space: Space, encoding: Encoding) -> bytes | None:
+    """The profile to convert a picture to; None for sRGB."""
+    if isinstance(profile, bytes):
+        return profile
+    return wide_profile(space, encoding) if profile == KEEP else None
 
 
 def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import BITS, MAX_DPI
+from jaxstyle.images import BITS, KEEP, MAX_DPI, SRGB
 from jaxstyle.jobs.described import described
 from jaxstyle.jobs.settings import FileSettings
 
 FILE = "File"  # their heading in `--help`
+PROFILES = (SRGB, KEEP)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class FileOptions:
             metavar="N",
         ),
     )
+    profile: str = field(
+        default=SRGB,
+        metadata=described(
+            "Color profile of the result. keep: that of the content, if it is wider than sRGB, such as Display P3 or "
+            "Adobe RGB, so that no color of the content is lost.",
+            FILE,
+            choices=PROFILES,
+        ),
+    )
 
     def file_settings(self) -> FileSettings:
         """Check the options; ConfigError, naming the option, for a value that has no meaning."""
@@ -38,4 +48,6 @@ class FileOptions:
             raise ConfigError(f"bits is {self.bits}; expected 8 or 16")
         if self.dpi is not None and not 1 <= self.dpi <= MAX_DPI:
             raise ConfigError(f"dpi is {self.dpi}; expected 1 to {MAX_DPI} pixels per inch, such as 300")
-        return FileSettings(self.bits, self.dpi)
+        if self.profile not in PROFILES:
+            raise ConfigError(f"profile is {self.profile!r}; expected {SRGB} or {KEEP}")
+        return FileSettings(self.bits, self.dpi, self.profile)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxstyle.batch import Pair, check_pair
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import Picture, path_in_errors
+from jaxstyle.images import SRGB, Picture, path_in_errors
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.output import ResultWriter, result_record
 from jaxstyle.jobs.reading import (
@@ -115,7 +115,8 @@ class InputReader:
         network = self._networks(task.settings)
         settings = task.settings.resolve(network)
         config, background = settings.config, settings.background
-        picture, content = self._read_content(task.content, config.size, background)
+        picture, content = self._read_content(task.content, config.size, background, settings.file.profile)
+        profile = picture.profile or SRGB
         # Only the settings that reading a style depends on, so that other settings do not read it again.
         style_configs = [
             StyleConfig(
@@ -129,11 +130,11 @@ class InputReader:
         read_style = self._read_style.setdefault(id(network), Memo(partial(_read_style, network)))
         reads = zip(task.styles, style_configs, strict=True)
         styles, saved = zip(
-            *(read_style(style, style_config, background) for style, style_config in reads), strict=True
+            *(read_style(style, style_config, background, profile) for style, style_config in reads), strict=True
         )
         initial = settings.initial_picture
         initial_picture = (
-            self._read_initial_picture(initial, config.size, background, task.content) if initial else None
+            self._read_initial_picture(initial, config.size, background, task.content, profile) if initial else None
         )
         mask = settings.strength_mask
         strength_mask = self._read_strength_mask(mask, config.size, task.content) if mask else None
@@ -154,14 +155,14 @@ class InputReader:
         return Inputs(network, check_pair(network, pair), writer)
 
 
-def _read_content(file: Path, size: int, background: str | None) -> tuple[Picture, np.ndarray]:
+def _read_content(file: Path, size: int, background: str | None, profile: str) -> tuple[Picture, np.ndarray]:
     """A content as the writer of results needs it, and as a pair has it."""
-    picture = read_content(file, size, background)
+    picture = read_content(file, size, background, profile)
     return picture, as_array(picture)
 
 
 def _read_style(
-    network: Network, file: Path, config: StyleConfig, background: str | None
+    network: Network, file: Path, config: StyleConfig, background: str | None, profile: str | bytes
 ) -> tuple[np.ndarray | Style, list[dict[str, Any]]]:
-    (style,), records = read_styles([file], network, config, background)
+    (style,), records = read_styles([file], network, config, background, profile=profile)
     return style, records

@@ -40,6 +40,7 @@ class ResultWriter:
             alpha=self.content.alpha is not None,
             shape=self.content.rgb.shape[:2],
             bits=self.file.bits,
+            profile=self.content.profile,
         )
 
     def write(self, path: Path, picture: np.ndarray, steps: int) -> None:
@@ -58,6 +59,7 @@ class ResultWriter:
             bits=self.file.bits,
             dither=True,
             dpi=self.file.dpi,
+            profile=self.content.profile,
             overwrite=self.overwrite,
         )
 

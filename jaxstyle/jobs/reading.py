@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import Picture, check_same_proportions, read_image, read_picture, read_shape
+from jaxstyle.images import SRGB, Picture, check_same_proportions, read_image, read_picture, read_shape
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.optimization import check_style
 from jaxstyle.styles import (
@@ -71,20 +71,22 @@ def read_on_background(file: Path, size: int, background: str | None) -> np.ndar
     return read_picture(file, size=max(size, 1)).over("white" if background is None else background)
 
 
-def read_visible(file: Path, size: int, background: str | None) -> np.ndarray:
+def read_visible(file: Path, size: int, background: str | None, profile: str | bytes = SRGB) -> np.ndarray:
     """Read a picture with the longest side `size`: `[H, W, 4]` if it is transparent and has no background."""
-    return as_array(read_content(file, size, background))
+    return as_array(read_content(file, size, background, profile))
 
 
-def read_content(file: Path, size: int, background: str | None) -> Picture:
+def read_content(file: Path, size: int, background: str | None, profile: str | bytes = SRGB) -> Picture:
     """Read a picture with the longest side `size`, placed on a background color if there is one.
+
+    Colors are converted to the profile as by `read_picture`.
 
     Raises:
         PictureError: as `read_picture`, and if no pixel is visible.
     """
-    picture = read_picture(file, size=max(size, 1))
+    picture = read_picture(file, size=max(size, 1), profile=profile)
     if background is not None:
-        return Picture(picture.over(background))
+        return Picture(picture.over(background), profile=picture.profile)
     if picture.alpha is not None and (found := describe_invisible(picture.alpha)):
         raise PictureError(f"{file}: {found}, or a --background")
     return picture
@@ -95,15 +97,19 @@ def as_array(picture: Picture) -> np.ndarray:
     return picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
 
 
-def read_initial_picture(file: Path, size: int, background: str | None, content: Path | tuple[int, int]) -> np.ndarray:
+def read_initial_picture(
+    file: Path, size: int, background: str | None, content: Path | tuple[int, int], profile: str | bytes = SRGB
+) -> np.ndarray:
     """Read the picture to start from, `[H, W, 3]`; without a background, hidden colors continue the visible ones.
+
+    Colors are converted to the profile, that of the content.
 
     Raises:
         PictureError: if it has other proportions than the content, a file or a shape.
     """
     shape, name = (content, "the result") if isinstance(content, tuple) else (read_shape(content), str(content))
     check_same_proportions(str(file), read_shape(file), name, shape)
-    return check_transparent(read_visible(file, size, background))[..., :3]
+    return check_transparent(read_visible(file, size, background, profile))[..., :3]
 
 
 def read_strength_mask(file: Path, size: int, content: Path) -> np.ndarray:
@@ -128,23 +134,33 @@ def read_strength_mask(file: Path, size: int, content: Path) -> np.ndarray:
 
 
 def read_styles(
-    files: Sequence[Path], network: Network, config: StyleConfig, background: str | None, *, crop: bool = True
+    files: Sequence[Path],
+    network: Network,
+    config: StyleConfig,
+    background: str | None,
+    *,
+    crop: bool = True,
+    profile: str | bytes = SRGB,
 ) -> tuple[list[np.ndarray | Style], list[dict[str, Any]]]:
     """Read style pictures and saved styles, in order, and the records of the saved ones.
 
-    Transparent pictures are `[H, W, 4]`, and without their transparent borders unless `crop` is False.
+    Transparent pictures are `[H, W, 4]`, and without their transparent borders unless `crop` is False. Colors are
+    converted to the profile, that of the content.
 
     Raises:
-        JaxStyleError: if a file cannot be read; or if a style was saved with another network, at other sizes, or
-            without a layer that is needed (ConfigError, beginning with the file).
+        JaxStyleError: if a file cannot be read; or if a style was saved with another network, at other sizes, without a
+            layer that is needed, or in another profile (ConfigError, beginning with the file).
     """
     styles: list[np.ndarray | Style] = []
     records: list[dict[str, Any]] = []
     for file, style_config in zip(files, config.of_each_style(len(files)), strict=True):
         if not is_saved_style(file):
             size = max(style_shape(file, style_config))
-            styles.append((_read_cropped if crop else read_visible)(file, size, background))
+            styles.append((_read_cropped if crop else read_visible)(file, size, background, profile))
             continue
+        if profile != SRGB:
+            found = f"{file}: is a saved style, which was measured in sRGB, and the content is in another profile"
+            raise ConfigError(f"{found}; use the style picture itself, or --profile {SRGB}")
         saved = read_style_file(file)
         try:
             styles.append(check_style(saved.style, network, style_config))
@@ -174,13 +190,13 @@ def style_shape(file: Path, config: StyleConfig) -> tuple[int, int]:
         ) from None
 
 
-def _read_cropped(file: Path, size: int, background: str | None) -> np.ndarray:
+def _read_cropped(file: Path, size: int, background: str | None, profile: str | bytes) -> np.ndarray:
     """`read_visible` without transparent borders; what remains has the longest side `size`, if it is not very small."""
-    picture = read_visible(file, size, background)
+    picture = read_visible(file, size, background, profile)
     if picture.shape[-1] == 3:
         return picture
     share = max(crop_to_visible(picture).shape) / max(picture.shape)
-    return crop_to_visible(read_visible(file, round(size * min(1 / share, _MAX_CROPPED)), None))
+    return crop_to_visible(read_visible(file, round(size * min(1 / share, _MAX_CROPPED)), None, profile))
 
 
 def read_masks(

@@ -16,10 +16,12 @@ class FileSettings:
     Attributes:
         bits: per sample.
         dpi: pixels per inch, None to leave it open.
+        profile: "srgb", or "keep" for that of the content.
     """
 
     bits: int
     dpi: int | None
+    profile: str
 
 
 @dataclass(frozen=True)

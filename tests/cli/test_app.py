@@ -63,7 +63,7 @@ class TestRecord:
             content_layers=(("relu1_1", 1.0),),
             style_layers=(("relu1_1", 1.0),),
         )
-        expected = vars(config) | {"seed": 0, "background": None, "bits": 8, "dpi": None}
+        expected = vars(config) | {"seed": 0, "background": None, "bits": 8, "dpi": None, "profile": "srgb"}
         assert record["settings"] == json.loads(json.dumps(expected))
 
     def test_has_losses_that_went_down(self, record):
@@ -88,7 +88,7 @@ def test_result_equals_that_of_the_python_function(record, network):
     settings = {
         name: tuple(map(tuple, value)) if isinstance(value, list) else value
         for name, value in record["settings"].items()
-        if name not in ("seed", "background", "bits", "dpi")
+        if name not in ("seed", "background", "bits", "dpi", "profile")
     }
     content, style = (read_image(path, size=64) for path in (CONTENT, STYLE))
     result = jaxstyle.stylize(content, style, network=network, config=jaxstyle.StyleConfig(**settings))

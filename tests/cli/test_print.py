@@ -1,4 +1,4 @@
-"""Results as files for print: 16 bits, resolution."""
+"""Results as files for print: 16 bits, resolution, color profiles."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command import CONTENT, QUICK, STYLE, run, succeed
+from support.pictures import ADOBE_RGB, rgb_profile
 
 import jaxstyle
 from jaxstyle.images import read_image, write_image
@@ -62,11 +63,60 @@ def test_a_batch_writes_sixteen_bits_where_a_manifest_says_so(tmp_path: Path) ->
     assert {record["settings"]["bits"] for record in read_records(tmp_path / "out").values()} == {8, 16}
 
 
+WIDE = rgb_profile(ADOBE_RGB, 2.2)
+
+
+@pytest.fixture
+def wide_content(tmp_path: Path) -> Path:
+    """A photograph in Adobe RGB."""
+    levels = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
+    Image.fromarray(levels).save(tmp_path / "wide.png", icc_profile=WIDE)
+    return tmp_path / "wide.png"
+
+
+def test_the_profile_of_the_content_is_kept(tmp_path: Path, wide_content: Path) -> None:
+    mask = np.zeros((48, 64, 3))
+    mask[:, :30] = 1
+    write_image(tmp_path / "mask.png", mask)
+    words = ("stylize", wide_content, STYLE, *QUICK, "--strength-mask", tmp_path / "mask.png")
+    for name, options in (("kept.png", ("--profile", "keep")), ("srgb.png", ())):
+        succeed(*words, "-o", tmp_path / name, *options)
+    with Image.open(tmp_path / "kept.png") as kept, Image.open(wide_content) as content:
+        assert kept.info["icc_profile"] == WIDE
+        np.testing.assert_array_equal(np.asarray(kept)[:, 31:], np.asarray(content)[:, 31:])
+    # Both look alike where sRGB has the colors: the style was converted, too.
+    kept, srgb = (read_image(tmp_path / name)[:, :29].mean((0, 1)) for name in ("kept.png", "srgb.png"))
+    np.testing.assert_allclose(kept, srgb, atol=0.05)
+
+
+def test_a_batch_keeps_the_profile_of_each_content(tmp_path: Path, wide_content: Path) -> None:
+    (tmp_path / "pairs.csv").write_text(
+        f"content,style,output,profile\n{wide_content},{STYLE},a.png,keep\n{CONTENT},{STYLE},b.png,keep\n"
+        f"{wide_content},{STYLE},c.png,\n"
+    )
+    succeed("batch", tmp_path / "pairs.csv", "-o", tmp_path / "out", "--size", 32, "--steps", 2, *QUICK[4:])
+    profiles = []
+    for name in ("a.png", "b.png", "c.png"):
+        with Image.open(tmp_path / "out" / name) as image:
+            profiles.append(image.info["icc_profile"] == WIDE)
+    assert profiles == [True, False, False]
+
+
+def test_a_saved_style_is_in_srgb(tmp_path: Path, wide_content: Path) -> None:
+    saved = tmp_path / "saved.safetensors"
+    succeed("style", "save", STYLE, "-o", saved, "--size", 64, "--style-layers", "relu1_1")
+    words = ("stylize", wide_content, saved, "-o", tmp_path / "out.png", *QUICK)
+    outcome = run(*words, "--profile", "keep")
+    assert outcome.code == 2 and "measured in sRGB, and the content is in another profile" in outcome.err
+    assert run("stylize", wide_content, STYLE, "-o", tmp_path / "out.bmp", *QUICK, "--profile", "keep").code == 3
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (("-o", "out.jpg", "--bits", 16), ".jpg cannot store 16 bits"),
         (("-o", "out.png", "--bits", 12), "bits is 12; expected 8 or 16"),
+        (("-o", "out.png", "--profile", "p3"), "profile is 'p3'; expected srgb or keep"),
         (("-o", "out.png", "--dpi", 0), "dpi is 0; expected 1 to 65535 pixels per inch"),
     ],
 )

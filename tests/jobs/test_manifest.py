@@ -113,6 +113,7 @@ COLUMNS = {
     "precision": "bfloat16",
     "bits": 16,
     "dpi": 300,
+    "profile": "keep",
 }
 
 
@@ -145,7 +146,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
     )
     settings = task.settings
     assert settings.config == expected and settings.seed == 11 and settings.background == "red"
-    assert (settings.file.bits, settings.file.dpi) == (16, 300)
+    assert (settings.file.bits, settings.file.dpi, settings.file.profile) == (16, 300, "keep")
     assert settings.strength_mask == tmp_path / "where.png"
     assert settings.initial_picture == tmp_path / "start.png" and settings.weights == tmp_path / "own.safetensors"
     assert settings.network_key == ("vgg16", settings.weights, "avg", "bfloat16")

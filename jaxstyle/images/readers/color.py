@@ -1,4 +1,4 @@
-"""Conversion of colors in files to sRGB: color profiles (ICC), and the code points of ITU-T H.273.
+"""Conversion of colors in files to sRGB or the RGB of a profile (ICC); the code points of ITU-T H.273.
 
 Conversion is in float32. Sources: ICC.1:2022 (profiles), ITU-T H.273 (code points), IEC 61966-2-1 (sRGB),
 PNG Specification (Third Edition), section 4.3 (precedence).
@@ -12,9 +12,7 @@ import imagecodecs
 import numpy as np
 
 from jaxstyle.errors import PictureError
-
-# x and y of white, red, green and blue
-Chromaticities = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+from jaxstyle.images.profiles import Chromaticities, rgb_profile, srgb_profile, srgb_to_linear
 
 _D65 = (0.3127, 0.3290)
 SRGB_PRIMARIES: Chromaticities = (_D65, (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
@@ -58,6 +56,13 @@ class Encoding:
     exponent: float | None = None
     primaries: Chromaticities = SRGB_PRIMARIES
 
+    @property
+    def any_profile(self) -> bytes | None:
+        """The profile, or one for the exponent and the primaries; None for sRGB."""
+        if self.profile or (self.exponent is None and _is_srgb(self.primaries)):
+            return self.profile
+        return rgb_profile(self.primaries, self.exponent)
+
 
 def encoding_of_code_points(primaries: int, transfer: int) -> Encoding:
     """The encoding with these code points of ITU-T H.273, as in cICP of PNG and nclx of AVIF.
@@ -77,14 +82,56 @@ def _hdr_message(name: str) -> str:
     return f"is an HDR picture ({name}); expected standard dynamic range: export it as an SDR picture (sRGB)"
 
 
-def to_srgb(colors: np.ndarray, space: Space, encoding: Encoding) -> np.ndarray:
-    """Convert colors `[H, W, C]` in [0, 1] to sRGB `[H, W, 3]`, clipped to [0, 1]; float32.
+def wide_profile(space: Space, encoding: Encoding) -> bytes | None:
+    """The profile of RGB colors of which sRGB is a part, such as Display P3; None for all others, and for sRGB itself.
 
-    CMYK without a profile becomes (1 - C) (1 - K) and so on.
+    A profile counts if colors in sRGB can be converted to it and back: not that of a device that can only be read.
 
     Raises:
         PictureError: if the profile is one of high dynamic range.
     """
+    profile = encoding.any_profile
+    if not profile or space is not Space.RGB or profile[16:20] != Space.RGB.value:
+        return None
+    _refuse_hdr(profile)
+    colors = _color_grid()
+    try:
+        if _has_no_effect(profile):
+            return None
+        there = _transform(colors, Space.RGB, srgb_profile(), profile).clip(0, 1)
+        back = _transform(there, Space.RGB, profile)
+    except (imagecodecs.CmsError, ValueError):
+        return None
+    return profile if np.abs(back - colors).max() < _INVISIBLE else None
+
+
+def to_rgb(colors: np.ndarray, space: Space, encoding: Encoding, target: bytes | None = None) -> np.ndarray:
+    """Convert colors `[H, W, C]` in [0, 1] to RGB `[H, W, 3]`, clipped to [0, 1]; float32.
+
+    CMYK without a profile becomes (1 - C) (1 - K) and so on.
+
+    Args:
+        colors: the colors.
+        space: what the channels mean.
+        encoding: how they are encoded. Colors in the target's profile stay as they are.
+        target: the profile of the result, from `wide_profile`; None for sRGB.
+
+    Raises:
+        PictureError: if the profile of the colors is one of high dynamic range.
+    """
+    if target is None:
+        return _to_srgb(colors, space, encoding)
+    profile = encoding.any_profile
+    if space is Space.RGB and profile == target:
+        return colors
+    converted = _apply_profile(colors, space, profile, target) if profile else None
+    if converted is None:
+        srgb = _to_srgb(colors, space, encoding)
+        converted = _transform(srgb, Space.RGB, srgb_profile(), target)
+    return converted.clip(0, 1)
+
+
+def _to_srgb(colors: np.ndarray, space: Space, encoding: Encoding) -> np.ndarray:
     if encoding.profile:
         converted = _apply_profile(colors, space, encoding.profile)
         if converted is not None:
@@ -97,30 +144,29 @@ def to_srgb(colors: np.ndarray, space: Space, encoding: Encoding) -> np.ndarray:
         colors = np.repeat(colors, 3, axis=-1)
     if encoding.exponent is None and _is_srgb(encoding.primaries):
         return colors
-    linear = _srgb_to_linear(colors) if encoding.exponent is None else colors**encoding.exponent
+    linear = srgb_to_linear(colors) if encoding.exponent is None else colors**encoding.exponent
     if space is not Space.GRAY and not _is_srgb(encoding.primaries):
         linear = linear @ _rgb_to_srgb(encoding.primaries).T
     return _linear_to_srgb(linear.clip(0, 1)).astype(np.float32)
 
 
-def _apply_profile(colors: np.ndarray, space: Space, profile: bytes) -> np.ndarray | None:
-    """Colors in sRGB, or None if the profile is damaged or for another color space."""
-    if (name := _hdr_profile(profile)) is not None:
-        raise PictureError(_hdr_message(name))
+def _apply_profile(colors: np.ndarray, space: Space, profile: bytes, target: bytes | None = None) -> np.ndarray | None:
+    """Colors in sRGB or the target, or None if the profile is damaged or for another color space."""
+    _refuse_hdr(profile)
     of_profile = profile[16:20]
     if space is Space.GRAY and of_profile == Space.RGB.value:
         space, colors = Space.RGB, np.repeat(colors, 3, axis=-1)
     if of_profile != space.value:
         return None
     try:
-        if space is Space.RGB and _has_no_effect(profile):
+        if target is None and space is Space.RGB and _has_no_effect(profile):
             return colors
-        return _transform(colors, space, profile)
+        return _transform(colors, space, profile, target)
     except (imagecodecs.CmsError, ValueError):
         return None
 
 
-def _transform(colors: np.ndarray, space: Space, profile: bytes) -> np.ndarray:
+def _transform(colors: np.ndarray, space: Space, profile: bytes, target: bytes | None = None) -> np.ndarray:
     """Apply a profile with Little CMS, whose floats have these ranges: RGB and gray 1, inks 100, L* 100, a* +-128."""
     values = np.ascontiguousarray(colors, np.float32)
     if space is Space.CMYK:
@@ -130,17 +176,25 @@ def _transform(colors: np.ndarray, space: Space, profile: bytes) -> np.ndarray:
     name = space.name.lower()
     if space is Space.GRAY:
         values = values[..., 0]
-    srgb = imagecodecs.cms_profile("srgb")
     return imagecodecs.cms_transform(
-        values, profile, srgb, colorspace=name, outcolorspace="rgb", outdtype=np.float32
+        values, profile, target or srgb_profile(), colorspace=name, outcolorspace="rgb", outdtype=np.float32
     ).reshape(*colors.shape[:2], 3)
 
 
 def _has_no_effect(profile: bytes) -> bool:
     """Whether an RGB profile changes no color visibly, as profiles of sRGB."""
-    levels = np.linspace(0, 1, 9, dtype=np.float32)
-    colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    colors = _color_grid()
     return bool(np.abs(_transform(colors, Space.RGB, profile) - colors).max() < _INVISIBLE)
+
+
+def _color_grid() -> np.ndarray:
+    levels = np.linspace(0, 1, 9, dtype=np.float32)
+    return np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+
+
+def _refuse_hdr(profile: bytes) -> None:
+    if (name := _hdr_profile(profile)) is not None:
+        raise PictureError(_hdr_message(name))
 
 
 def _hdr_profile(profile: bytes) -> str | None:
@@ -172,10 +226,6 @@ def _rgb_to_xyz(primaries: Chromaticities) -> np.ndarray:
 def _xyz(chromaticity: tuple[float, float]) -> np.ndarray:
     x, y = chromaticity
     return np.array([x / y, 1, (1 - x - y) / y])
-
-
-def _srgb_to_linear(values: np.ndarray) -> np.ndarray:
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def _linear_to_srgb(values: np.ndarray) -> np.ndarray:

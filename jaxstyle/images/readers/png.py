@@ -12,7 +12,8 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 
-from jaxstyle.images.readers.color import Chromaticities, Encoding, Space, encoding_of_code_points
+from jaxstyle.images.profiles import Chromaticities
+from jaxstyle.images.readers.color import Encoding, Space, encoding_of_code_points
 from jaxstyle.images.readers.exif import stored_orientation
 from jaxstyle.images.readers.samples import Samples, Source, array_samples, check_indices, damaged, unsupported
 
