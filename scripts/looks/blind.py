@@ -23,15 +23,15 @@ GAP = 8
 
 def sheet(pair: Pair, left: str, right: str, size: int) -> Image.Image:
     """The content and the style above both results, which are not resized."""
-    pictures = []
+    pictures: list[Image.Image] = []
     for name in ("content", "style", left, right):
-        with Image.open(picture_file(pair, name, size)) as picture:
-            pictures.append(picture.convert("RGB"))
+        with Image.open(picture_file(pair, name, size)) as file:
+            pictures.append(file.convert("RGB"))
     width, height = pictures[2].size
     canvas = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
+    for picture in pictures[:2]:
+        picture.thumbnail((width, height), Image.Resampling.LANCZOS)
     for index, picture in enumerate(pictures):
-        if index < 2:
-            picture.thumbnail((width, height), Image.Resampling.LANCZOS)
         canvas.paste(picture, (index % 2 * (width + GAP), index // 2 * (height + GAP)))
     return canvas
 
