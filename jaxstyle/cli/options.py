@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from jaxstyle.jobs import Options, parse_size
+from jaxstyle.jobs import FILE, Options, parse_size
 
 # Options of every command that writes one picture.
 OutputPath = Annotated[
@@ -26,6 +26,15 @@ SaveEvery = Annotated[
         metavar="N",
         help="Save a snapshot, such as OUT-0040.png, every N steps. Steps count through all sizes; snapshots are "
         "possible after every 10th step of a size.",
+    ),
+]
+PaperSize = Annotated[
+    str | None,
+    typer.Option(
+        "--print",
+        metavar="60x40cm",
+        rich_help_panel=FILE,
+        help="Paper to print on: sets the size such that the result fills it, at 300 pixels per inch or --dpi.",
     ),
 ]
 AsJson = Annotated[

@@ -10,7 +10,7 @@ import typer
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.images import SRGB, read_shape
 from jaxstyle.jobs import (
@@ -20,7 +20,9 @@ from jaxstyle.jobs import (
     as_array,
     check_output_is_no_input,
     device,
+    fit_paper,
     level_warnings,
+    parse_paper,
     picture_shapes,
     read_content,
     read_initial_picture,
@@ -37,8 +39,8 @@ from jaxstyle.optimization import Workload, check_memory, measure_need
 EXAMPLES = examples(
     "A photograph in the style of a painting:",
     "jaxstyle stylize photo.jpg painting.jpg -o out.png",
-    "Larger, for print:",
-    "jaxstyle stylize photo.jpg painting.jpg -o out.png --size 2048",
+    "For print, with 16 bits and in the color profile of the photograph:",
+    "jaxstyle stylize photo.jpg painting.jpg -o out.tiff --print 30x20cm --bits 16 --profile keep",
     "Shapes closer to the photograph, or larger strokes:",
     "jaxstyle stylize photo.jpg painting.jpg -o out.png --content-weight 0.3",
     "jaxstyle stylize photo.jpg painting.jpg -o out.png --style-scale 1.5",
@@ -74,6 +76,7 @@ def stylize_command(
         list[Path] | None,
         typer.Option(metavar="MASK", rich_help_panel=STYLE, help="Mask of STYLE. Repeat it for several styles."),
     ] = None,
+    paper: PaperSize = None,
     overwrite: Overwrite = False,
     save_every: SaveEvery = None,
     as_json: AsJson = False,
@@ -85,6 +88,9 @@ def stylize_command(
     started = time.perf_counter()
     regions = read_masks(content_mask, style_mask or [], content, styles)
     count = len(regions.content) if regions else 1
+    if paper:
+        options, warnings = fit_paper(options, parse_paper(paper), *read_shape(content))
+        print_warnings(*warnings)
     options = resolve_size(options, content, styles, regions=count)
     settings = options.settings()
     initial, strength_mask, background = settings.initial_picture, settings.strength_mask, settings.background

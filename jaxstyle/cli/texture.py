@@ -11,7 +11,7 @@ import typer
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, SaveEvery, with_options
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import Picture
@@ -23,7 +23,9 @@ from jaxstyle.jobs import (
     check_output_is_no_input,
     check_size,
     device,
+    for_print,
     level_warnings,
+    parse_paper,
     picture_shapes,
     read_initial_picture,
     read_network,
@@ -77,6 +79,7 @@ def texture_command(
             "--height", metavar="PIXELS", help="Height of the texture in pixels.", show_default="same as --size"
         ),
     ] = None,
+    paper: PaperSize = None,
     overwrite: Overwrite = False,
     save_every: SaveEvery = None,
     as_json: AsJson = False,
@@ -86,6 +89,11 @@ def texture_command(
     Prints the path of the result. Ctrl-C stops and writes the current picture.
     """
     started = time.perf_counter()
+    if paper:
+        if height or width:
+            raise ConfigError("there is --print and --width or --height, which it sets; give one of them")
+        options, dpi = for_print(options)
+        height, width = parse_paper(paper).shape(dpi)
     if options.size == MAX_SIZE and (height or width):
         raise ConfigError(f"--size is {MAX_SIZE}, and there is --height or --width too; give numbers for both, or none")
     settings_of = partial(_texture_settings, height=height, width=width)

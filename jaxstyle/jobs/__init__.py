@@ -8,6 +8,7 @@ Modules:
     file_options: those of the files of results
     settings: the parsed options
     described: what the help says of an option
+    paper: the size in pixels from that of the paper
     parsing: values of options
     folders: the pictures in a folder, or those that a pattern matches
     manifest: the pairs of a job, from pictures or a manifest
@@ -35,6 +36,7 @@ from jaxstyle.jobs.cluster import run_job_on_ray
 from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
+from jaxstyle.jobs.file_options import FILE
 from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
 from jaxstyle.jobs.job import (
@@ -48,6 +50,7 @@ from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, pa
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
+from jaxstyle.jobs.paper import fit_paper, for_print, parse_paper
 from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_scales, parse_size
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.reading import (
@@ -72,6 +75,7 @@ from jaxstyle.jobs.size_warnings import level_warnings, style_warnings
 
 __all__ = [
     "AXIS_EXAMPLE",
+    "FILE",
     "MAX_SIZE",
     "STATE_FOLDER",
     "STYLE",
@@ -105,6 +109,8 @@ __all__ = [
     "failure_message",
     "find_pictures",
     "first_and_last_losses",
+    "fit_paper",
+    "for_print",
     "grid_tasks",
     "is_saved_style",
     "level_warnings",
@@ -116,6 +122,7 @@ __all__ = [
     "parse_cell",
     "parse_layers",
     "parse_numbers",
+    "parse_paper",
     "parse_scales",
     "parse_share",
     "parse_size",

@@ -63,6 +63,19 @@ def test_a_batch_writes_sixteen_bits_where_a_manifest_says_so(tmp_path: Path) ->
     assert {record["settings"]["bits"] for record in read_records(tmp_path / "out").values()} == {8, 16}
 
 
+def test_the_paper_sets_the_size(tmp_path: Path) -> None:
+    words = ("--dpi", 50, "--print", "3x2cm", "--json")
+    outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", *QUICK[2:], *words)
+    assert "covers 2.61 x 2 of 3 x 2 cm; crop it" in outcome.err
+    record = json.loads(outcome.out)
+    assert (record["width"], record["height"], record["settings"]["dpi"]) == (51, 39, 50)
+    record = json.loads(run("texture", STYLE, "-o", tmp_path / "more.png", *QUICK[2:4], *QUICK[6:], *words).out)
+    assert (record["width"], record["height"], record["settings"]["dpi"]) == (59, 39, 50)
+    for command, flag in ((("stylize", CONTENT), "--size"), (("texture",), "--size"), (("texture",), "--width")):
+        outcome = run(*command, STYLE, "-o", tmp_path / "none.png", *words, flag, 64)
+        assert outcome.code == 2 and f"{flag} " in outcome.err and "--print" in outcome.err
+
+
 WIDE = rgb_profile(ADOBE_RGB, 2.2)
 
 
