@@ -125,7 +125,7 @@ class StyleConfig:
         if len(scales) != count:
             found = f"style_scale has {counted(len(scales), 'factor')} for {counted(count, 'style')}"
             raise ConfigError(f"{found}; expected one for all, or one for each")
-        return [replace(self, style_scale=scale) for scale in scales]
+        return [self if scale == self.style_scale else replace(self, style_scale=scale) for scale in scales]
 
     def tile_size_for(self, shape: Sequence[int]) -> int | None:
         """The tile size for a picture of this height and width; None if it is computed as a whole."""

@@ -48,9 +48,10 @@ class KnownFiles:
 
     def __getitem__(self, file: Path) -> FileFacts:
         """The facts of a file; those of many files are found faster by `find` before."""
-        if file not in self._facts:
-            self._facts[file] = self._look_up(file)
-        return self._facts[file]
+        facts = self._facts.get(file)
+        if facts is None:
+            facts = self._facts[file] = self._look_up(file)
+        return facts
 
     def find(self, files: Iterable[Path]) -> None:
         """Look at files in several threads."""

@@ -192,7 +192,7 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
             raise ConfigError(f"line {line}, column {column} is empty; expected {_expected(column)}")
     content, styles, output = values.pop("content"), values.pop("style"), values.pop("output", None)
     try:
-        settings = _settings(replace(options, **values), folder if "init" in values else Path())
+        settings = _settings(replace(options, **values) if values else options, folder if "init" in values else Path())
         check_styles(styles, settings.config)
         check_network(settings.network, None)
         if (weights := values.get("weights")) and not os.path.exists(weights):

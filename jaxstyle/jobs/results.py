@@ -12,8 +12,9 @@ from jaxstyle.jobs.records import STATE_FOLDER
 
 def existing_results(tasks: Sequence[Task], folder: Path) -> set[int]:
     """The pairs whose result exists. The folders are listed, because that is faster than a look at every file."""
-    listed = {parent: _files(folder / parent) for parent in {task.output.parent for task in tasks}}
-    return {pair for pair, task in enumerate(tasks) if task.output.name in listed[task.output.parent]}
+    outputs = [os.path.split(task.output) for task in tasks]
+    listed = {parent: _files(folder / parent) for parent in {parent for parent, _ in outputs}}
+    return {pair for pair, (parent, name) in enumerate(outputs) if name in listed[parent]}
 
 
 def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool, from_folders: bool) -> None:
@@ -40,12 +41,12 @@ def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool,
 def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
     """Raise ConfigError if a result would replace a picture to read."""
     inputs = _real_inputs(tasks)
-    parents = {task.output.parent for task in tasks}
+    parents = {os.path.dirname(task.output) for task in tasks}
     real_parents = {parent: os.path.realpath(folder / parent) for parent in parents}
     links = {parent: _links(folder / parent) for parent in parents}
     for task in tasks:
-        parent, name = task.output.parent, task.output.name
-        path = os.path.join(real_parents[parent], name)
+        parent, name = os.path.split(task.output)
+        path = f"{real_parents[parent]}{os.sep}{name}"
         if path in inputs or (name in links[parent] and os.path.realpath(path) in inputs):
             raise ConfigError(
                 f"{folder / task.output} is one of the pictures to read; choose another name for the result"

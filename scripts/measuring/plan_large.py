@@ -119,7 +119,7 @@ def time_command(name: str, manifest: Path, out: Path, *, profiled: bool) -> dic
 
 def run_command(arguments: list[str], *, profiled: bool) -> None:
     """`jaxstyle batch` in this process, until the first group starts."""
-    from jaxstyle.cli import job as command
+    from jaxstyle.cli import batch as command
     from jaxstyle.cli.app import run
     from jaxstyle.jobs import Event, Planned, Started, run_job
 
