@@ -25,6 +25,7 @@ Modules:
     records: the file of records, keys and locks
     checkpoints: interrupted optimizations
     cluster: a job on a Ray cluster
+    ray_connection: the connection to one
     worker: the process on a machine of a cluster
     shares: parts of a job for machines that do not talk to each other
     environment: device and versions

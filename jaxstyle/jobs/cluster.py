@@ -6,12 +6,11 @@ are read and written by the workers: only groups, records and events are sent. A
 groups are done again from their checkpoints.
 """
 
-import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +19,7 @@ from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Written
 from jaxstyle.jobs.job import Job, Summary, summarize
 from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.ray_connection import connected
 from jaxstyle.jobs.records import Records
 from jaxstyle.jobs.results import check_inputs_stay
 from jaxstyle.jobs.shares import WHOLE
@@ -57,37 +57,12 @@ def run_job_on_ray(
         written += isinstance(event, Written)
         callback(event)
 
-    with closing(Records(job.folder, WHOLE)) as records, _connected(address) as ray:
+    with closing(Records(job.folder, WHOLE)) as records, connected(address) as ray:
         driver = _Driver(ray, job, records, on_event, cores, may_grow=address != "local")
         plan = driver.plan()
         running_since = time.perf_counter()
         driver.run(plan)
     return summarize(job, plan, records, written=written, started=started, running_since=running_since)
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """The module `ray`, connected to a cluster; one that was started here ends with the block."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
-    try:
-        import ray
-    except ImportError:
-        raise JaxStyleError('Ray is not installed; run: pip install "jaxstyle[ray]"') from None
-    if ray.is_initialized():
-        yield ray
-        return
-    here: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
-    except Exception as error:  # of many types
-        reason = " ".join(str(error).split())[:200]
-        raise JaxStyleError(
-            f"Ray at {address!r} cannot be reached ({reason}); check the address by `ray status`"
-        ) from None
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
 
 
 class _WorkerDied(Exception):  # noqa: N818 - no error of the job

@@ -4,7 +4,10 @@ scripts/measuring/ray_batch.py does the same with Ray, in processes that are kil
 """
 
 import json
+import socket
 import sys
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from support.fake_ray import FakeRay
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, JaxStyleError
-from jaxstyle.jobs import worker
+from jaxstyle.jobs import ray_connection, worker
+from jaxstyle.jobs.ray_connection import check_address
 
 TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise")
 
@@ -151,3 +155,38 @@ def test_what_cannot_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(JaxStyleError, match=r"Ray is not installed; run: pip install"):
         jobs.run_job_on_ray(job(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (None, "refused"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not the head of a Ray cluster"),
+        (b"", "is not the head of a Ray cluster"),
+        (b"\0\0\0\4\0\0\0\0\0", ""),  # a frame of settings, from a gRPC server
+    ],
+)
+def test_an_address_without_ray_is_one_line(answer: bytes | None, found: str):
+    """Ray would wait for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+
+        def serve() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(100)
+                connection.sendall(answer or b"")
+
+        if answer is None:
+            server.close()
+        else:
+            threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(JaxStyleError, match=f"Ray at '{address}' .*{found}") if found else nullcontext():
+            check_address(address)
+
+
+def test_an_address_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ray_connection, "_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(JaxStyleError, match="timed out"):
+        check_address(f"127.0.0.1:{server.getsockname()[1]}")
+    for unchecked in ("auto", "local", "nonsense"):
+        check_address(unchecked)
