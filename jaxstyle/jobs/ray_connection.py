@@ -14,7 +14,7 @@ from typing import Any
 from jaxstyle.errors import JaxStyleError
 
 _TIMEOUT = 10  # seconds for a connection, and for its first answer
-# What gRPC begins with, by RFC 9113, 3.4: the preface of HTTP/2, and an empty frame of settings, which a server sends too.
+# What gRPC begins with, by RFC 9113, 3.4: the preface of HTTP/2 and an empty frame of settings. A server sends one too.
 _GREETING, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0", 4
 
 
