@@ -177,8 +177,8 @@ OPTIMIZATION = (
         "scale-of-first",
         "all styles have the scale of the first",
         "config.py",
-        "[replace(self, style_scale=scale) for scale in scales]",
-        "[replace(self, style_scale=scales[0]) for scale in scales]",
+        "else replace(self, style_scale=scale) for scale in scales]",
+        "else replace(self, style_scale=scales[0]) for scale in scales]",
         ("test_style_geometry.py::TestScales",),
     ),
     Fault(
