@@ -3,13 +3,15 @@
     python -m scripts.judges.judge CONTENT STYLE RESULT [RESULT...] [--size 512] [--against FILE] [--json]
 
 All pictures are resized to a longest side of `--size` pixels, and results to the size of the content. The network is
-the embedded VGG-19 with maximum pooling. Smaller is better for content, style, unseen, shifts, cfsd, color and alien;
-the others are best near 1, or near the values of the content and the style.
+the embedded VGG-19 with maximum pooling, unless another is named. Smaller is better for content, style, unseen, lite,
+shifts, cfsd, color and alien; the others are best near 1, or near the values of the content and the style.
 
     content   mean squared distance to the content at relu4_2 (Caffe's scale, 0 to 255)
     style     mean over relu1_1, ..., relu5_1 of |G - A| / |A|, with Frobenius norms and G = F^T F / (H W); the layers
               follow
     unseen    the same mean over relu1_2, relu2_2, relu3_3, relu4_3 and relu5_2, which no default setting optimizes
+    lite      the mean of |G - A| / |A| over the outputs of blocks 1a, 2b, 3b, 4c and 5c of EfficientNet-Lite0, another
+              family of networks
     shifts    the mean of |C - D| / |D| over relu1_2, relu2_2 and relu3_3, where C and D are the covariances of
               features with those 1 to the right, 1 down, and 3 right and down
     cfsd      content feature structural distance (Chung et al., StyleID, CVPR 2024): the mean Kullback-Leibler

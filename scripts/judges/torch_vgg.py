@@ -37,18 +37,24 @@ def load_vgg(name: str = "vgg19") -> Parameters:
 
 
 def activations(
-    parameters: Parameters, inputs: torch.Tensor, layers: Collection[str], average_gain: Sequence[float] = ()
+    parameters: Parameters,
+    inputs: torch.Tensor,
+    layers: Collection[str],
+    average_gain: Sequence[float] = (),
+    replicate: bool = False,
 ) -> dict[str, torch.Tensor]:
     """Activations `[N, C, h, w]` of `layers`, in order of computation, for inputs from `preprocess`.
 
-    Pooling takes the maximum, or with `average_gain` the mean times the factor of the block.
+    Pooling takes the maximum, or with `average_gain` the mean times the factor of the block. Borders are padded with
+    zeros, or with `replicate` by repeating them.
     """
     features: dict[str, torch.Tensor] = {}
     x = inputs.contiguous(memory_format=torch.channels_last)
     names = list(parameters)
     for position, conv in enumerate(names):
         kernel, bias = parameters[conv]
-        x = functional.conv2d(x, kernel, bias, padding=1)
+        x = functional.pad(x, (1, 1, 1, 1), mode="replicate") if replicate else x
+        x = functional.conv2d(x, kernel, bias, padding=0 if replicate else 1)
         features[conv] = x
         x = functional.relu(x)
         features[conv.replace("conv", "relu")] = x

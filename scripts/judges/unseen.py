@@ -3,11 +3,13 @@
 import torch
 from torch.nn import functional
 
+from scripts.judges.torch_efficientnet import block_outputs, load_efficientnet
 from scripts.judges.torch_vgg import Parameters, activations, preprocess
 
 UNSEEN_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_2")
 SHIFTED_LAYERS, SHIFTS = ("relu1_2", "relu2_2", "relu3_3"), ((0, 1), (1, 0), (3, 3))
 STRUCTURE_LAYER = "relu3_1"
+LITE_BLOCKS = ("block1a", "block2b", "block3b", "block4c", "block5c")
 POSITIONS = 64  # longest side of the features whose self-similarity is measured
 
 Features = dict[str, torch.Tensor]
@@ -44,23 +46,29 @@ class UnseenJudge:
     """Measures results by one content and one style picture, `[H, W, 3]` in [0, 1]."""
 
     def __init__(self, parameters: Parameters, content: torch.Tensor, style: torch.Tensor) -> None:
-        self.parameters = parameters
+        self.parameters, self.lite = parameters, load_efficientnet()
         content_features, style_features = self._features(content), self._features(style)
         self.scale = content_features[STRUCTURE_LAYER].square().mean().sqrt()
         self.structure = structure(content_features[STRUCTURE_LAYER], self.scale)
         self.grams = {layer: gram(style_features[layer]) for layer in UNSEEN_LAYERS}
+        self.lite_grams = self._lite_grams(style)
         self.shifted = {layer: shifted_covariances(style_features[layer]) for layer in SHIFTED_LAYERS}
 
     def measure(self, picture: torch.Tensor) -> dict[str, float]:
-        """The distances "unseen", "shifts" and "cfsd", as described in `judge`."""
+        """The distances "unseen", "lite", "shifts" and "cfsd", as described in `judge`."""
         features = self._features(picture)
         found = structure(features[STRUCTURE_LAYER], self.scale)
         divergence = functional.kl_div(found, self.structure, reduction="batchmean", log_target=True)
         return {
             "unseen": _mean_ratio({layer: gram(features[layer]) for layer in self.grams}, self.grams),
+            "lite": _mean_ratio(self._lite_grams(picture), self.lite_grams),
             "shifts": _mean_ratio({x: shifted_covariances(features[x]) for x in self.shifted}, self.shifted),
             "cfsd": float(divergence),
         }
+
+    def _lite_grams(self, picture: torch.Tensor) -> Features:
+        outputs = block_outputs(self.lite, picture)
+        return {block: gram(outputs[block]) for block in LITE_BLOCKS}
 
     def _features(self, picture: torch.Tensor) -> Features:
         return activations(self.parameters, preprocess(picture), {*UNSEEN_LAYERS, *SHIFTED_LAYERS, STRUCTURE_LAYER})
