@@ -1,5 +1,6 @@
 """Settings for all tests (quick compilation, strict JAX, no internet), and shared pictures and networks."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 # The compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile several times as long.
 MIN_CHANNELS, convolution.MIN_CHANNELS = convolution.MIN_CHANNELS, 10_000
+_modules = itertools.count(1)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -55,9 +57,10 @@ def interruptible() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def clear_compiled_functions() -> Iterator[None]:
-    """Clear JAX's caches after each module: the compiled functions of all tests would take gigabytes."""
+    """Clear JAX's caches after every few modules: the compiled functions of all tests would take gigabytes."""
     yield
-    jax.clear_caches()
+    if next(_modules) % 4 == 0:
+        jax.clear_caches()
 
 
 def is_loopback(host: str) -> bool:

@@ -10,13 +10,11 @@ from support.quick import QUICK, first_layer, run
 from jaxstyle import make_stylizer, measure_style, stylize_batch, texture
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import resize, resize_longest
+from jaxstyle.images import resize_longest
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, targets_of_strength
 from jaxstyle.stylize import Stylized
 from jaxstyle.stylizer import Stylizer
-
-TWO_SIZES = replace(QUICK, size=256, steps=2)
 
 
 def of_strength(strength: float, config: StyleConfig = QUICK) -> StyleConfig:
@@ -92,15 +90,13 @@ class TestEverywhere:
             assert one.image.tobytes() == expected.tobytes()
             assert np.abs(other.image - expected).mean() < 1e-3
 
-    @pytest.mark.usefixtures("compiled_with_optimization")
     def test_a_stylizer_agrees(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
-        first, config = first_layer(network), of_strength(0.5, TWO_SIZES)
-        content = resize(photo, 144, 192)
-        expected = run(network, content, painting, config=config).image
-        stylizer = make_stylizer(first, config, height=144, width=192)
-        found = jax.jit(Stylizer.__call__)(stylizer, content, measure_style(painting, network=first, config=config))
-        # The two resize and match colors in other ways, and L-BFGS amplifies what differs by rounding.
-        assert np.abs(np.asarray(found) - expected).mean() < 3e-3
+        first, config = first_layer(network), of_strength(0.5)
+        expected = run(network, photo, painting, config=config).image
+        stylizer = make_stylizer(first, config, height=73, width=96)
+        found = jax.jit(Stylizer.__call__)(stylizer, photo, measure_style(painting, network=first, config=config))
+        # L-BFGS amplifies what differs by rounding.
+        assert np.abs(np.asarray(found) - expected).mean() < 5e-4
 
     def test_in_regions(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         """The whole of both pictures as a single region is as without regions."""

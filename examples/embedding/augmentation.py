@@ -86,13 +86,13 @@ def make_step(model: Classifier, optimizer: optax.GradientTransformation, augmen
     return step
 
 
-def crops(pictures: list[np.ndarray], count: int, rng: np.random.Generator) -> tuple[jax.Array, jax.Array]:
+def crops(pictures: list[np.ndarray], count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Random square crops `[count, SIZE, SIZE, 3]`, with the indices of their pictures as labels."""
     labels, squares = rng.integers(len(pictures), size=count), []
     for label in labels:
         top, left = (rng.integers(side - SIZE + 1) for side in pictures[label].shape[:2])
         squares.append(pictures[label][top : top + SIZE, left : left + SIZE])
-    return jnp.stack(squares), jnp.asarray(labels)
+    return np.stack(squares), labels
 
 
 def main(steps: int = 300, batch: int = 16, trial: int = 200, seed: int = 0) -> dict[str, float]:
@@ -120,15 +120,16 @@ def main(steps: int = 300, batch: int = 16, trial: int = 200, seed: int = 0) -> 
     model, optimizer = Classifier(len(names)), optax.adam(2e-3)
     for training, augment in (("without", False), ("with", True)):
         rng, key, step = np.random.default_rng(seed), jax.random.key(seed), make_step(model, optimizer, augment)
-        parameters = model.init(key, plain[:1])
+        parameters = jax.jit(model.init)(key, plain[:1])
         state = optimizer.init(parameters)
         for index in range(steps):
             data = crops(pictures, batch, rng)
             parameters, state, _ = step(parameters, state, stylizer, styles, *data, jax.random.fold_in(key, index))
         for name, trial_pictures in trials.items():
-            is_correct = model.apply(parameters, trial_pictures).argmax(-1) == labels
-            accuracies[f"{training} augmentation, {name}"] = float(is_correct.mean())
-            print(f"{training} augmentation, {name}: {is_correct.mean():.0%} correct")
+            scores = jax.jit(model.apply)(parameters, trial_pictures)
+            accuracy = float(np.mean(np.argmax(scores, -1) == labels))
+            accuracies[f"{training} augmentation, {name}"] = accuracy
+            print(f"{training} augmentation, {name}: {accuracy:.0%} correct")
     return accuracies
 
 

@@ -112,7 +112,8 @@ def main(
             print(f"step {index}: {loss:.3f}")
 
     stylized = jax.jit(transform.apply)(parameters, unseen)
-    before, after = (float(perceptual_loss(network, picture, unseen, style)) for picture in (unseen, stylized))
+    measure = jax.jit(perceptual_loss)
+    before, after = (float(measure(network, picture, unseen, style)) for picture in (unseen, stylized))
     print(f"loss of an unseen photograph: {before:.3f} unchanged, {after:.3f} stylized")
     jaxstyle.write_image(output, stylized, overwrite=True)
     return losses, before, after

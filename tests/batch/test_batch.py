@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -143,6 +144,7 @@ class TestSeparatePairs:
 
         def stop(pairs: tuple[int, ...], progress: Progress) -> None:
             calls.append(pairs)
+            time.sleep(0.01 * len(calls))  # so that the others do not end before the run has noticed
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):

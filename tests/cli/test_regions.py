@@ -11,7 +11,6 @@ from PIL import Image
 from support.command import CONTENT, STYLE, run, succeed
 
 from jaxstyle.images import read_image
-from jaxstyle.styles import REPRESENTATIONS
 
 QUICK = ("--size", 64, "--steps", 8, "--content-layers", "relu1_1", "--style-layers", "conv1_1,relu1_1")
 USAGE, PICTURE = 2, 3  # exit codes
@@ -51,8 +50,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 
 @pytest.mark.usefixtures("folder")
 class TestResults:
-    @pytest.mark.parametrize("representation", sorted(set(REPRESENTATIONS) - {"gram"}))
-    def test_every_representation_gives_another_picture(self, plain: np.ndarray, representation: str) -> None:
+    @pytest.mark.parametrize("representation", ["moments", "nearest", "shifted", "sliced"])
+    def test_a_representation_gives_another_picture(self, plain: np.ndarray, representation: str) -> None:
         other, record = painted("--style-representation", representation)
         assert record["settings"]["style_representation"] == representation
         assert record["losses"]["total"]["last"] < record["losses"]["total"]["first"]
