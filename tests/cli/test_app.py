@@ -60,6 +60,7 @@ class TestRecord:
         config = jaxstyle.StyleConfig(
             size=64,
             steps=12,
+            optimizer="adam",
             content_layers=(("relu1_1", 1.0),),
             style_layers=(("relu1_1", 1.0),),
         )

@@ -31,7 +31,7 @@ for program, *inputs in (("built-in", content), ("general", content, style)):
     print(*painted.platforms)
 """
 LAYERS = ("--content-layers", "relu1_2", "--style-layers", "relu1_1,relu1_2")
-SHAPE = ("--height", 48, "--width", 64, *QUICK, *LAYERS, "--steps", 2)
+SHAPE = ("--height", 48, "--width", 64, *QUICK, *LAYERS, "--steps", 2, "--optimizer", "lbfgs")
 CONFIG = StyleConfig(
     size=64, steps=2, content_layers=(("relu1_2", 1.0),), style_layers=(("relu1_1", 1.0), ("relu1_2", 1.0))
 )

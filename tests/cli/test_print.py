@@ -26,7 +26,7 @@ def test_sixteen_bits_come_from_floats(tmp_path: Path) -> None:
         assert image.info["dpi"] == (300, 300)
     levels = read_levels(out)
     assert np.unique(levels % 257).size > 200  # of 257 remainders; levels of 8 bits have only 0
-    settings = {name: value for name, value in record["settings"].items() if name in ("size", "steps")}
+    settings = {name: value for name, value in record["settings"].items() if name in ("size", "steps", "optimizer")}
     layers = {"content_layers": (("relu1_1", 1.0),), "style_layers": (("relu1_1", 1.0),)}
     content, style = (read_image(path, size=64) for path in (CONTENT, STYLE))
     result = jaxstyle.stylize(content, style, config=jaxstyle.StyleConfig(**settings, **layers))

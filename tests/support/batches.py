@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.command import Outcome, run, without_progress
 
-TINY = ("--size", 32, "--steps", 3, "--content-layers", "relu1_1", "--style-layers", "relu1_1")
+TINY = ("--size", 32, "--steps", 3, "--optimizer", "adam", "--content-layers", "relu1_1", "--style-layers", "relu1_1")
 
 
 def batch(out: Path, *arguments: object) -> Outcome:

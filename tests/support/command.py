@@ -29,7 +29,7 @@ progress._INTERVAL = 3600.0  # on a busy machine, tests of commands can take mor
 
 CONTENT, STYLE = EXAMPLES / "content" / "harbour.jpg", EXAMPLES / "style" / "swirls.jpg"
 # Shallow layers, which compile in a second.
-QUICK = ("--size", 64, "--steps", 12, "--content-layers", "relu1_1", "--style-layers", "relu1_1")
+QUICK = ("--size", 64, "--steps", 12, "--optimizer", "adam", "--content-layers", "relu1_1", "--style-layers", "relu1_1")
 
 
 @dataclass(frozen=True)
