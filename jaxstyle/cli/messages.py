@@ -10,7 +10,7 @@ import typer
 
 from jaxstyle.errors import ConfigError, escape_unprintable
 
-_FILES = ("-o", "--output", "--weights", "--content-mask", "--style-mask", "--contact-sheet", "--manifest")
+_FILES = ("-o", "--output", "--weights", "--content-mask", "--style-mask", "--contact-sheet", "--manifest", "--proof")
 # What typer says about values of a wrong type, and what to say instead.
 _TYPES = {
     r"Value error, ": "",

@@ -37,6 +37,16 @@ PaperSize = Annotated[
         help="Paper to print on: sets the size such that the result fills it, at 300 pixels per inch or --dpi.",
     ),
 ]
+PrinterProfile = Annotated[
+    Path | None,
+    typer.Option(
+        "--proof",
+        metavar="PROFILE",
+        rich_help_panel=FILE,
+        help="Also write OUT-proof, how the result will look in print: by the color profile (ICC) of a printer, in "
+        "CMYK or RGB, as from the print shop.",
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print a record of the run as JSON: settings, versions, device, losses, seconds."),

@@ -25,6 +25,7 @@ from jaxstyle.cli.progress import (
     steps_taken,
 )
 from jaxstyle.errors import DivergedError, escape_unprintable
+from jaxstyle.images import print_proof
 from jaxstyle.jobs import ResultWriter, device_name, first_and_last_losses
 from jaxstyle.networks import Network
 from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
@@ -43,6 +44,7 @@ class Run:
         output: the path of the result.
         memory: what the stylization needs and what there is.
         masks: of content and styles, if there are regions.
+        printer: the color profile of a printer, for a proof beside the result; None for no proof.
         save_every: steps between snapshots; None for no snapshots.
     """
 
@@ -52,6 +54,7 @@ class Run:
     output: Path
     memory: MemoryNeed
     masks: Masks | None = None
+    printer: bytes | None = None
     save_every: int | None = None
 
 
@@ -133,7 +136,7 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         step: run.output.with_stem(f"{run.output.stem}-{step:04}")
         for step in (snapshot_steps(levels, run.save_every) if run.save_every else ())
     }
-    for file in snapshots.values():
+    for file in (*snapshots.values(), *([_proof_path(run.output)] if run.printer else [])):
         run.writer.check(file)
     with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
         monitor = _Monitor(run, levels, snapshots, started, time.perf_counter(), update_bar)
@@ -165,7 +168,15 @@ def _write(run: Run, result: Stylized) -> Path:
         output = next(name for name in names if not os.path.exists(name))
         print_note(f"{run.output} has appeared meanwhile; the result is in {output}")
     run.writer.write(output, result.image, len(result.sizes))
+    if run.printer:
+        proof = print_proof(result.image, run.printer, run.writer.content.profile)
+        run.writer.write(_proof_path(output), proof, len(result.sizes))
+        print_note(f"the proof is in {_proof_path(output)}")
     return output
+
+
+def _proof_path(output: Path) -> Path:
+    return output.with_stem(f"{output.stem}-proof")
 
 
 def _stylize(run: Run, monitor: _Monitor) -> Stylized:

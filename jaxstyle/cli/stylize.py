@@ -10,9 +10,9 @@ import typer
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, SaveEvery, with_options
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, PrinterProfile, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.images import SRGB, read_shape
+from jaxstyle.images import SRGB, read_printer_profile, read_shape
 from jaxstyle.jobs import (
     STYLE,
     Options,
@@ -77,6 +77,7 @@ def stylize_command(
         typer.Option(metavar="MASK", rich_help_panel=STYLE, help="Mask of STYLE. Repeat it for several styles."),
     ] = None,
     paper: PaperSize = None,
+    proof: PrinterProfile = None,
     overwrite: Overwrite = False,
     save_every: SaveEvery = None,
     as_json: AsJson = False,
@@ -95,7 +96,8 @@ def stylize_command(
     settings = options.settings()
     initial, strength_mask, background = settings.initial_picture, settings.strength_mask, settings.background
     masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
-    check_output_is_no_input(output, [content, *styles, *settings.files, *masks])
+    check_output_is_no_input(output, [content, *styles, *settings.files, *masks, *([proof] if proof else [])])
+    printer = read_printer_profile(proof) if proof else None
     device_record = device()
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)
@@ -126,6 +128,7 @@ def stylize_command(
         output=output,
         memory=memory,
         masks=regions,
+        printer=printer,
         save_every=save_every,
     )
     execute_and_print(run, f"{content.name} at ", started, as_json=as_json)

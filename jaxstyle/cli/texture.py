@@ -11,10 +11,10 @@ import typer
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, SaveEvery, with_options
+from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, PrinterProfile, SaveEvery, with_options
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import Picture
+from jaxstyle.images import Picture, read_printer_profile
 from jaxstyle.jobs import (
     MAX_SIZE,
     Options,
@@ -80,6 +80,7 @@ def texture_command(
         ),
     ] = None,
     paper: PaperSize = None,
+    proof: PrinterProfile = None,
     overwrite: Overwrite = False,
     save_every: SaveEvery = None,
     as_json: AsJson = False,
@@ -100,7 +101,8 @@ def texture_command(
     options = resolve_size(options, (1, 1), styles, settings_of=lambda options: [settings_of(options)])
     settings = settings_of(options)
     initial, background = settings.initial_picture, settings.background
-    check_output_is_no_input(output, [*styles, *([initial] if initial else [])])
+    check_output_is_no_input(output, [*styles, *(file for file in (initial, proof) if file)])
+    printer = read_printer_profile(proof) if proof else None
     device_record = device()
     network = read_network(*settings.network_key)
     settings = settings.resolve(network)
@@ -120,6 +122,7 @@ def texture_command(
         writer=ResultWriter(Picture(canvas), record, settings.file, overwrite=overwrite),
         output=output,
         memory=memory,
+        printer=printer,
         save_every=save_every,
     )
     execute_and_print(run, "", started, as_json=as_json)

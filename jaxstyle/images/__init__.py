@@ -10,6 +10,7 @@ Modules:
     formats: the formats that are written
     quantization: floats to the levels of a file
     profiles: color profiles for files
+    proofing: how a picture looks in print
     sheet: grids of pictures with titles and captions
     files: error messages with paths, and atomic writing of any file
 """
@@ -22,6 +23,7 @@ from jaxstyle.images.files import (
     resolve_target,
     write_atomically,
 )
+from jaxstyle.images.proofing import print_proof, read_printer_profile
 from jaxstyle.images.quantization import BITS
 from jaxstyle.images.reading import KEEP, SRGB, Picture, read_image, read_picture, read_shape, target_shape
 from jaxstyle.images.resizing import (
@@ -62,8 +64,10 @@ __all__ = [
     "fit_shape",
     "largest_side",
     "path_in_errors",
+    "print_proof",
     "read_image",
     "read_picture",
+    "read_printer_profile",
     "read_shape",
     "resize",
     "resize_longest",

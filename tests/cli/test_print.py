@@ -1,4 +1,4 @@
-"""Results as files for print: 16 bits, resolution, color profiles."""
+"""Results as files for print: 16 bits, resolution, color profiles, size and proof."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command import CONTENT, QUICK, STYLE, run, succeed
-from support.pictures import ADOBE_RGB, rgb_profile
+from support.pictures import ADOBE_RGB, printer_profile, rgb_profile
 
 import jaxstyle
 from jaxstyle.images import read_image, write_image
@@ -74,6 +74,20 @@ def test_the_paper_sets_the_size(tmp_path: Path) -> None:
     for command, flag in ((("stylize", CONTENT), "--size"), (("texture",), "--size"), (("texture",), "--width")):
         outcome = run(*command, STYLE, "-o", tmp_path / "none.png", *words, flag, 64)
         assert outcome.code == 2 and f"{flag} " in outcome.err and "--print" in outcome.err
+
+
+def test_a_proof_is_written_beside_the_result(tmp_path: Path) -> None:
+    (tmp_path / "printer.icc").write_bytes(printer_profile())
+    words = ("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", *QUICK, "--proof", tmp_path / "printer.icc")
+    outcome = run(*words)
+    assert outcome.code == 0 and f"the proof is in {tmp_path / 'out-proof.png'}" in outcome.err
+    proof, result = read_image(tmp_path / "out-proof.png"), read_image(tmp_path / "out.png")
+    assert np.ptp(proof, axis=-1).max() < 0.01 < np.ptp(result, axis=-1).max()
+    (tmp_path / "out.png").unlink()
+    outcome = run(*words)
+    assert outcome.code == 3 and "out-proof.png: exists already" in outcome.err
+    outcome = run(*words[:-1], CONTENT, "--overwrite")
+    assert outcome.code == 3 and "is no color profile" in outcome.err and outcome.err.count("\n") == 1
 
 
 WIDE = rgb_profile(ADOBE_RGB, 2.2)

@@ -114,7 +114,23 @@ def gray_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """A profile in which only black ink prints, with lightness 100 (1 - K^2)."""
+    """A profile in which only black ink prints, with lightness 100 (1 - K^2); it can be read, and not printed with."""
+    return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": _lightness_of_black()})
+
+
+def printer_profile() -> bytes:
+    """The same printer, with the inks for colors."""
+    inks = np.arange(256) / 255
+    tables = np.stack([1 - np.sqrt(1 - inks), inks, inks])
+    black = np.array([255] * 4 + [0] * 4)  # at the corners of the cube of L*, a* and b*, b* fastest
+    corners = np.stack([*np.zeros((3, 8)), black], axis=-1)
+    lut = b"mft1\0\0\0\0" + bytes([3, 4, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    for table in (np.rint(tables * 255), corners, np.tile(np.arange(256), 4)):
+        lut += table.astype(np.uint8).tobytes()
+    return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": _lightness_of_black(), b"B2A0": lut})
+
+
+def _lightness_of_black() -> bytes:
     inks = np.arange(256) / 255
     tables = np.stack([inks, inks, inks, inks**2])
     lightness = np.array([255, 0] * 8)  # at the corners of the CMYK cube, black fastest
@@ -122,7 +138,7 @@ def cmyk_profile() -> bytes:
     lut = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
     for table in (np.rint(tables * 255), corners, np.tile(np.arange(256), 3)):
         lut += table.astype(np.uint8).tobytes()
-    return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": lut})
+    return lut
 
 
 def srgb_encoded(linear: np.ndarray) -> np.ndarray:
