@@ -21,6 +21,7 @@ from jaxstyle.optimization import (
     Targets,
     Terms,
     Workload,
+    as_it_is,
     as_style_list,
     available_memory,
     check_content,
@@ -131,17 +132,21 @@ def stylize(
     config = with_tiles(workload, available_memory().bytes).config
     masks = make_masks(network, config, content, styles, content_mask, style_mask)
 
+    def finish(picture: np.ndarray) -> np.ndarray:
+        return finished_picture(config, picture, original, strength_mask)
+
     def on_progress(progress: Progress) -> None:
         if has_diverged(progress, config.total_weight):
             raise divergence_error(progress)
         if callback:
-            picture = finished_picture(config, progress.picture, original, strength_mask)
-            callback(replace(progress, picture=picture))
+            progress = replace(progress, finish=finish)
+            _ = progress.picture  # now, so that it can be kept: the state is donated to the next call
+            callback(progress)
 
     levels, progress = schedule(config, *content.shape[:2]), None
     if resume:  # with a copy of the state, which the solver donates
         state = jax.tree.map(lambda leaf: jax.device_put(np.array(leaf)), resume.state)
-        progress = replace(resume, state=state, picture=np.clip(np.asarray(resume.state.picture), 0, 1))
+        progress = replace(resume, state=state, finish=as_it_is)
     first = resume.level if resume else 0
     makers = [partial(make_targets, network, config, content, styles, masks, size) for size, _ in levels[first:]]
     # Larger sizes are measured and compiled while smaller ones are optimized.
@@ -164,12 +169,12 @@ def stylize(
                 picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)
                 state = solver.init(picture, optimizer=config.optimizer)
                 progress = start_level(levels, level, state, progress.history)
-            run = partial(_run, compiled, network_at(network, progress.size), targets.objective, config)
+            objective = jax.device_put(targets.objective)
+            run = partial(_run, compiled, network_at(network, progress.size), objective, config)
             steps_per_call = STEPS_PER_CALL if targets.objective.tile_size is None else 1
             progress = optimize_level(progress, run, on_progress, steps_per_call=steps_per_call)
     assert progress is not None
-    picture = finished_picture(config, progress.picture, original, strength_mask)
-    return Stylized(picture, progress.history, np.repeat(*np.transpose(levels)), config)
+    return Stylized(finish(progress.picture), progress.history, np.repeat(*np.transpose(levels)), config)
 
 
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:

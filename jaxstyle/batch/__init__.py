@@ -5,6 +5,7 @@ Modules:
     group: the optimization of the pairs of one group, coarse to fine
     buckets: which pairs share a compiled program
     pair: the inputs and targets of one pair, and measurements that pairs share
+    turns: which groups compute at the same time, and which take turns
     vmapped: the solver for a batch, vmapped and sharded over devices
     benchmark: the speed of a step, and the arithmetic that it takes
 """
@@ -22,11 +23,18 @@ from jaxstyle.batch.buckets import (
     plan_kinds,
 )
 from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
-from jaxstyle.batch.stylize import check_batch_size, concurrent_groups, default_batch_size, stylize_batch
+from jaxstyle.batch.pair import CACHE_BYTES, MeasurementCache, Pair, check_pair
+from jaxstyle.batch.stylize import (
+    check_batch_size,
+    concurrent_groups,
+    default_batch_size,
+    stylize_batch,
+)
+from jaxstyle.batch.turns import Turn, computing_lock, takes_turns
 from jaxstyle.batch.vmapped import BatchSolver
 
 __all__ = [
+    "CACHE_BYTES",
     "MAX_PROGRAMS",
     "BatchSolver",
     "Group",
@@ -35,8 +43,10 @@ __all__ = [
     "Pair",
     "PairKind",
     "Shape",
+    "Turn",
     "check_batch_size",
     "check_pair",
+    "computing_lock",
     "concurrent_groups",
     "count_operations",
     "count_programs",
@@ -47,5 +57,6 @@ __all__ = [
     "plan_kinds",
     "stylize_batch",
     "stylize_group",
+    "takes_turns",
     "time_steps",
 ]

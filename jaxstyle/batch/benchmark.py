@@ -43,7 +43,7 @@ def time_steps(
     targets = content_targets(network.direct(), content, config.content_names)
     objective = make_objective(config, targets, measure_statistics(network.direct(), style, config.style_names))
     solver, used = BatchSolver(batch_size), network_at(network, max(height, width))
-    objectives, state = solver.stack([objective]), solver.init([picture], optimizer=config.optimizer)
+    objectives, state = solver.stack([objective]), solver.init(solver.stack([picture]), optimizer=config.optimizer)
 
     def timed_run(steps: int) -> float:
         nonlocal state

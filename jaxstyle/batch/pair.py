@@ -1,11 +1,13 @@
 """One pair of a batch: its inputs, its targets at each size, and measurements that it shares with other pairs."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 
 from jaxstyle.batch.buckets import PaddedShape
@@ -26,6 +28,8 @@ from jaxstyle.optimization import (
     with_strength_mask,
 )
 from jaxstyle.styles import Style
+
+CACHE_BYTES = 2**29  # of measurements that are kept: 64 styles with three sizes of VGG's Gram matrices
 
 Result = TypeVar("Result")
 
@@ -65,39 +69,61 @@ def check_pair(network: Network, pair: Pair) -> Pair:
 
 
 class MeasurementCache:
-    """Style statistics and content targets that several pairs need, computed once; the most recent ones are kept.
+    """Style statistics and content targets that several pairs need, computed once; the last ones used are kept.
 
     Pictures are recognized by identity. Threads may share a cache; at worst something is computed twice.
     """
 
-    def __init__(self, max_entries: int = 64):
-        self._max_entries = max_entries
-        self._entries: OrderedDict[Any, tuple[object, Any]] = OrderedDict()
+    def __init__(self, max_bytes: int = CACHE_BYTES):
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._entries: OrderedDict[Any, tuple[object, Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def get(self, pictures: tuple[object, ...], *key: Any, make: Callable[[], Result]) -> Result:
         """Return the cached result for these pictures and this key, or call `make` for it."""
         full_key = (*map(id, pictures), *key)
-        if entry := self._entries.get(full_key):
-            return entry[1]
+        with self._lock:
+            if entry := self._entries.get(full_key):
+                self._entries.move_to_end(full_key)
+                return entry[1]
         result = make()
-        # The entry keeps the pictures alive, because the id of a deleted one would be used again.
-        self._entries[full_key] = pictures, result
-        if len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+        size = sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(result))
+        with self._lock:
+            _, _, replaced = self._entries.pop(full_key, (None, None, 0))
+            # The entry keeps the pictures alive, because the id of a deleted one would be used again.
+            self._entries[full_key] = pictures, result, size
+            self._bytes += size - replaced
+            while self._bytes > self._max_bytes and len(self._entries) > 1:
+                _, (_, _, dropped) = self._entries.popitem(last=False)
+                self._bytes -= dropped
         return result
 
 
 def pair_targets(
-    network: Network, pair: Pair, size: int, padded_shape: PaddedShape, cache: MeasurementCache
+    network: Network,
+    pair: Pair,
+    size: int,
+    padded_shape: PaddedShape,
+    cache: MeasurementCache,
+    *,
+    with_features: bool,
 ) -> Targets:
-    """The targets of a pair at one size, for a picture padded to this shape."""
+    """The targets of a pair at one size, for a picture padded to this shape, with the content's features or without."""
     config, content, styles = pair.config, pair.content, pair.styles
     masks = None
     if config.regions > 1 or content.shape[-1] == 4:
         make = partial(make_masks, network, config, content, styles)
         masks = cache.get((content, *styles), "masks", config.regions, make=make)
     return make_targets(
-        network, config, content, styles, masks, size, padded_shape=padded_shape.padding, memoize=cache.get
+        network,
+        config,
+        content,
+        styles,
+        masks,
+        size,
+        padded_shape=padded_shape.padding,
+        with_features=with_features,
+        memoize=cache.get,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxstyle.batch.buckets import Group, plan_groups
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
+from jaxstyle.batch.turns import IN_FLIGHT, Turn, computing_lock, takes_turns
 from jaxstyle.compilation import available_cores
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.errors import ConfigError
@@ -23,7 +24,8 @@ from jaxstyle.styles import Style
 from jaxstyle.stylize import Stylized
 from jaxstyle.weights import load_network
 
-_MAX_PER_DEVICE = 64  # pairs in a batch on one device
+# Pairs in a batch on one device: eight pictures of 512 pixels keep an H100 busy, and smaller pictures must be more.
+_MAX_PER_DEVICE, _SIDES_PER_DEVICE = 32, 32 * 512
 
 
 def stylize_batch(
@@ -56,7 +58,8 @@ def stylize_batch(
             CPU. With 1, pairs are computed separately, and each result is byte for byte that of `stylize`, unless
             there are so many shapes that `plan_groups` merges some.
         callback: called as that of `stylize`, with the indices of the pairs first; from several threads if there are
-            several. In a batch, arrays have a leading axis. With the colors "luminance", its pictures are gray.
+            several. In a batch, arrays have a leading axis. With the colors "luminance", its pictures are gray. A
+            picture is copied from the device when it is read, which must be before the callback returns.
 
     Returns:
         One result for each pair, in order.
@@ -87,12 +90,12 @@ def stylize_batch(
     batch_size = batch_size or min((default_batch_size(network, config) for config in set(configs)), default=1)
     shapes = [pair.content.shape[:2] for pair in pairs]
     groups = plan_groups(shapes, configs, batch_size=batch_size, devices=len(jax.local_devices()))
-    cache = MeasurementCache()
+    cache, lock = MeasurementCache(), computing_lock(batch_size)
 
     def run(group: Group) -> list[Stylized]:
         group_callback = partial(callback, group.pairs) if callback else None
         group_pairs = [pairs[index] for index in group.pairs]
-        return stylize_group(network, group, group_pairs, callback=group_callback, cache=cache)
+        return stylize_group(network, group, group_pairs, callback=group_callback, cache=cache, turn=Turn(lock))
 
     results: dict[int, Stylized] = {}
     threads = ThreadPoolExecutor(concurrent_groups(network, configs, batch_size))
@@ -112,7 +115,7 @@ def default_batch_size(network: Network, config: StyleConfig) -> int:
     devices = jax.local_devices()
     if devices[0].platform == "cpu":
         return 1
-    return len(devices) * max_batch_size(network, config, limit=_MAX_PER_DEVICE)
+    return len(devices) * max_batch_size(network, config, limit=max(_MAX_PER_DEVICE, _SIDES_PER_DEVICE // config.size))
 
 
 def check_batch_size(batch_size: int | None, configs: Iterable[StyleConfig]) -> None:
@@ -126,7 +129,11 @@ def check_batch_size(batch_size: int | None, configs: Iterable[StyleConfig]) -> 
 
 
 def concurrent_groups(network: Network, configs: Sequence[StyleConfig], batch_size: int) -> int:
-    """The number of groups to compute at the same time, in threads: on CPU one per core if they fit the memory."""
-    if jax.local_devices()[0].platform != "cpu" or batch_size > 1:
-        return 1
+    """The number of groups to work on at the same time, in threads.
+
+    Where groups take turns, one computes, while the next one is prepared and the results of the last one are copied.
+    Otherwise they compute at the same time: on CPU one per core if they fit the memory.
+    """
+    if takes_turns(batch_size):
+        return IN_FLIGHT
     return min((max_batch_size(network, config, limit=available_cores()) for config in set(configs)), default=1)

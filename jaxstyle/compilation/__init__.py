@@ -6,6 +6,7 @@ Modules:
     folder: the cache folder, its size, and the CPU that it is for
     enabling: where the cache is, and turning it on
     background: compilation for later inputs while earlier ones are processed
+    stages: named stages of the work, for traces and tables of where the time goes
 """
 
 from jaxstyle.compilation.background import available_cores, compile_in_background
@@ -13,6 +14,7 @@ from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
 from jaxstyle.compilation.enabling import cache_folder, cache_location, enable_cache
 from jaxstyle.compilation.folder import CachedFile, CacheFolder, cpu_digest
 from jaxstyle.compilation.outputs import register_output
+from jaxstyle.compilation.stages import record_stages, stage
 
 __all__ = [
     "CacheFolder",
@@ -24,6 +26,8 @@ __all__ = [
     "compile_in_background",
     "cpu_digest",
     "enable_cache",
+    "record_stages",
     "register_output",
     "set_cache_folder",
+    "stage",
 ]

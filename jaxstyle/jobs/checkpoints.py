@@ -1,7 +1,9 @@
 """Checkpoints of optimizations, by orbax: the whole state of the solver, from which a run resumes bit for bit."""
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -81,6 +83,34 @@ class Checkpoints:
                     self.drop(folder.name)
 
 
+class GroupCheckpoints:
+    """The checkpoints of one optimization, which a pool of threads writes one after another."""
+
+    def __init__(self, checkpoints: Checkpoints, name: str, writers: ThreadPoolExecutor):
+        self._checkpoints, self._name, self._writers = checkpoints, name, writers
+        self._saved_at = time.monotonic()
+        self._saving: Future[None] | None = None
+
+    def load(self, optimizer: str) -> Progress | None:
+        """The progress to resume from, if there is any."""
+        return self._checkpoints.load(self._name, optimizer=optimizer)
+
+    def save_if_due(self, progress: Progress, seconds: float) -> None:
+        """Begin to save, if the last checkpoint is on disk and this long ago; raise its error if it is not."""
+        if time.monotonic() - self._saved_at < seconds or (self._saving and not self._saving.done()):
+            return
+        if self._saving:
+            self._saving.result()
+        self._saved_at = time.monotonic()
+        self._saving = self._writers.submit(self._checkpoints.save, self._name, snapshot(progress))
+
+    def drop(self, writes: Sequence[Future[None]]) -> None:
+        """Delete the checkpoint, once these results are written and nothing is saved any more."""
+        for future in (*writes, *([self._saving] if self._saving else [])):
+            future.result()
+        self._checkpoints.drop(self._name)
+
+
 def _manager(folder: Path) -> Any:
     # Imported here, because that takes a second. Each process has its own manager and waits for no other.
     import orbax.checkpoint as ocp
@@ -102,7 +132,7 @@ def _progress(tree: dict[str, Any], optimizer: str) -> Progress:
     state = jax.tree.unflatten(_structure(optimizer), [tree["state"][name] for name in sorted(tree["state"])])
     history = Terms(*(tree["history"][name] for name in sorted(tree["history"])))
     terms = jax.tree.map(lambda values: values[..., -1], history) if step else None
-    return Progress(size, level, levels, step, steps, terms, np.clip(state.picture, 0, 1), history, state)
+    return Progress(size, level, levels, step, steps, terms, history, state)
 
 
 def _structure(optimizer: str) -> Any:

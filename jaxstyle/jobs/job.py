@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch import Group
+from jaxstyle.batch import Group, takes_turns
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
 from jaxstyle.jobs.inputs import InputReader, NetworkCache
@@ -197,6 +197,7 @@ def describe_job(job: Job) -> dict[str, Any]:
     plan = _plan(job, networks, files)
     workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
     todo, failed = set(plan.todo), plan.failed | plan.unreadable
+    computing = 1 if any(takes_turns(group.batch_size) for group in plan.groups) else workers
     pace = seconds_per_pixel_step(iterate_records(job.folder), device_record)
     descriptions: dict[Any, dict[str, Any]] = {}
     for group in plan.groups:
@@ -218,7 +219,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "at_once": workers,
         "memory": {"needed": memory.needed, "available": memory.available.bytes} if memory else None,
         "device": device_record,
-        "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / workers,
+        "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / computing,
     }
 
 

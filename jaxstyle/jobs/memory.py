@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch import Group, Pair, concurrent_groups, count_programs
+from jaxstyle.batch import CACHE_BYTES, Group, Pair, concurrent_groups, count_programs, takes_turns
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.images import largest_side, read_shape
 from jaxstyle.jobs.environment import device
@@ -25,6 +25,7 @@ from jaxstyle.optimization import (
     measure_need,
     memory_settings,
     network_bytes,
+    statistics_bytes,
 )
 from jaxstyle.styles import Style
 
@@ -78,17 +79,24 @@ def picture_shapes(files: Sequence[Path], config: StyleConfig) -> tuple[Shape, .
 def plan_workers(
     plan: Plan, groups: Sequence[Group], networks: Callable[[Settings], Network], files: KnownFiles
 ) -> tuple[int, MemoryNeed | None]:
-    """The number of groups to compute at the same time, at most one for each core, and what they need.
+    """The number of groups to work on at the same time, see `concurrent_groups`, and what they need.
 
-    The number is 1 if not even one group fits the memory, and on a GPU or TPU. There is no need without groups.
+    The number is 1 if not even one group fits the memory. There is no need without groups.
     """
     workloads = _workloads(plan, groups, networks, files)
     if not workloads:
         return 1, None
     count = min(concurrent_groups(workload.network, [workload.config], workload.batch_size) for workload in workloads)
-    while not (need := measure_need(replace(workload, workers=count) for workload in workloads)).fits and count > 1:
+    while not (need := measure_need(_at_once(workload, count) for workload in workloads)).fits and count > 1:
         count -= 1
     return count, need
+
+
+def _at_once(workload: Workload, count: int) -> Workload:
+    """What this number of groups takes at the same time."""
+    if takes_turns(workload.batch_size):
+        return replace(workload, prepared=count - 1)
+    return replace(workload, workers=count)
 
 
 def pair_workload(network: Network, pair: Pair) -> Workload:
@@ -126,5 +134,11 @@ def _workloads(
     # Styles that cannot be read have no shape; their pairs fail later.
     shapes = {key: dict.fromkeys(files[style].shape for style in used) for key, used in styles.items()}
     return [
-        replace(workload, styles=tuple(shape for shape in shapes[key] if shape)) for key, workload in workloads.items()
+        replace(
+            workload,
+            styles=tuple(shape for shape in shapes[key] if shape),
+            other_bytes=workload.other_bytes
+            + min(CACHE_BYTES, len(styles[key]) * statistics_bytes(workload.network, workload.config)),
+        )
+        for key, workload in workloads.items()
     ]

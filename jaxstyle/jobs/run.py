@@ -23,10 +23,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxstyle.batch import Group, MeasurementCache, stylize_group
+from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, stylize_group
+from jaxstyle.compilation import available_cores, stage
 from jaxstyle.errors import JaxStyleError, PictureError
 from jaxstyle.images import path_in_errors
-from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
+from jaxstyle.jobs.checkpoints import Checkpoints, GroupCheckpoints
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
@@ -38,8 +39,6 @@ from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.stylize import Stylized
-
-_READERS = 4  # threads
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
@@ -58,7 +57,7 @@ class Run:
         add_record: called with each record, before the event about it.
         folder: where the results go.
         callback: called with each event, one call at a time.
-        workers: the number of groups that are computed at the same time.
+        workers: the number of groups that are in work at the same time.
         checkpoint_every: seconds between the checkpoints of a group.
         fail_fast: whether to stop when a pair fails.
         record_losses: whether records hold the losses of every step, not only of the first and the last.
@@ -78,13 +77,14 @@ class Run:
 
 
 class Runner:
-    """Runs a planned job in threads: readers, as many computing threads as workers, and one writer."""
+    """Runs a planned job in threads: as many readers and writers as cores, and a computing thread for each worker."""
 
     def __init__(self, run: Run):
         self._run, self._plan = run, run.plan
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._callback_lock = threading.Lock()
+        self._callback_lock, self._record_lock = threading.Lock(), threading.Lock()
+        self._computing = computing_lock(max((group.batch_size for group in run.plan.groups), default=1))
         self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
         self._caches: dict[int, MeasurementCache] = {}
         self._checkpoints = _checkpoints(run.folder)
@@ -98,12 +98,12 @@ class Runner:
         """
         self._writing.mkdir(parents=True)
         with (
-            ThreadPoolExecutor(_READERS) as self._readers,
-            ThreadPoolExecutor(1) as self._writer,
+            ThreadPoolExecutor(available_cores()) as self._readers,
+            ThreadPoolExecutor(available_cores()) as self._writers,
             ThreadPoolExecutor(self._run.workers) as workers,
         ):
             unreadable = [(pair, error) for pair, error in self._plan.unreadable.items() if pair in self._plan.pairs]
-            _wait([self._fail(pair, error) for pair, error in unreadable])
+            _wait([write for pair, error in unreadable for write in self._fail(pair, error)])
             _wait([workers.submit(self._compute) for _ in range(self._run.workers)])
         shutil.rmtree(self._writing, ignore_errors=True)
 
@@ -132,38 +132,51 @@ class Runner:
                 group = self._run.take(not self._reading)
                 if group is None:
                     break
-                reads = {pair: self._readers.submit(self._run.reader, self._plan.tasks[pair]) for pair in group.pairs}
+                reads = {pair: self._readers.submit(self._read, pair) for pair in group.pairs}
                 self._reading.append((group, reads))
             return self._reading.popleft() if self._reading and not self._stopping.is_set() else None
+
+    def _read(self, pair: int) -> Inputs:
+        with stage("reading"):
+            return self._run.reader(self._plan.tasks[pair])
 
     def _compute_group(self, group: Group, reads: dict[int, Future[Inputs]]) -> list[Future[None]]:
         """Compute a group; returns the writes of its results and failures."""
         started = time.perf_counter()
         writes: list[Future[None]] = []
+        checkpoints = GroupCheckpoints(self._checkpoints, checkpoint_name(self._plan, group), self._writers)
         inputs: dict[int, Inputs] = {}
-        for pair, read in reads.items():
-            try:
-                inputs[pair] = read.result()
-            except JaxStyleError as error:
-                writes.append(self._fail(pair, str(error)))
+        with stage("waiting for inputs"):
+            for pair, read in reads.items():
+                try:
+                    inputs[pair] = read.result()
+                except JaxStyleError as error:
+                    writes += self._fail(pair, str(error))
         if any(map(self._plan.is_todo, inputs)):
-            read_at = time.perf_counter()
+            read_at, turn = time.perf_counter(), Turn(self._computing)
             self._report(Started(group))
-            optimizer = self._plan.tasks[group.pairs[0]].settings.config.optimizer
-            resume = self._checkpoints.load(checkpoint_name(self._plan, group), optimizer=optimizer)
-            results = self._stylize(group, inputs, resume)
-            seconds = {"wait": read_at - started, "compute": time.perf_counter() - read_at}
+            resume = checkpoints.load(self._plan.tasks[group.pairs[0]].settings.config.optimizer)
+            results = self._stylize(group, inputs, resume, checkpoints, turn)
+            computing_since = turn.since or read_at
+            seconds = {"wait": computing_since - started, "compute": time.perf_counter() - computing_since}
             resumed = resume.history.total.shape[-1] if resume else 0
             group_record = {"together": len(inputs), "resumed": resumed, "seconds": seconds}
             self._report(Finished(group))
             for pair, result in results.items():
                 if isinstance(result, str):
-                    writes.append(self._fail(pair, result))
+                    writes += self._fail(pair, result)
                 elif self._plan.is_todo(pair):
-                    writes.append(self._writer.submit(self._write, pair, inputs[pair], result, group_record))
-        return [*writes, self._writer.submit(self._drop_checkpoint, group, writes)]
+                    writes.append(self._writers.submit(self._write, pair, inputs[pair], result, group_record))
+        return [*writes, self._writers.submit(checkpoints.drop, list(writes))]
 
-    def _stylize(self, group: Group, inputs: dict[int, Inputs], resume: Progress | None) -> dict[int, Stylized | str]:
+    def _stylize(
+        self,
+        group: Group,
+        inputs: dict[int, Inputs],
+        resume: Progress | None,
+        checkpoints: GroupCheckpoints,
+        turn: Turn,
+    ) -> dict[int, Stylized | str]:
         """The result or error of each pair in a group whose inputs could be read."""
         network = next(iter(inputs.values())).network
         try:
@@ -171,9 +184,10 @@ class Runner:
                 network,
                 replace(group, pairs=tuple(inputs)),
                 [pair_inputs.pair for pair_inputs in inputs.values()],
-                callback=self._group_callback(group),
+                callback=self._group_callback(group, checkpoints),
                 resume=resume,
                 cache=self._caches.setdefault(id(network), MeasurementCache()),
+                turn=turn,
             )
         except JaxStyleError as error:
             return dict.fromkeys(inputs, str(error))
@@ -186,37 +200,27 @@ class Runner:
             pair: str(result.error) if result.error else result for pair, result in zip(inputs, results, strict=True)
         }
 
-    def _group_callback(self, group: Group) -> Callable[[Progress], None]:
+    def _group_callback(self, group: Group, checkpoints: GroupCheckpoints) -> Callable[[Progress], None]:
         """A callback that reports the steps of a group, saves checkpoints, and ends the optimization on a stop."""
-        name, saved_at, saving = checkpoint_name(self._plan, group), time.monotonic(), _done()
 
         def on_progress(progress: Progress) -> None:
-            nonlocal saved_at, saving
             if self._stopping.is_set():
                 raise _Stopped
             self._report(Step(group, progress))
             # A group that ran out of memory continues in halves, whose states are not those of the group.
             is_whole = np.size(progress.state.loss) == group.batch_size
-            has_steps = progress.history.total.size > 0
-            is_due = time.monotonic() - saved_at >= self._run.checkpoint_every
-            if is_whole and has_steps and is_due and saving.done():
-                saving.result()
-                saved_at = time.monotonic()
-                saving = self._writer.submit(self._checkpoints.save, name, snapshot(progress))
+            if is_whole and progress.history.total.size > 0:
+                checkpoints.save_if_due(progress, self._run.checkpoint_every)
 
         return on_progress
-
-    def _drop_checkpoint(self, group: Group, writes: list[Future[None]]) -> None:
-        """Delete the checkpoint of a group, once all of its results are written."""
-        _wait(writes)
-        self._checkpoints.drop(checkpoint_name(self._plan, group))
 
     def _write(self, pair: int, inputs: Inputs, result: Stylized, group_record: dict[str, Any]) -> None:
         started = time.perf_counter()
         task, writer = self._plan.tasks[pair], inputs.writer
         path, temporary = self._run.folder / task.output, self._writing / f"{pair}{task.output.suffix}"
         try:
-            writer.write(temporary, result.image, len(result.sizes))
+            with stage("encoding"):
+                writer.write(temporary, result.image, len(result.sizes))
         except PictureError as error:
             raise PictureError(str(error).replace(str(temporary), str(path))) from error
         with path_in_errors(path, "written", JaxStyleError):
@@ -235,20 +239,24 @@ class Runner:
             **group_record,
             "seconds": {**group_record["seconds"], "write": time.perf_counter() - started},
         }
-        self._run.add_record(record)
+        self._add_record(record)
         self._report(Written(pair, path, record))
 
-    def _fail(self, pair: int, error: str) -> Future[None]:
+    def _add_record(self, record: Mapping[str, Any]) -> None:
+        with self._record_lock, stage("recording"):
+            self._run.add_record(record)
+
+    def _fail(self, pair: int, error: str) -> list[Future[None]]:
         """Record a failure, unless it was recorded before."""
         is_new = self._plan.is_todo(pair) or pair in self._plan.unreadable
-        return self._writer.submit(self.write_failure, pair, error) if is_new else _done()
+        return [self._writers.submit(self.write_failure, pair, error)] if is_new else []
 
     def write_failure(self, pair: int, error: str) -> None:
         """Record and report that a pair has failed."""
         task = self._plan.tasks[pair]
         network, device = self._run.networks(task.settings), self._run.reader.device
         record = result_record(task.content, task.styles, task.settings, network, saved_styles=[], device=device)
-        self._run.add_record({"output": str(task.output), "key": self._plan.keys[pair], "error": error, **record})
+        self._add_record({"output": str(task.output), "key": self._plan.keys[pair], "error": error, **record})
         self._report(Failed(pair, error))
         if self._run.fail_fast:
             self._stopping.set()
@@ -285,9 +293,3 @@ def _wait(futures: list[Future[None]]) -> None:
     """Wait for all futures; raise the first error."""
     for future in futures:
         future.result()
-
-
-def _done() -> Future[None]:
-    future: Future[None] = Future()
-    future.set_result(None)
-    return future

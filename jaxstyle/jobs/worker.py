@@ -107,6 +107,5 @@ class Worker:
 def _without_pictures(step: Step) -> Step:
     """The numbers of a step, which are all that a display needs."""
     terms = jax.tree.map(np.asarray, step.progress.terms)
-    empty: Any = np.zeros((0, 0, 3), np.float32)
     nothing: Any = None
-    return Step(step.group, replace(step.progress, terms=terms, picture=empty, history=nothing, state=nothing))
+    return Step(step.group, replace(step.progress, terms=terms, history=nothing, state=nothing))

@@ -15,12 +15,14 @@ Modules:
     prepared: the convolutions for pictures of a size
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
+    array_bytes: the memory of arrays
     memory: the memory that a run needs, compared with what there is
     available: the memory that there is
     failures: errors of JAX that mean that memory is missing
 """
 
 from jaxstyle.optimization import solver
+from jaxstyle.optimization.array_bytes import statistics_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
 from jaxstyle.optimization.checks import (
     as_style_list,
@@ -51,8 +53,15 @@ from jaxstyle.optimization.memory import (
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.prepared import network_at, prepare_network
-from jaxstyle.optimization.progress import Progress, divergence_error, has_diverged, optimize_level, start_level
-from jaxstyle.optimization.pyramid import blend_scale, enlarge, schedule, style_sizes
+from jaxstyle.optimization.progress import (
+    Progress,
+    as_it_is,
+    divergence_error,
+    has_diverged,
+    optimize_level,
+    start_level,
+)
+from jaxstyle.optimization.pyramid import blend_scale, enlarge, resize_padded, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
 from jaxstyle.optimization.strength import (
     check_strength_mask,
@@ -80,6 +89,7 @@ __all__ = [
     "Targets",
     "Terms",
     "Workload",
+    "as_it_is",
     "as_style_list",
     "available_memory",
     "blend_scale",
@@ -120,9 +130,11 @@ __all__ = [
     "predict_bytes",
     "predict_peak_bytes",
     "prepare_network",
+    "resize_padded",
     "schedule",
     "solver",
     "start_level",
+    "statistics_bytes",
     "style_loss",
     "style_sizes",
     "style_statistics",

@@ -1,19 +1,16 @@
 """The memory that a run needs, predicted before anything is compiled, and compared with the memory that there is."""
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache, partial
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import MemoryLimitError
 from jaxstyle.images import scaled_shape
-from jaxstyle.networks import ARCHITECTURES, Network, dtype_of
-from jaxstyle.optimization import solver
+from jaxstyle.networks import Network
+from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes, statistics_bytes, tree_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory
 from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_network
 from jaxstyle.optimization.pyramid import schedule
@@ -62,6 +59,7 @@ class Workload:
         styles: height and width of each style picture, likewise; measured styles take no memory.
         batch_size: pictures in one program.
         workers: programs that run at the same time.
+        prepared: further batches whose targets are on the device before their turn comes.
         programs_per_size: the number of compiled programs at each size, more than 1 for contents of several shapes.
         other_bytes: memory that the run takes besides, such as that of other networks.
         may_tile: whether the pictures may be computed by tiles if they do not fit as a whole.
@@ -73,6 +71,7 @@ class Workload:
     styles: tuple[Shape, ...] = ()
     batch_size: int = 1
     workers: int = 1
+    prepared: int = 0
     programs_per_size: float = 1
     other_bytes: int = 0
     may_tile: bool = False
@@ -130,12 +129,24 @@ def predict_peak_bytes(workload: Workload) -> int:
     longest = config.size * max(config.style_scales)
     measuring = [_measuring_bytes(network, config, *scaled_shape(*style, longest)) for style in workload.styles]
     running = workload.workers * (sum(smaller) + max(largest, *measuring, 0))
+    running += (workload.prepared + (workload.batch_size > 1)) * workload.batch_size * _prepared_bytes(workload)
     base = workload.other_bytes + network_bytes(network, config) + running
     if not _is_on_cpu():
         return base
     base += _process_bytes(config)
     count = workload.programs_per_size * len(sizes) + (config.regions > 1)  # one for the features to cluster
     return base + round(count * _PROGRAM)
+
+
+def _prepared_bytes(workload: Workload) -> int:
+    """Memory of a picture's targets at all sizes: contents with their features, and statistics of the style."""
+    config, network = workload.config, workload.network
+    shapes = [scaled_shape(*workload.content, size) for size, _ in schedule(config, *workload.content)]
+    contents = sum(
+        3 * 4 * height * width + activation_bytes(network, config.content_names, height, width)
+        for height, width in shapes
+    )
+    return contents + config.regions * statistics_bytes(network, config)
 
 
 def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
@@ -208,12 +219,15 @@ def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
     if config.tile_size_for((config.size,)) is not None:
         return 1  # pictures are computed by tiles one at a time
     free = _USABLE * available_memory().bytes - process - network_bytes(network, config)
-    return max(1, min(limit, int(free / _picture_bytes(network, config, config.size, config.size))))
+    needed = _picture_bytes(network, config, config.size, config.size)
+    if not _is_on_cpu():  # where one batch is prepared while another one is computed
+        needed += 2 * _prepared_bytes(Workload(network, config, (config.size, config.size)))
+    return max(1, min(limit, int(free / needed)))
 
 
 def network_bytes(network: Network, config: StyleConfig) -> int:
     """Memory of a network, on CPU with the kernels transformed that these settings need."""
-    return _tree_bytes(_prepared(network, config))
+    return tree_bytes(_prepared(network, config))
 
 
 def _prepared(network: Network, config: StyleConfig) -> Network:
@@ -231,23 +245,16 @@ def _picture_bytes(network: Network, config: StyleConfig, height: int, width: in
     """Memory of a step for each picture of a batch."""
     extra = _STEP_COPIES.get(config.style_representation, 0)
     copies = max(extra * config.regions, _REGION * (config.regions - 1))
-    state = _state_bytes(config.optimizer, height, width)
+    state = state_bytes(config.optimizer, height, width)
     window = _window_shape(network, config, height, width)
-    peak = _PEAK * _activation_bytes(network, _computed(network, config), *window)
-    peak += copies * _activation_bytes(network, config.style_names, *window)
+    peak = _PEAK * activation_bytes(network, _computed(network, config), *window)
+    peak += copies * activation_bytes(network, config.style_names, *window)
     if config.tile_size_for((height, width)) is None:
         return round(state + peak)
     copy = 3 * 4 * height * width
-    content = _activation_bytes(network, config.content_names, height, width)
+    content = activation_bytes(network, config.content_names, height, width)
     host = _HOST_PICTURES * copy if _is_on_cpu() else 0
     return round(state + content + host + max(peak + _PICTURES * copy, _UPDATE[config.optimizer] * copy))
-
-
-@cache
-def _state_bytes(optimizer: str, height: int, width: int) -> int:
-    """Memory of the state of the solver for a picture of this shape."""
-    picture = jax.ShapeDtypeStruct((height, width, 3), jnp.float32)
-    return _tree_bytes(jax.eval_shape(partial(solver.init, optimizer=optimizer), picture))
 
 
 def _window_shape(network: Network, config: StyleConfig, height: int, width: int) -> Shape:
@@ -266,23 +273,12 @@ def _measuring_bytes(network: Network, config: StyleConfig, height: int, width: 
     """Memory for measuring a style picture of this shape."""
     copies = (_MEASURING_COPIES.get(config.style_representation, 0) + _REGION) * config.regions - _REGION
     window = _window_shape(network, config, height, width)
-    peak = _MEASURING * _activation_bytes(network, network.up_to(config.style_names), *window)
-    return round(peak + copies * _activation_bytes(network, config.style_names, *window))
+    peak = _MEASURING * activation_bytes(network, network.up_to(config.style_names), *window)
+    return round(peak + copies * activation_bytes(network, config.style_names, *window))
 
 
 def _computed(network: Network, config: StyleConfig) -> tuple[str, ...]:
     return network.up_to((*config.content_names, *config.style_names))
-
-
-def _activation_bytes(network: Network, layers: Sequence[str], height: int, width: int) -> int:
-    """Memory of the activations of these layers for a picture of this shape."""
-    channels, shape = ARCHITECTURES[network.architecture].channels, np.array([height, width])
-    values = sum(channels[layer] * int(network.extent_at(layer, shape).prod()) for layer in layers)
-    return dtype_of(network.precision).itemsize * values
-
-
-def _tree_bytes(tree: object) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _is_on_cpu() -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
@@ -150,7 +151,7 @@ def make_objective(
         content_layers=_arrays(normalize_weights(config.weights_of("content_layers"))),
         style_layers=_arrays(normalize_weights(config.weights_of("style_layers"))),
         weights=_arrays(weights),
-        extent=None if extent is None else jnp.asarray(extent, jnp.int32),
+        extent=_integers(extent),
         regions=jax.tree.map(jnp.asarray, regions),
         normalization=config.normalization,
         representation=config.style_representation,
@@ -176,4 +177,10 @@ def _valid_fraction(shape: Sequence[int], extent: jax.Array) -> jax.Array:
 
 
 def _arrays(numbers: Mapping[str, float]) -> Layers:
-    return {name: jnp.asarray(number, jnp.float32) for name, number in numbers.items()}
+    # In NumPy: those of many pairs then go to the device at once.
+    arrays: Any = {name: np.asarray(number, np.float32) for name, number in numbers.items()}
+    return arrays
+
+
+def _integers(extent: Any) -> Any:
+    return np.asarray(extent, np.int32) if isinstance(extent, np.ndarray) else extent

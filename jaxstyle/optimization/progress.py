@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxstyle.compilation import stage
 from jaxstyle.errors import DivergedError
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.objective import Terms
@@ -16,6 +18,11 @@ from jaxstyle.optimization.objective import Terms
 _MAX_FAILURES = 8
 _ROUNDING = 1e-4  # of a loss, relative to it or to the sum of the weights
 _SOLVED = 1e-3  # a loss relative to the sum of the weights, which it is otherwise near, with nothing left to optimize
+
+
+def as_it_is(picture: np.ndarray) -> np.ndarray:
+    """The picture itself."""
+    return picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +36,9 @@ class Progress:
         step: the number of steps taken at this size. At step 0 the program may still be compiling.
         steps: the number of steps to take at this size.
         terms: the loss and its terms at the last step; None at step 0.
-        picture: the current picture, `[h, w, 3]` in [0, 1].
         history: the terms of every step so far, as in `Stylized`.
         state: the state of the solver, which is donated to the next call: copy it to keep it.
+        finish: makes the picture to show from the one that is optimized.
     """
 
     size: int
@@ -40,9 +47,17 @@ class Progress:
     step: int
     steps: int
     terms: Terms | None
-    picture: np.ndarray
     history: Terms
     state: solver.State
+    finish: Callable[[np.ndarray], np.ndarray] = as_it_is
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """The current picture, `[h, w, 3]` in [0, 1].
+
+        It is copied from the device when it is first read, which must be before the state is donated: in the callback.
+        """
+        return self.finish(np.clip(np.asarray(self.state.picture), 0, 1))
 
     def __str__(self) -> str:
         """One line, so that `print` can be a callback."""
@@ -58,7 +73,7 @@ def start_level(
     if history is None:
         empty: Any = np.zeros((*state.loss.shape, 0), np.float32)
         history = Terms(empty, empty, empty, empty, empty)
-    return Progress(size, level, len(levels), 0, steps, None, np.clip(state.picture, 0, 1), history, state)
+    return Progress(size, level, len(levels), 0, steps, None, history, state)
 
 
 def optimize_level(
@@ -79,13 +94,13 @@ def optimize_level(
     callback(progress)
     while progress.step < progress.steps:
         count = min(steps_per_call, progress.steps - progress.step)
-        state, terms = run(progress.state, count)
-        terms = jax.tree.map(lambda values, count=count: np.asarray(values)[..., :count], terms)
+        with stage("steps"):
+            state, terms = run(progress.state, count)
+            terms = jax.tree.map(lambda values, count=count: np.asarray(values)[..., :count], terms)
         progress = replace(
             progress,
             step=progress.step + count,
             terms=jax.tree.map(lambda values: values[..., -1], terms),
-            picture=np.clip(state.picture, 0, 1),
             history=jax.tree.map(lambda *values: np.concatenate(values, -1), progress.history, terms),
             state=state,
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.config import StyleConfig
@@ -17,6 +18,8 @@ from jaxstyle.images import MIN_SIDE, fit_shape, resize
 _SMALLEST = 128  # the longest side of the smallest size in pixels; its shorter side is at least _MIN_SHORT
 _MIN_SHORT = 2 * MIN_SIDE
 _DETAIL = 0.5  # share of the content's detail that is added to an enlarged result
+
+_LOBES = 3  # of the Lanczos filter
 
 Array = TypeVar("Array", np.ndarray, jax.Array)
 
@@ -60,3 +63,35 @@ def enlarge(picture: Array, content: Array, target: Array, resize: Callable[...,
     """
     height, width = target.shape[:2]
     return resize(picture, height, width) + _DETAIL * (target - resize(content, height, width))
+
+
+def resize_padded(
+    picture: jax.Array, height: int, width: int, *, extent: jax.Array, new_extent: jax.Array
+) -> jax.Array:
+    """`images.resize` in JAX, equal within 1e-5, for a picture that is padded with zeros, as is the result.
+
+    A pure function, to vmap over pictures of one shape with different extents.
+
+    Args:
+        picture: `[h, w, 3]` in [0, 1].
+        height: rows of the result, with its padding.
+        width: its columns.
+        extent: height and width `[2]` of the valid positions of the picture.
+        new_extent: those of the result.
+    """
+    rows, columns = (
+        _lanczos_weights(picture.shape[axis], new_side, extent[axis], new_extent[axis])
+        for axis, new_side in enumerate((height, width))
+    )
+    with jax.default_matmul_precision("highest"):
+        return jnp.einsum("ih,jw,hwc->ijc", rows, columns, picture, optimize=True).clip(0, 1)
+
+
+def _lanczos_weights(side: int, new_side: int, extent: jax.Array, new_extent: jax.Array) -> jax.Array:
+    """The weights of old positions in new ones, `[new_side, side]`, 0 in the padding of either."""
+    old, new = jnp.arange(side)[None], jnp.arange(new_side)[:, None]
+    # The distance in lobes of the filter, which is widened when shrinking; an exact quotient of integers.
+    distance = ((2 * old + 1) * new_extent - (2 * new + 1) * extent) / (2 * jnp.maximum(extent, new_extent))
+    lobes = jnp.where(jnp.abs(distance) < _LOBES, jnp.sinc(distance) * jnp.sinc(distance / _LOBES), 0)
+    weights = jnp.where(old < extent, lobes, 0)
+    return jnp.where(new < new_extent, weights / weights.sum(1, keepdims=True), 0)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from jaxstyle.compilation import stage
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import (
@@ -68,6 +69,7 @@ def make_targets(
     size: int,
     *,
     padded_shape: tuple[int, int] | None = None,
+    with_features: bool = True,
     memoize: Callable[..., Any] = _without_cache,
 ) -> Targets:
     """Measure the targets for a result with the longest side `size`, from checked pictures.
@@ -80,17 +82,24 @@ def make_targets(
         masks: from `make_masks`.
         size: longest side of the result in pixels.
         padded_shape: the height and width to which the content is padded, if it is.
+        with_features: whether to measure the content's features. Otherwise the objective has none.
         memoize: `memoize(pictures, *key, make=function)` returns `function()` or an earlier result for the same
             pictures and key.
     """
-    target, layers = resize_longest(content[..., :3], size), config.content_names
+    layers = config.content_names
+    target = memoize((content,), "content at a size", size, make=lambda: _resized(content, size))
+
+    def measure_styles() -> StyleStatistics:
+        with stage("measuring styles"):
+            return style_statistics(network, config, styles, size, masks)
+
     statistics = memoize(
         (content, *styles) if masks else tuple(styles),
         "style",
         size,
         *(config.style_scale, config.rotate_style, config.style_layers, config.style_blend),
         *(config.style_representation, config.regions),
-        make=lambda: style_statistics(network, config, styles, size, masks),
+        make=measure_styles,
     )
     mask = masks.content if masks else None
 
@@ -111,21 +120,24 @@ def make_targets(
     )
     extent = None if padded_shape is None else np.array(target.shape[:2])
     tile_size = config.tile_size_for(target.shape) if padded_shape is None else None
-    contents = memoize(
-        (content,),
-        "content",
-        target.shape,
-        padded_shape,
-        layers,
-        make=lambda: (
-            content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent)
-            if tile_size is None
-            else content_targets_by_tiles(network.direct(), target, layers, tile_size=tile_size)
-        ),
-    )
+
+    def content_features() -> dict[str, jax.Array]:
+        with stage("measuring contents"):
+            if tile_size is not None:
+                return content_targets_by_tiles(network.direct(), target, layers, tile_size=tile_size)
+            return content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent)
+
+    key = "content", target.shape, padded_shape, layers
+    contents = memoize((content,), *key, make=content_features) if with_features else {}
     regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape, padded_shape)
     objective = make_objective(config, contents, statistics, extent=extent, regions=regions, tile_size=tile_size)
     return Targets(target, mask, statistics, objective)
+
+
+def _resized(content: np.ndarray, size: int) -> np.ndarray:
+    """The colors of a content at a size."""
+    with stage("resizing"):
+        return resize_longest(content[..., :3], size)
 
 
 def pad_picture(picture: np.ndarray, padded_shape: tuple[int, int] | None) -> np.ndarray:

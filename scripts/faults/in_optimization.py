@@ -296,8 +296,8 @@ BATCH = (
         "padding-not-cropped",
         "results of a batch keep their padding",
         "batch/group.py",
-        "picture[:height, :width] for",
-        "picture for",
+        "_finished(picture[:height, :width], pair)",
+        "_finished(picture, pair)",
         (f"{TEST_BATCH}::TestBatches::test_each_pair_of_a_batch_gives_what_it_gives_alone",),
     ),
     Fault(

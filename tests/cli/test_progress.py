@@ -35,7 +35,7 @@ TIMELINE = [
 
 def progress(level: int, step: int, terms: Terms | None = None) -> Progress:
     size, steps = LEVELS[level]
-    return Progress(size, level, len(LEVELS), step, steps, terms, np.zeros((size, size, 3)), None, None)
+    return Progress(size, level, len(LEVELS), step, steps, terms, None, None)
 
 
 def test_seconds_by_size():
@@ -126,7 +126,7 @@ class TestLines:
             terms = Terms(*np.arange(5.0))
             state = SimpleNamespace(loss=np.float32(1))
             history = Terms(*np.zeros((5, 0)))
-            callback(Progress(32, 0, 1, 1, 3, terms, pairs[0].content, history, state))
+            callback(Progress(32, 0, 1, 1, 3, terms, history, state))
             time.sleep(0.2)
             return [Stylized(pairs[0].content, Terms(*np.ones((5, 3))), np.full(3, 32), pairs[0].config)]
 

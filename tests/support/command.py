@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import jax
@@ -113,7 +114,8 @@ def fake_stylize(end: Callable[[], None] = lambda: None):
                 terms = Terms(*np.arange(5.0) + step) if step else None
                 picture = np.full(shape, step / steps, np.float32)
                 losses = Terms(*(values[: taken + step] for values in jax.tree.leaves(history)))
-                callback(Progress(size, level, len(levels), step, steps, terms, picture, losses, None))
+                state = SimpleNamespace(picture=picture)
+                callback(Progress(size, level, len(levels), step, steps, terms, losses, state))
             taken += steps
         end()
         return Stylized(content[..., :3], history, np.repeat(*np.transpose(levels)), config)
