@@ -83,7 +83,7 @@ class _Level:
 
     Attributes:
         index: that of the size in the schedule.
-        targets: those of each pair, without features of the content in a batch.
+        targets: those of each pair, for a batch or not.
         padding: the height and width to which pictures are padded, if they are.
         objective: stacked in a batch.
         contents: in a batch, the contents at this size, padded and stacked.
@@ -136,7 +136,7 @@ def _prepare_level(
 ) -> _Level:
     """Measure the targets of a group at one size."""
     is_batch, padding = batch.size > 1, padded_shape.padding
-    targets = [pair_targets(network, pair, size, padded_shape, cache, with_features=not is_batch) for pair in pairs]
+    targets = [pair_targets(network, pair, size, padded_shape, cache, for_batch=is_batch) for pair in pairs]
     with stage("stacking"):
         objective: Any = batch.stack([target.objective for target in targets])
         if not is_batch:

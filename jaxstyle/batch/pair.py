@@ -106,9 +106,9 @@ def pair_targets(
     padded_shape: PaddedShape,
     cache: MeasurementCache,
     *,
-    with_features: bool,
+    for_batch: bool,
 ) -> Targets:
-    """The targets of a pair at one size, for a picture padded to this shape, with the content's features or without."""
+    """The targets of a pair at one size, for a picture padded to this shape; see `make_targets`."""
     config, content, styles = pair.config, pair.content, pair.styles
     masks = None
     if config.regions > 1 or content.shape[-1] == 4:
@@ -122,7 +122,7 @@ def pair_targets(
         masks,
         size,
         padded_shape=padded_shape.padding,
-        with_features=with_features,
+        for_batch=for_batch,
         memoize=cache.get,
     )
 

@@ -17,7 +17,6 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.typing import ArrayLike
 
 from jaxstyle.compilation import register_output
@@ -25,7 +24,16 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_loss, normalize_weights, style_loss, total_variation
 from jaxstyle.optimization.strength import content_weight
-from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, Regions, StyleStatistics, color_distance, color_moments
+from jaxstyle.styles import (
+    REPRESENTATIONS,
+    TINY,
+    Layers,
+    Regions,
+    StyleStatistics,
+    color_distance,
+    color_moments,
+    valid_mask,
+)
 
 
 @register_output
@@ -78,10 +86,10 @@ class Objective:
         """The loss of a picture `[H, W, 3]` and its terms."""
         layers = tuple(layer for layer in network.layers if layer in self.content or layer in self.style)
         features = network.features(picture, layers, extent=self.extent)
-        extents, valid_mask, valid_fraction = None, None, None
+        extents, mask, valid_fraction = None, None, None
         if self.extent is not None:
             extents = {layer: network.extent_at(layer, self.extent) for layer in layers}
-            valid_mask = _valid_mask(picture.shape, self.extent)
+            mask = valid_mask(picture.shape, self.extent)
             valid_fraction = {layer: _valid_fraction(features[layer].shape, extents[layer]) for layer in layers}
         content = content_loss(
             features,
@@ -92,8 +100,8 @@ class Objective:
         )
         style = self._style(features, extents, valid_fraction)
         longest = None if self.extent is None else self.extent.max()
-        tv = total_variation(picture, weights=valid_mask, longest=longest)
-        return self.weighted(content=content, style=style, color=self._color(picture, valid_mask), tv=tv)
+        tv = total_variation(picture, weights=mask, longest=longest)
+        return self.weighted(content=content, style=style, color=self._color(picture, mask), tv=tv)
 
     def weighted(self, **values: jax.Array) -> Terms:
         """The loss for the values of its terms."""
@@ -107,13 +115,13 @@ class Objective:
         elif REPRESENTATIONS[self.representation].is_mean:  # cheaper than weights; features are 0 in the padding
             options |= {"valid_fraction": valid_fraction}
         elif extents is not None:
-            masks = {layer: _valid_mask(features[layer].shape, extents[layer]) for layer in self.style}
+            masks = {layer: valid_mask(features[layer].shape, extents[layer]) for layer in self.style}
             options |= {"position_weights": masks}
         return style_loss(features, self.style, representation=self.representation, **options)
 
-    def _color(self, picture: jax.Array, valid_mask: jax.Array | None) -> jax.Array:
+    def _color(self, picture: jax.Array, mask: jax.Array | None) -> jax.Array:
         if self.regions is None:
-            return self.color_loss(color_moments(picture, weights=valid_mask))
+            return self.color_loss(color_moments(picture, weights=mask))
         return self.color_loss(jax.vmap(lambda weights: color_moments(picture, weights=weights))(self.regions.picture))
 
     def color_loss(self, moments: jax.Array) -> jax.Array:
@@ -163,12 +171,6 @@ def make_objective(
 def _color_unit(color: jax.Array, mean: jax.Array) -> jax.Array:
     """The distance of a color distribution from its mean color."""
     return color_distance(color, color_moments(mean[..., None, None, :])) + TINY
-
-
-def _valid_mask(shape: Sequence[int], extent: jax.Array) -> jax.Array:
-    """1 at valid positions and 0 in the padding, `[H, W]`."""
-    rows, columns = (lax.broadcasted_iota(jnp.int32, tuple(shape[:2]), axis) < extent[axis] for axis in (0, 1))
-    return (rows & columns).astype(jnp.float32)
 
 
 def _valid_fraction(shape: Sequence[int], extent: jax.Array) -> jax.Array:

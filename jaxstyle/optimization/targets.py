@@ -22,6 +22,7 @@ from jaxstyle.optimization.pyramid import blend_scale
 from jaxstyle.optimization.strength import targets_of_strength
 from jaxstyle.optimization.tiles import content_targets_by_tiles, statistics_by_tiles
 from jaxstyle.styles import (
+    REPRESENTATIONS,
     Masks,
     Regions,
     Style,
@@ -30,6 +31,7 @@ from jaxstyle.styles import (
     check_masks,
     fill_missing_regions,
     find_masks,
+    measure_padded_statistics,
     measure_statistics,
     regions_at_size,
     resample_masks,
@@ -69,7 +71,7 @@ def make_targets(
     size: int,
     *,
     padded_shape: tuple[int, int] | None = None,
-    with_features: bool = True,
+    for_batch: bool = False,
     memoize: Callable[..., Any] = _without_cache,
 ) -> Targets:
     """Measure the targets for a result with the longest side `size`, from checked pictures.
@@ -82,7 +84,8 @@ def make_targets(
         masks: from `make_masks`.
         size: longest side of the result in pixels.
         padded_shape: the height and width to which the content is padded, if it is.
-        with_features: whether to measure the content's features. Otherwise the objective has none.
+        for_batch: whether the pair is one of a batch. The objective then has no features of the content, because those
+            of all pairs are measured together; and styles are measured as squares, so that all share a program.
         memoize: `memoize(pictures, *key, make=function)` returns `function()` or an earlier result for the same
             pictures and key.
     """
@@ -91,14 +94,14 @@ def make_targets(
 
     def measure_styles() -> StyleStatistics:
         with stage("measuring styles"):
-            return style_statistics(network, config, styles, size, masks)
+            return style_statistics(network, config, styles, size, masks, as_squares=for_batch)
 
     statistics = memoize(
         (content, *styles) if masks else tuple(styles),
         "style",
         size,
         *(config.style_scale, config.rotate_style, config.style_layers, config.style_blend),
-        *(config.style_representation, config.regions),
+        *(config.style_representation, config.regions, for_batch),
         make=measure_styles,
     )
     mask = masks.content if masks else None
@@ -128,7 +131,7 @@ def make_targets(
             return content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent)
 
     key = "content", target.shape, padded_shape, layers
-    contents = memoize((content,), *key, make=content_features) if with_features else {}
+    contents = memoize((content,), *key, make=content_features) if not for_batch else {}
     regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape, padded_shape)
     objective = make_objective(config, contents, statistics, extent=extent, regions=regions, tile_size=tile_size)
     return Targets(target, mask, statistics, objective)
@@ -154,10 +157,13 @@ def style_statistics(
     styles: Sequence[np.ndarray | Style],
     size: int,
     masks: Masks | None = None,
+    *,
+    as_squares: bool = False,
 ) -> StyleStatistics:
     """The statistics of all styles, or of their regions, blended, for a result with the longest side `size`.
 
-    Only what is visible of a style counts, and of a turned one the largest upright rectangle and all colors.
+    Only what is visible of a style counts, and of a turned one the largest upright rectangle and all colors. Where it
+    is possible, pictures are padded to squares on demand, which changes nothing but the number of compiled programs.
     """
     layers = config.style_names
 
@@ -168,6 +174,8 @@ def style_statistics(
             return statistics if mask is None else jax.tree.map(lambda values: values[None], statistics)
         style = resize_longest(style, longest)
         if not config.rotate_style:
+            if as_squares and mask is None and _fits_square(config, style):
+                return _measure_as_square(network, style, layers, config.style_representation)
             return measure_picture(style, mask, layers, config.style_representation)
         rotated = rotate(style, config.rotate_style)
         rotated = resize_longest(rotated, max(rotated.shape[:2]))  # enlarged if it is very small
@@ -190,6 +198,20 @@ def style_statistics(
     style_masks = masks.styles if masks else (None,) * len(styles)
     measured = list(map(measure, styles, style_masks, config.of_each_style(len(styles))))
     return blend_statistics(measured, config.style_blend, config.style_representation)
+
+
+def _fits_square(config: StyleConfig, style: np.ndarray) -> bool:
+    """Whether padding changes nothing: for an opaque picture whose statistics are functions of sums over positions."""
+    is_sum = REPRESENTATIONS[config.style_representation].sums is not None
+    return is_sum and style.shape[-1] == 3 and config.tile_size_for(style.shape) is None
+
+
+def _measure_as_square(
+    network: Network, style: np.ndarray, layers: tuple[str, ...], representation: str
+) -> StyleStatistics:
+    extent, side = np.array(style.shape[:2], np.int32), max(style.shape)
+    padded: Any = pad_picture(style, (side, side))
+    return measure_padded_statistics(network.direct(), padded, extent, layers, representation)
 
 
 def turned(config: StyleConfig, style: np.ndarray | Style) -> np.ndarray | Style:

@@ -36,11 +36,12 @@ from jaxstyle.styles.measured import (
     check_compatible,
     first_and_second_moments,
     make_style,
+    measure_padded_statistics,
     measure_statistics,
     select_layers,
     style_targets,
 )
-from jaxstyle.styles.positions import nonzero
+from jaxstyle.styles.positions import nonzero, valid_mask
 from jaxstyle.styles.regions import (
     Regions,
     fill_missing_regions,
@@ -93,6 +94,7 @@ __all__ = [
     "make_style",
     "masks_from_colors",
     "measure_features",
+    "measure_padded_statistics",
     "measure_statistics",
     "nonzero",
     "read_style_file",
@@ -106,4 +108,5 @@ __all__ = [
     "style_targets",
     "style_tensors",
     "sum_color_moments",
+    "valid_mask",
 ]

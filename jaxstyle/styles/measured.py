@@ -16,6 +16,7 @@ import jax
 from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.networks import ARCHITECTURES, Network
+from jaxstyle.styles.positions import valid_mask
 from jaxstyle.styles.regions import Regions
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features, weighted_mean
 from jaxstyle.styles.statistics import color_moments
@@ -137,6 +138,30 @@ def measure_statistics(
         return color_moments(picture, weights=weights), *first_and_second_moments(picture, weights)
 
     return StyleStatistics(measured, *jax.vmap(measure_colors)(regions.picture))
+
+
+@partial(CachedFunction, static_argnames=("layers", "representation"))
+def measure_padded_statistics(
+    network: Network, picture: jax.Array, extent: jax.Array, layers: tuple[str, ...], representation: str
+) -> StyleStatistics:
+    """`measure_statistics` of a picture padded with zeros `[H, W, 3]`, to rounding: one program for many shapes.
+
+    Args:
+        network: the recognition network.
+        picture: the padded picture.
+        extent: the height and width `[2]` of the picture without the padding.
+        layers: the style layers.
+        representation: a representation that is a function of sums over positions.
+    """
+    features = network.features(picture, layers, extent=extent)
+    ordered = {layer: features[layer] for layer in network.layers if layer in features}
+    masks = {layer: valid_mask(value.shape, network.extent_at(layer, extent)) for layer, value in ordered.items()}
+    weights = valid_mask(picture.shape, extent)
+    return StyleStatistics(
+        measure_features(representation, ordered, masks),
+        color_moments(picture, weights=weights),
+        *first_and_second_moments(picture, weights),
+    )
 
 
 def first_and_second_moments(picture: Any, weights: Any = None) -> tuple[Any, Any]:

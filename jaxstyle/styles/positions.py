@@ -1,11 +1,12 @@
 """The positions of layers: their weights, and sums and means over them."""
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 Features = Mapping[str, jax.Array]
 PositionWeights = Mapping[str, jax.Array] | None
@@ -28,6 +29,12 @@ def product_of_weights(value: jax.Array, weights: Weights, counted: Weights) -> 
     """The weights of the positions that count, `[H, W]`."""
     given = [x for x in (weights, counted) if x is not None]
     return reduce(operator.mul, given) if given else jnp.ones(value.shape[:2])
+
+
+def valid_mask(shape: Sequence[int], extent: jax.Array) -> jax.Array:
+    """1 at valid positions and 0 in the padding, `[H, W]`."""
+    rows, columns = (lax.broadcasted_iota(jnp.int32, tuple(shape[:2]), axis) < extent[axis] for axis in (0, 1))
+    return (rows & columns).astype(jnp.float32)
 
 
 def nonzero(total: jax.Array) -> jax.Array:

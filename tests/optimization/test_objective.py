@@ -248,7 +248,7 @@ class TestPytree:
     def test_leaves_are_arrays_and_survive_flattening(self, network: Network) -> None:
         objective = objective_of(network, SHALLOW, random_picture(9, 10, 0), [random_picture(7, 12, 1)])
         leaves, structure = jax.tree.flatten(objective)
-        assert all(isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32 for leaf in leaves)
+        assert all(isinstance(leaf, jax.Array | np.ndarray) and leaf.dtype == jnp.float32 for leaf in leaves)
         again = jax.tree.unflatten(structure, [np.array(leaf) for leaf in leaves])
         picture = random_picture(9, 10, 2)
         assert terms_and_gradient(network, again, picture)[0] == terms_and_gradient(network, objective, picture)[0]

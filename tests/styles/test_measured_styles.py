@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from support.quick import QUICK, first_layer, random_picture, run
+from support.tiny import STYLE_LAYERS, tiny_networks
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.styles import load_style, save_style
+from jaxstyle.styles import load_style, measure_padded_statistics, measure_statistics, save_style
 from jaxstyle.stylize import measure_style
 
 
@@ -73,3 +75,16 @@ def test_styles_that_do_not_fit_the_run(network, photo, painting):
     for unfit, config, message in bad:
         with pytest.raises(ConfigError, match=message):
             run(network, photo, unfit, config=config)
+
+
+@pytest.mark.parametrize("architecture", ["plain", "mixed"])
+@pytest.mark.parametrize("representation", ["gram", "shifted"])
+def test_padding_a_picture_changes_no_statistic(architecture: str, representation: str):
+    picture = random_picture(37, 50)
+    padded = np.pad(picture, ((0, 13), (0, 0), (0, 0)))
+    with tiny_networks() as networks:
+        network = networks[architecture]
+        expected = measure_statistics(network, picture, STYLE_LAYERS, representation)
+        found = measure_padded_statistics(network, padded, np.array([37, 50]), STYLE_LAYERS, representation)
+    for name, value in jax.tree.leaves_with_path(expected):
+        np.testing.assert_allclose(dict(jax.tree.leaves_with_path(found))[name], value, rtol=2e-5, atol=1e-7)
