@@ -12,32 +12,30 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from scripts.measuring.killed_jobs import EXAMPLES, count_differing, make_parser, read_results, run_in_folder
+
 OPTIONS = ("--content-layers", "relu1_1", "--style-layers", "relu1_1", "--init", "content=0.9,noise=0.1")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.kill_batch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "kill_batch",
+        __doc__,
+        pairs=(24, "pairs in a job"),
+        kills=(50, "number of kills"),
+        size=(128, "longest side in pixels"),
+        steps=(100, "steps at full size"),
+        every=(1.0, "seconds between checkpoints"),
+        seed=(0, "seed of the moments"),
     )
-    parser.add_argument("--pairs", type=int, default=24, help="pairs in a job (default 24)")
-    parser.add_argument("--kills", type=int, default=50, help="number of kills (default 50)")
-    parser.add_argument("--size", type=int, default=128, help="longest side in pixels (default 128)")
-    parser.add_argument("--steps", type=int, default=100, help="steps at full size (default 100)")
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between checkpoints (default 1)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default 0)")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        sys.exit(run_trial(arguments, Path(folder)))
+    run_in_folder(partial(run_trial, parser.parse_args()))
 
 
-def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
+def run_trial(arguments: argparse.Namespace, folder: Path) -> bool:
     random_times = random.Random(arguments.seed)
     manifest = write_manifest(folder / "pairs.jsonl", arguments.pairs)
     command = [sys.executable, "-m", "jaxstyle", "batch", manifest, *OPTIONS, "--checkpoint-every", arguments.every]
@@ -72,6 +70,7 @@ def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
             continue
         assert code == 0, f"the command ended with {code}"
         fastest = min(fastest, time.monotonic() - began) if is_new else fastest
+        check_state_folder(folder / name)
         differing += count_differing(folder / name, expected)
         jobs += 1
         print(f"{kills} kills, {jobs} finished jobs, {differing} results that differ", file=sys.stderr)
@@ -83,7 +82,7 @@ def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
         f"{with_checkpoint} a checkpoint, {with_unfinished} an unfinished result"
     )
     print(f"{jobs * arguments.pairs} results, {differing} of them different from those of the uninterrupted job")
-    return 1 if differing else 0
+    return not differing
 
 
 def write_manifest(path: Path, pairs: int) -> Path:
@@ -96,24 +95,11 @@ def write_manifest(path: Path, pairs: int) -> Path:
     return path
 
 
-def read_results(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
-
-
-def count_differing(folder: Path, expected: dict[str, bytes]) -> int:
-    """The number of results that are missing, differ from the expected ones, or do not have exactly one record."""
-    results = read_results(folder)
-    records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    outputs = [record["output"] for record in records if record["error"] is None]
-    assert results.keys() <= expected.keys()
-    assert {path.name for path in (folder / ".jaxstyle").iterdir()} <= {
-        "lock",
-        "0-of-1.lock",
-        "checkpoints",
-        "pictures.json",
-    }
+def check_state_folder(folder: Path) -> None:
+    """Check that a finished job leaves no checkpoints and no unfinished results."""
+    known = {"lock", "0-of-1.lock", "checkpoints", "pictures.json"}
+    assert {path.name for path in (folder / ".jaxstyle").iterdir()} <= known
     assert not any((folder / ".jaxstyle").glob("checkpoints/*"))
-    return sum(results.get(name) != data or outputs.count(name) != 1 for name, data in expected.items())
 
 
 if __name__ == "__main__":

@@ -8,44 +8,47 @@ again. All results must have the same bytes, and one record each. The exit code 
 """
 
 import argparse
-import json
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from scripts.measuring.killed_jobs import (
+    EXAMPLES,
+    count_differing,
+    make_parser,
+    read_lines,
+    read_results,
+    run_in_folder,
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.ray_batch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "ray_batch",
+        __doc__,
+        pairs=(40, "pairs in a job"),
+        kills=(5, "workers to kill"),
+        size=(64, "longest side in pixels"),
+        steps=(40, "number of steps"),
+        seed=(0, "seed of the moments"),
     )
-    parser.add_argument("--pairs", type=int, default=40, help="pairs in a job (default 40)")
-    parser.add_argument("--kills", type=int, default=5, help="workers to kill (default 5)")
-    parser.add_argument("--size", type=int, default=64, help="longest side in pixels (default 64)")
-    parser.add_argument("--steps", type=int, default=40, help="steps (default 40)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default 0)")
     parser.add_argument("--drive", type=Path, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.drive:
         drive(arguments, *arguments.drive)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        sys.exit(run_trial(arguments, Path(folder)))
+    else:
+        run_in_folder(partial(run_trial, arguments))
 
 
-def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
+def run_trial(arguments: argparse.Namespace, folder: Path) -> bool:
     moments, pairs = random.Random(arguments.seed), arguments.pairs
 
     def start(name: str, engine: str) -> subprocess.Popen[str]:
@@ -55,6 +58,7 @@ def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
 
     began = time.monotonic()
     follow(start("local", "local"), lambda event, process: None)
+    expected = read_results(folder / "local")
     print(f"without Ray: {time.monotonic() - began:.0f} s", flush=True)
 
     kills, groups_left = 0, 2
@@ -69,7 +73,7 @@ def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
 
     began = time.monotonic()
     assert follow(start("workers", "ray"), kill_workers) == 0
-    differing = count_differing(folder / "workers", folder / "local")
+    differing = count_failed(folder / "workers", expected)
     print(f"{kills} workers killed: {time.monotonic() - began:.0f} s, {differing} results differ", flush=True)
 
     written = 0
@@ -83,9 +87,9 @@ def run_trial(arguments: argparse.Namespace, folder: Path) -> int:
     assert follow(start("driver", "ray"), kill_driver) == -signal.SIGKILL
     before = len(list((folder / "driver").glob("*.png")))
     assert follow(start("driver", "ray"), lambda event, process: None) == 0
-    after = count_differing(folder / "driver", folder / "local")
+    after = count_failed(folder / "driver", expected)
     print(f"driver killed after {before} of {pairs} results: started again, {after} results differ", flush=True)
-    return 1 if differing or after or kills < arguments.kills else 0
+    return not differing and not after and kills == arguments.kills
 
 
 def drive(arguments: argparse.Namespace, folder: Path, engine: Path) -> None:
@@ -126,15 +130,9 @@ def is_worker(process: psutil.Process) -> bool:
         return False
 
 
-def count_differing(folder: Path, expected: Path) -> int:
-    """The results that are missing, differ, or do not have exactly one record."""
-    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    records = Counter(line["output"] for line in lines)
-    assert all(line["error"] is None for line in lines)
-    return sum(
-        records[file.name] != 1 or (folder / file.name).read_bytes() != file.read_bytes()
-        for file in expected.glob("*.png")
-    )
+def count_failed(folder: Path, expected: dict[str, bytes]) -> int:
+    """The number of results that differ from those without Ray, and of pairs that failed."""
+    return count_differing(folder, expected) + sum(line["error"] is not None for line in read_lines(folder))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,14 @@ the pairs (200 at most), and no file stays open.
 """
 
 import argparse
-import json
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from scripts.measuring.killed_jobs import make_parser, read_lines, run_in_folder
 from scripts.measuring.records import machine, write_record
 
 STYLES = 5
@@ -34,25 +34,20 @@ GROWTH = 1.05  # of the memory, at most
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.soak_batch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser(
+        "soak_batch",
+        __doc__,
+        pairs=(200, "pairs, five for each content"),
+        kills=(3, "number of kills"),
+        bad=(0.03, "share of the contents that are damaged"),
+        size=(64, "longest side in pixels"),
+        seed=(0, "seed of the moments"),
     )
-    parser.add_argument("--pairs", type=int, default=200, help="pairs, five for each content (default 200)")
-    parser.add_argument("--kills", type=int, default=3, help="number of kills (default 3)")
-    parser.add_argument("--bad", type=float, default=0.03, help="share of the contents that are damaged (default 0.03)")
-    parser.add_argument("--size", type=int, default=64, help="longest side in pixels (default 64)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default 0)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a record as JSON")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        record = measure(arguments, Path(folder))
-    write_record(arguments.output, record)
-    sys.exit(0 if record["sound"] else 1)
+    run_in_folder(partial(run_trial, parser.parse_args()))
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def run_trial(arguments: argparse.Namespace, folder: Path) -> bool:
     contents = arguments.pairs // STYLES
     bad = max(1, round(arguments.bad * contents))
     for kind in ("contents", "styles"):
@@ -88,7 +83,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print(f"one process: {flatness}; {different} results differ from those of the killed job")
     sound = not (found["lost"] or found["double"] or different or flatness["growth"] > GROWTH or flatness["leaked"] > 2)
     options = {name: value for name, value in vars(arguments).items() if name != "output"}
-    return {"machine": machine(), **options, "killed": found, "whole": flatness, "different": different, "sound": sound}
+    results = {"killed": found, "whole": flatness, "different": different, "sound": sound}
+    write_record(arguments.output, {"machine": machine(), **options, **results})
+    return sound
 
 
 def write_pictures(folder: Path, numbers: Sequence[int], bad: int) -> None:
@@ -118,8 +115,7 @@ def interrupt(start: Any, kills: int, moments: random.Random) -> None:
 
 def count_records(folder: Path, contents: int, bad: int) -> dict[str, int]:
     """The results and failures that are recorded, and how many are lost or double."""
-    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    outputs = Counter((line["output"], line["error"] is None) for line in lines)
+    outputs = Counter((line["output"], line["error"] is None) for line in read_lines(folder))
     done = [name for name, is_done in outputs if is_done]
     lost = (contents - bad) * STYLES - sum((folder / name).is_file() for name in done)
     failed = sum(not is_done for _, is_done in outputs)
