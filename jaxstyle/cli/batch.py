@@ -12,7 +12,7 @@ import typer
 from jaxstyle.cli.arrivals import PictureState, wait_for_change
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.jax_config import leave_gpus_alone
-from jaxstyle.cli.job import exit_unless_done, print_counts, run_with_progress, summary_record
+from jaxstyle.cli.job import exit_unless_done, format_cost, print_counts, run_with_progress, summary_record
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
@@ -21,6 +21,7 @@ from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
     STATE_FOLDER,
     WHOLE,
+    Cost,
     Job,
     Options,
     Share,
@@ -272,6 +273,8 @@ def _format(description: dict[str, Any], tasks: list[Task]) -> str:
         seconds = description["seconds"]
         duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)
         lines.append(f"time, without compilation: {duration}")
+    if (spent := Cost(**description["spent"])).pairs:
+        lines.append(f"spent on {counted(spent.pairs, 'result')} so far: {format_cost(spent)}")
     if is_shared:
         lines += ["all shares of the job:", *map(_format_share, description["shares"])]
     return "\n".join(map(escape_unprintable, lines))

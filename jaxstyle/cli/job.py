@@ -10,7 +10,8 @@ import typer
 from jaxstyle.cli.batch_progress import BatchProgress
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.messages import print_note
-from jaxstyle.jobs import WHOLE, Event, Job, Summary, run_job
+from jaxstyle.cli.progress import format_duration
+from jaxstyle.jobs import WHOLE, Cost, Event, Job, Summary, run_job
 
 
 def run_with_progress(
@@ -46,7 +47,20 @@ def print_counts(summary: Summary) -> None:
     details += [f"{summary.untried} not tried"] if summary.untried else []
     pairs = "pairs" if summary.share == str(WHOLE) else f"pairs of share {summary.share}"
     counts = ", ".join([f"{summary.done} of {summary.pairs} {pairs} are done", *details])
-    print_note(f"{counts}; see {summary.record}")
+    print_note(f"{counts}; {describe_cost(summary)}see {summary.record}")
+
+
+def describe_cost(summary: Summary) -> str:
+    """What the results of this run have cost, in words that end with a semicolon; nothing if there are none."""
+    if not summary.cost.pairs:
+        return ""
+    return f"{summary.pairs_per_minute:.3g} a minute, {format_cost(summary.cost)}; "
+
+
+def format_cost(cost: Cost) -> str:
+    """The time of devices, and the energy if it is known."""
+    energy = "" if cost.joules is None else f" and {cost.joules / 3.6e6:.3g} kWh"
+    return f"{format_duration(cost.device_seconds)} of device time{energy}"
 
 
 def summary_record(summary: Summary) -> dict[str, Any]:

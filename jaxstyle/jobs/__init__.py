@@ -22,6 +22,7 @@ Modules:
     reading: networks, pictures, styles and masks from files
     size_warnings: warnings of sizes that do not fit
     output: results and what their records hold
+    cost: what results have cost, in time of devices and energy
     records: the file of records, keys and locks
     checkpoints: interrupted optimizations
     cluster: a job on a Ray cluster
@@ -35,6 +36,7 @@ Modules:
 
 from jaxstyle.jobs.cluster import run_job_on_ray
 from jaxstyle.jobs.contact_sheet import draw_contact_sheet
+from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
 from jaxstyle.jobs.file_options import FILE
@@ -81,6 +83,7 @@ __all__ = [
     "STATE_FOLDER",
     "STYLE",
     "WHOLE",
+    "Cost",
     "Event",
     "Failed",
     "Finished",

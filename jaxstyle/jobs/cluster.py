@@ -16,6 +16,7 @@ from typing import Any
 
 from jaxstyle.batch import Group
 from jaxstyle.errors import ConfigError, JaxStyleError
+from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Written
 from jaxstyle.jobs.job import Job, Summary, summarize
 from jaxstyle.jobs.plan import Plan
@@ -50,11 +51,12 @@ def run_job_on_ray(
     if job.share != WHOLE:
         raise ConfigError(f"the job has share {job.share}; on Ray, expected the whole job, 0/1")
     check_inputs_stay(job.tasks, job.folder)
-    started, written = time.perf_counter(), 0
+    started, cost = time.perf_counter(), Cost()
 
     def on_event(event: Event) -> None:
-        nonlocal written
-        written += isinstance(event, Written)
+        nonlocal cost
+        if isinstance(event, Written):
+            cost += Cost.of_record(event.record)
         callback(event)
 
     with closing(Records(job.folder, WHOLE)) as records, connected(address) as ray:
@@ -62,7 +64,7 @@ def run_job_on_ray(
         plan = driver.plan()
         running_since = time.perf_counter()
         driver.run(plan)
-    return summarize(job, plan, records, written=written, started=started, running_since=running_since)
+    return summarize(job, plan, records, cost=cost, started=started, running_since=running_since)
 
 
 class _WorkerDied(Exception):  # noqa: N818 - no error of the job

@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxstyle.batch import Group, takes_turns
+from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
 from jaxstyle.jobs.inputs import InputReader, NetworkCache
@@ -62,6 +63,7 @@ class Summary:
         output: the folder of the results.
         record: the file of their records.
         pairs_per_minute: the speed of this run.
+        cost: what the results of this run have cost.
         seconds: the duration of this run.
         results: the path of each result in the job, of all shares, by the index of its pair.
     """
@@ -75,6 +77,7 @@ class Summary:
     output: str
     record: str
     pairs_per_minute: float
+    cost: Cost
     seconds: float
     results: dict[int, Path]
 
@@ -95,11 +98,12 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
     """
     check_inputs_stay(job.tasks, job.folder)
     started = time.perf_counter()
-    device_record, networks, written = device(), NetworkCache(), 0
+    device_record, networks, cost = device(), NetworkCache(), Cost()
 
     def on_event(event: Event) -> None:
-        nonlocal written
-        written += isinstance(event, Written)
+        nonlocal cost
+        if isinstance(event, Written):
+            cost += Cost.of_record(event.record)
         callback(event)
 
     with closing(Records(job.folder, job.share)) as records:
@@ -120,7 +124,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
         )
         running_since = time.perf_counter()
         runner()
-    return summarize(job, plan, records, written=written, started=started, running_since=running_since)
+    return summarize(job, plan, records, cost=cost, started=started, running_since=running_since)
 
 
 def plan_job(job: Job, networks: NetworkCache) -> tuple[Plan, int, MemoryNeed | None]:
@@ -167,8 +171,8 @@ def make_runner(
     )
 
 
-def summarize(job: Job, plan: Plan, records: Records, *, written: int, started: float, running_since: float) -> Summary:
-    """Sum up a job that has ended, from its records; times are those of `time.perf_counter`."""
+def summarize(job: Job, plan: Plan, records: Records, *, cost: Cost, started: float, running_since: float) -> Summary:
+    """Sum up a job that has ended, from its records and the cost of this run; times are of `time.perf_counter`."""
     seconds = time.perf_counter() - running_since
     done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder, fields=STATE_FIELDS), job.folder)
     pairs = plan.pairs
@@ -182,7 +186,8 @@ def summarize(job: Job, plan: Plan, records: Records, *, written: int, started: 
         untried=len(pairs - done - failed.keys()),
         output=str(job.folder),
         record=str(records.path),
-        pairs_per_minute=60 * written / seconds,
+        pairs_per_minute=60 * cost.pairs / seconds,
+        cost=cost,
         seconds=time.perf_counter() - started,
         results={pair: job.folder / plan.tasks[pair].output for pair in sorted(done)},
     )
@@ -198,7 +203,15 @@ def describe_job(job: Job) -> dict[str, Any]:
     workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
     todo, failed = set(plan.todo), plan.failed | plan.unreadable
     computing = 1 if any(takes_turns(group.batch_size) for group in plan.groups) else workers
-    pace = seconds_per_pixel_step(iterate_records(job.folder), device_record)
+    spent = Cost()
+
+    def records_with_cost() -> Iterator[dict[str, Any]]:
+        nonlocal spent
+        for record in iterate_records(job.folder):
+            spent += Cost.of_record(record)
+            yield record
+
+    pace = seconds_per_pixel_step(records_with_cost(), device_record)
     descriptions: dict[Any, dict[str, Any]] = {}
     for group in plan.groups:
         if pairs := todo & set(group.pairs):
@@ -219,6 +232,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "at_once": workers,
         "memory": {"needed": memory.needed, "available": memory.available.bytes} if memory else None,
         "device": device_record,
+        "spent": asdict(spent),
         "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / computing,
     }
 

@@ -28,6 +28,7 @@ from jaxstyle.compilation import available_cores, stage
 from jaxstyle.errors import JaxStyleError, PictureError
 from jaxstyle.images import path_in_errors
 from jaxstyle.jobs.checkpoints import Checkpoints, GroupCheckpoints
+from jaxstyle.jobs.cost import EnergyMeter
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
@@ -87,6 +88,7 @@ class Runner:
         self._computing = computing_lock(max((group.batch_size for group in run.plan.groups), default=1))
         self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
         self._caches: dict[int, MeasurementCache] = {}
+        self._energy = EnergyMeter(run.reader.device["platform"])
         self._checkpoints = _checkpoints(run.folder)
         self._writing = run.folder / STATE_FOLDER / f"writing-{run.plan.share.name}-{os.urandom(4).hex()}"
 
@@ -160,7 +162,8 @@ class Runner:
             computing_since = turn.since or read_at
             seconds = {"wait": computing_since - started, "compute": time.perf_counter() - computing_since}
             resumed = resume.history.total.shape[-1] if resume else 0
-            group_record = {"together": len(inputs), "resumed": resumed, "seconds": seconds}
+            joules = None if (joules := self._energy.take()) is None else joules / len(inputs)
+            group_record = {"together": len(inputs), "resumed": resumed, "seconds": seconds, "joules": joules}
             self._report(Finished(group))
             for pair, result in results.items():
                 if isinstance(result, str):

@@ -1,6 +1,7 @@
 """Pairs that fail in a job of `jaxstyle batch`: every failure is one line, and the other pairs are done."""
 
 import errno
+import re
 import shutil
 from pathlib import Path
 
@@ -51,7 +52,8 @@ class TestBadPictures:
         outcome = batch(out, *where)
         assert outcome.code == 1 and len(pictures_in(out)) == 6 and len(records_in(out)) == 26
         *reasons, summary = outcome.err.splitlines()
-        assert summary == f"jaxstyle: 6 of 26 pairs are done, 20 failed; see {out}/results.jsonl"
+        cost = r"[0-9.e+]+ a minute, 0:[0-9]{2} of device time"
+        assert re.fullmatch(rf"jaxstyle: 6 of 26 pairs are done, 20 failed; {cost}; see {out}/results\.jsonl", summary)
         assert len(reasons) == 10
         for name, word in bad.items():
             (line,) = [line for line in reasons if line.startswith(f"jaxstyle: failed: {photos / name}: ")]

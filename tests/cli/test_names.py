@@ -11,7 +11,7 @@ from support.command import CONTENT, STYLE, Outcome, Terminal, fake_stylize, run
 from jaxstyle.cli import interrupts
 from jaxstyle.cli.job import exit_unless_done
 from jaxstyle.cli.messages import print_path, print_warnings
-from jaxstyle.jobs import Summary
+from jaxstyle.jobs import Cost, Summary
 
 NAME, ESCAPED = "a\x1b[2J\nb", r"a\x1b[2J\nb"
 
@@ -55,9 +55,10 @@ def test_the_path_of_a_result_is_exact_for_programs(stdout, printed):
 
 def test_warnings_and_the_end_of_a_job(capsys):
     print_warnings(f"{NAME} is small", f"{NAME} is small")
-    exit_unless_done(Summary("0/1", 1, 1, 0, [], 0, NAME, NAME, 1.0, 1.0, {}))
+    exit_unless_done(Summary("0/1", 1, 1, 0, [], 0, NAME, NAME, 1.0, Cost(1, 90.0, 7.2e6), 1.0, {}))
     assert capsys.readouterr().err == (
-        f"jaxstyle: warning: {ESCAPED} is small\njaxstyle: 1 of 1 pairs are done; see {ESCAPED}\n"
+        f"jaxstyle: warning: {ESCAPED} is small\njaxstyle: 1 of 1 pairs are done; "
+        f"1 a minute, 1:30 of device time and 2 kWh; see {ESCAPED}\n"
     )
 
 

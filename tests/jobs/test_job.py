@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ def test_events_and_summary_and_silence(tmp_path: Path, damaged: Path, capfd: py
 
     assert (summary.pairs, summary.done, summary.done_before, summary.untried) == (2, 1, 0, 0)
     assert summary.failed == [{"output": "damaged--swirls.png", "error": failed.error}]
+    assert summary.cost == jobs.Cost(1, written.record["seconds"]["compute"], None)
+    assert jobs.describe_job(job(tmp_path / "out", [CONTENT]))["spent"] == asdict(summary.cost)
     assert summary.results == {0: written.path} and Path(summary.record).exists()
     assert capfd.readouterr() == ("", "")
 
