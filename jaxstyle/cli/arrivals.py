@@ -1,6 +1,5 @@
 """`--watch`: wait until pictures of a job have arrived, changed or vanished."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images import file_identity
 from jaxstyle.jobs import Task
 
 _PAUSE = 2.0  # seconds between two looks at the folders; files that are being copied change meanwhile
@@ -19,13 +19,13 @@ class PictureState:
     """The pairs of a job, and the size and time of each of their files."""
 
     tasks: list[Task]
-    files: dict[Path, tuple[int, int] | None]
+    files: dict[Path, list[int | str]]
 
     @classmethod
     def of(cls, tasks: Sequence[Task]) -> Self:
         """The state of these pairs now."""
         files = dict.fromkeys(file for task in tasks for file in task.files)
-        return cls(list(tasks), {file: _size_and_time(file) for file in files})
+        return cls(list(tasks), {file: file_identity(file) for file in files})
 
 
 def wait_for_change(find_tasks: Callable[[], list[Task]], known: PictureState) -> PictureState:
@@ -33,17 +33,9 @@ def wait_for_change(find_tasks: Callable[[], list[Task]], known: PictureState) -
     previous = known
     while True:
         began = time.monotonic()
-        with suppress(ConfigError):  # such as a manifest that is being written
+        with suppress(JaxStyleError):  # a manifest that is being written, or a store that does not answer
             found = PictureState.of(find_tasks())
             if found == previous != known:
                 return found
             previous = found
         time.sleep(max(_PAUSE, 10 * (time.monotonic() - began)))
-
-
-def _size_and_time(file: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(os.path.expanduser(file))
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns

@@ -19,7 +19,6 @@ from jaxstyle.cli.progress import format_duration
 from jaxstyle.errors import ConfigError, counted, escape_unprintable
 from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
-    STATE_FOLDER,
     WHOLE,
     Cost,
     Job,
@@ -32,6 +31,7 @@ from jaxstyle.jobs import (
     device_name,
     draw_contact_sheet,
     find_pictures,
+    has_job,
     level_warnings,
     pair_up,
     parse_share,
@@ -162,7 +162,7 @@ def batch_command(
     while True:
         state = PictureState.of(tasks)
         check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
-        _check_pictures(tasks, sheet, overwrite=overwrite or os.path.isdir(output / STATE_FOLDER))
+        _check_pictures(tasks, sheet, overwrite=overwrite or has_job(output))
         job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
         if dry_run:
             description = describe_job(job)

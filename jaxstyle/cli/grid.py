@@ -1,7 +1,6 @@
 """`jaxstyle grid`: one pair with settings that vary in two directions, on one sheet, in a job that can be resumed."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,6 @@ from jaxstyle.cli.options import with_options
 from jaxstyle.images import check_writable, read_image, read_shape, write_image
 from jaxstyle.jobs import (
     AXIS_EXAMPLE,
-    STATE_FOLDER,
     Job,
     Options,
     Settings,
@@ -22,6 +20,7 @@ from jaxstyle.jobs import (
     check_output_is_no_input,
     draw_grid,
     grid_tasks,
+    has_job,
     level_warnings,
     parse_axis,
     picture_distances,
@@ -89,7 +88,7 @@ def grid_command(
     tasks = grid_tasks(content, tuple(styles), options, row_axis, column_axis)
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)
-    check_writable(output, overwrite=overwrite or os.path.isdir(folder / STATE_FOLDER))
+    check_writable(output, overwrite=overwrite or has_job(folder))
     configs = [task.settings.config for task in tasks]
     print_warnings(
         *style_warnings((task.styles, task.settings.config) for task in tasks),

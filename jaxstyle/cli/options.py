@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from jaxstyle.jobs import FILE, Options, parse_size
+from jaxstyle.jobs import FILE, Options, as_path, parse_size
 
 # Options of every command that writes one picture.
 OutputPath = Annotated[
@@ -105,6 +105,7 @@ def with_options(
 
     @wraps(command)
     def wrapped(**arguments: Any) -> None:
+        arguments = {name: _with_urls(value) for name, value in arguments.items()}
         options = replace(base, **{name: arguments.pop(name) for name in names})
         command(**arguments, options=options)
 
@@ -116,3 +117,10 @@ def with_options(
     vars(wrapped)["__signature__"] = signature.replace(parameters=parameters)
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped
+
+
+def _with_urls(value: Any) -> Any:
+    """The value of a parameter, with paths of object stores for URLs, which typer gives as paths of files."""
+    if isinstance(value, list):
+        return [_with_urls(item) for item in value]
+    return as_path(value) if isinstance(value, Path) and value.parts[:1] and value.parts[0].endswith(":") else value

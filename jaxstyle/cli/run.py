@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from jaxstyle.cli.progress import (
     steps_taken,
 )
 from jaxstyle.errors import DivergedError, escape_unprintable
-from jaxstyle.images import print_proof
+from jaxstyle.images import exists, print_proof
 from jaxstyle.jobs import ResultWriter, device_name, first_and_last_losses
 from jaxstyle.networks import Network
 from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
@@ -164,8 +163,8 @@ def _write(run: Run, result: Stylized) -> Path:
     """Write the result; under another name, if there is a file of its name by now, which nobody asked to replace."""
     names = (run.output.with_stem(f"{run.output.stem}-{number}") for number in itertools.count(2))
     output = run.output
-    if os.path.exists(output) and not run.writer.overwrite:
-        output = next(name for name in names if not os.path.exists(name))
+    if exists(output) and not run.writer.overwrite:
+        output = next(name for name in names if not exists(name))
         print_note(f"{run.output} has appeared meanwhile; the result is in {output}")
     run.writer.write(output, result.image, len(result.sizes))
     if run.printer:

@@ -13,19 +13,26 @@ Modules:
     proofing: how a picture looks in print
     sheet: grids of pictures with titles and captions
     files: error messages with paths, and atomic writing of any file
+    remote: files in object stores, by URL
 """
 
 from jaxstyle.images.files import (
-    PathLike,
     check_regular_file,
     check_target,
+    exists,
+    file_identity,
+    is_folder,
+    is_same_file,
+    list_folder,
     path_in_errors,
+    real_path,
     resolve_target,
     write_atomically,
 )
 from jaxstyle.images.proofing import print_proof, read_printer_profile
 from jaxstyle.images.quantization import BITS
 from jaxstyle.images.reading import KEEP, SRGB, Picture, read_image, read_picture, read_shape, target_shape
+from jaxstyle.images.remote import PathLike, RemotePath, as_path, join_path
 from jaxstyle.images.resizing import (
     MIN_SIDE,
     check_picture,
@@ -52,8 +59,10 @@ __all__ = [
     "WRITABLE",
     "PathLike",
     "Picture",
+    "RemotePath",
     "add_caption",
     "add_titles",
+    "as_path",
     "check_picture",
     "check_regular_file",
     "check_same_proportions",
@@ -61,14 +70,21 @@ __all__ = [
     "check_target",
     "check_writable",
     "draw_text",
+    "exists",
+    "file_identity",
     "fit_shape",
+    "is_folder",
+    "is_same_file",
+    "join_path",
     "largest_side",
+    "list_folder",
     "path_in_errors",
     "print_proof",
     "read_image",
     "read_picture",
     "read_printer_profile",
     "read_shape",
+    "real_path",
     "resize",
     "resize_longest",
     "resolve_target",

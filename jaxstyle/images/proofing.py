@@ -6,8 +6,9 @@ import imagecodecs
 import numpy as np
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images.files import PathLike, path_in_errors
+from jaxstyle.images.files import path_in_errors
 from jaxstyle.images.profiles import srgb_profile
+from jaxstyle.images.remote import PathLike
 
 _SPACES = {b"CMYK": "cmyk", b"RGB ": "rgb"}  # of printers' profiles; many of photo printers are in RGB
 _STRIP_PIXELS = 2**20  # that are converted at a time

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ImageColor
 
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images.files import PathLike, check_regular_file, path_in_errors
+from jaxstyle.images.files import check_regular_file, path_in_errors
 from jaxstyle.images.readers import (
     EXPECTED,
     WHOLE,
@@ -26,6 +26,7 @@ from jaxstyle.images.readers import (
     turn_upright,
     wide_profile,
 )
+from jaxstyle.images.remote import PathLike
 from jaxstyle.images.resizing import MAX_PIXELS, MIN_SIDE, fit_shape, lanczos
 
 SRGB, KEEP = "srgb", "keep"  # the profile to convert to: sRGB, or the file's own

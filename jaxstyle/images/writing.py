@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images.files import PathLike, check_target, path_in_errors, resolve_target, write_atomically
+from jaxstyle.images.files import check_target, path_in_errors, resolve_target, write_atomically
 from jaxstyle.images.formats import FORMATS, About
 from jaxstyle.images.profiles import srgb_profile
 from jaxstyle.images.quantization import BITS, quantize
+from jaxstyle.images.remote import PathLike
 
 WRITABLE = tuple(FORMATS)
 MAX_DPI = 65535  # as in JPEG

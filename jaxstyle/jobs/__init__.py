@@ -23,7 +23,7 @@ Modules:
     size_warnings: warnings of sizes that do not fit
     output: results and what their records hold
     cost: what results have cost, in time of devices and energy
-    records: the file of records, keys and locks
+    records: the file of records, or their objects in a store, keys and locks
     checkpoints: interrupted optimizations
     cluster: a job on a Ray cluster
     ray_connection: the connection to one
@@ -34,6 +34,7 @@ Modules:
     grid: one pair with settings that vary along two axes
 """
 
+from jaxstyle.images import as_path
 from jaxstyle.jobs.cluster import run_job_on_ray
 from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.cost import Cost
@@ -70,7 +71,7 @@ from jaxstyle.jobs.reading import (
     read_strength_mask,
     read_styles,
 )
-from jaxstyle.jobs.records import STATE_FOLDER, read_records
+from jaxstyle.jobs.records import STATE_FOLDER, has_job, read_records
 from jaxstyle.jobs.results import check_output_folder
 from jaxstyle.jobs.settings import Settings
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
@@ -100,6 +101,7 @@ __all__ = [
     "Task",
     "Written",
     "as_array",
+    "as_path",
     "check_network_name",
     "check_output_folder",
     "check_output_is_no_input",
@@ -116,6 +118,7 @@ __all__ = [
     "fit_paper",
     "for_print",
     "grid_tasks",
+    "has_job",
     "is_saved_style",
     "level_warnings",
     "losses_by_step",

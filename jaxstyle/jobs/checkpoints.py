@@ -1,6 +1,8 @@
 """Checkpoints of optimizations, by orbax: the whole state of the solver, from which a run resumes bit for bit."""
 
+import io
 import shutil
+import tarfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jax
@@ -15,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import path_in_errors
+from jaxstyle.images import RemotePath, path_in_errors
 from jaxstyle.optimization import Progress, Terms, solver
 
 
@@ -83,10 +86,56 @@ class Checkpoints:
                     self.drop(folder.name)
 
 
+class CheckpointObjects:
+    """As `Checkpoints`, in an object store: an object for each, an archive of the folder that orbax would write."""
+
+    def __init__(self, folder: RemotePath):
+        self._folder = folder
+
+    def save(self, name: str, progress: Progress) -> None:
+        """Save a `snapshot` in place of the previous one; JaxStyleError if it cannot be written."""
+        archive = io.BytesIO()
+        with TemporaryDirectory() as scratch:
+            Checkpoints(Path(scratch)).save(name, progress)
+            with tarfile.open(fileobj=archive, mode="w") as writer:
+                writer.add(Path(scratch, name), name)
+        with path_in_errors(self._object(name), "written", JaxStyleError) as file:
+            file.write_bytes(archive.getvalue())
+
+    def load(self, name: str, *, optimizer: str) -> Progress | None:
+        """The saved progress; None if there is none, or none that can be read."""
+        with TemporaryDirectory() as scratch:
+            with suppress(OSError, tarfile.TarError):
+                archive = io.BytesIO(self._object(name).read_bytes())
+                with tarfile.open(fileobj=archive) as reader:
+                    reader.extractall(scratch, filter="data")
+            return Checkpoints(Path(scratch)).load(name, optimizer=optimizer)
+
+    def drop(self, name: str) -> None:
+        """Delete the checkpoint of an optimization."""
+        with suppress(OSError):
+            self._object(name).unlink(missing_ok=True)
+
+    def drop_all(self, condition: Callable[[str], bool]) -> None:
+        """Delete all checkpoints whose names meet a condition."""
+        with suppress(OSError):
+            for file in self._folder.iterdir():
+                if condition(file.stem):
+                    self.drop(file.stem)
+
+    def _object(self, name: str) -> RemotePath:
+        return self._folder / f"{name}.tar"
+
+
+def open_checkpoints(folder: Path) -> Checkpoints | CheckpointObjects:
+    """The checkpoints in a folder, or in one of a store."""
+    return CheckpointObjects(folder) if isinstance(folder, RemotePath) else Checkpoints(folder)
+
+
 class GroupCheckpoints:
     """The checkpoints of one optimization, which a pool of threads writes one after another."""
 
-    def __init__(self, checkpoints: Checkpoints, name: str, writers: ThreadPoolExecutor):
+    def __init__(self, checkpoints: Checkpoints | CheckpointObjects, name: str, writers: ThreadPoolExecutor):
         self._checkpoints, self._name, self._writers = checkpoints, name, writers
         self._saved_at = time.monotonic()
         self._saving: Future[None] | None = None

@@ -9,7 +9,7 @@ groups are done again from their checkpoints.
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Writ
 from jaxstyle.jobs.job import Job, Summary, summarize
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.ray_connection import connected
-from jaxstyle.jobs.records import Records
+from jaxstyle.jobs.records import open_records
 from jaxstyle.jobs.results import check_inputs_stay
 from jaxstyle.jobs.shares import WHOLE
 from jaxstyle.jobs.worker import Message, Worker
@@ -59,12 +59,12 @@ def run_job_on_ray(
             cost += Cost.of_record(event.record)
         callback(event)
 
-    with closing(Records(job.folder, WHOLE)) as records, connected(address) as ray:
-        driver = _Driver(ray, job, records, on_event, cores, may_grow=address != "local")
+    with closing(open_records(job.folder, WHOLE)) as records, connected(address) as ray:
+        driver = _Driver(ray, job, records.add, on_event, cores, may_grow=address != "local")
         plan = driver.plan()
         running_since = time.perf_counter()
         driver.run(plan)
-    return summarize(job, plan, records, cost=cost, started=started, running_since=running_since)
+    return summarize(job, plan, records.path, cost=cost, started=started, running_since=running_since)
 
 
 class _WorkerDied(Exception):  # noqa: N818 - no error of the job
@@ -96,10 +96,17 @@ class _Driver:
     """Hands out the groups of a plan, and handles what workers send."""
 
     def __init__(
-        self, ray: Any, job: Job, records: Records, callback: Callable[[Event], None], cores: int, *, may_grow: bool
+        self,
+        ray: Any,
+        job: Job,
+        add_record: Callable[[Mapping[str, Any]], None],
+        callback: Callable[[Event], None],
+        cores: int,
+        *,
+        may_grow: bool,
     ):
         self._may_grow = may_grow
-        self._ray, self._job, self._records, self._callback, self._cores = ray, job, records, callback, cores
+        self._ray, self._job, self._add_record, self._callback, self._cores = ray, job, add_record, callback, cores
         self._job_object = ray.put(job)
         self._workers: list[_Hired] = []
         self._groups: deque[Group] = deque()
@@ -220,7 +227,7 @@ class _Driver:
             case dict():
                 if message["output"] not in self._recorded:
                     self._recorded.add(message["output"])
-                    self._records.add(message)
+                    self._add_record(message)
             case Written(pair) | Failed(pair):
                 for group, pairs in list(worker.left.items()):
                     pairs.discard(pair)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import path_in_errors
+from jaxstyle.images import RemotePath, as_path, exists, is_folder, list_folder, path_in_errors
 from jaxstyle.jobs.names import natural_order
 from jaxstyle.jobs.reading import is_saved_style
 
@@ -29,14 +29,15 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
     Raises:
         ConfigError: naming the option, if there are none.
     """
-    path = Path(os.path.expanduser(pattern))
-    if os.path.isdir(path):
+    path = as_path(pattern)
+    if is_folder(path):
         with path_in_errors(path, "read", ConfigError):
-            entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=natural_order)
+            is_folder_of = {file: kind for file, kind in list_folder(path) if not file.name.startswith(".")}
+        entries = sorted(is_folder_of, key=natural_order)
         files = [file for file in entries if _PICTURE.fullmatch(file.suffix) or (styles and is_saved_style(file))]
-        others = sum(not entry.is_dir() for entry in entries if entry not in set(files))
+        others = sum(not is_folder_of[entry] for entry in is_folder_of.keys() - set(files))
     else:
-        files = [path] if os.path.exists(path) else sorted(_matches(path), key=natural_order)
+        files = [path] if exists(path) else sorted(_matches(path), key=natural_order)
         others = 0
     if not files:
         raise ConfigError(
@@ -47,6 +48,9 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
 
 def _matches(pattern: Path) -> list[Path]:
     """The files that a pattern matches; folders that exist may have brackets in their names, which are no pattern."""
+    if isinstance(pattern, RemotePath):
+        with path_in_errors(pattern, "read", ConfigError):
+            return [*pattern.matches()]
     folder = next(parent for parent in pattern.parents if os.path.exists(parent))
     names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
     return [folder / name for name in names]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxstyle.batch import Group, takes_turns
+from jaxstyle.images import RemotePath
 from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
@@ -17,7 +18,7 @@ from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.memory import plan_workers
 from jaxstyle.jobs.plan import STATE_FIELDS, Plan, done_and_failed, make_plan, seconds_per_pixel_step
-from jaxstyle.jobs.records import Records, is_running, iterate_records, read_records
+from jaxstyle.jobs.records import is_running, iterate_records, open_records, read_records
 from jaxstyle.jobs.results import check_inputs_stay
 from jaxstyle.jobs.run import Run, Runner, delete_leftovers
 from jaxstyle.jobs.shares import WHOLE, Share
@@ -30,7 +31,8 @@ class Job:
 
     Attributes:
         tasks: the pairs, from `pair_up` or `read_manifest`.
-        folder: where the results, their records and checkpoints go. It is created if it does not exist.
+        folder: where the results, their records and checkpoints go. It is created if it does not exist. For a folder
+            in an object store, `as_path` of its URL.
         share: the part of the job that this process computes.
         batch_size: pairs in one program; by default what fits a GPU or TPU, and 1 on CPU.
         retry_failed: whether to try pairs again that failed in an earlier run.
@@ -61,7 +63,7 @@ class Summary:
         failed: `{"output": name, "error": message}` for each pair that failed.
         untried: the number of pairs that were not tried, because the job was stopped by a failure.
         output: the folder of the results.
-        record: the file of their records.
+        record: the file of their records; in an object store, their folder.
         pairs_per_minute: the speed of this run.
         cost: what the results of this run have cost.
         seconds: the duration of this run.
@@ -106,10 +108,11 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
             cost += Cost.of_record(event.record)
         callback(event)
 
-    with closing(Records(job.folder, job.share)) as records:
+    with closing(open_records(job.folder, job.share)) as records:
         plan, at_once, memory = plan_job(job, networks)
         on_event(Planned(plan, memory))
-        if records.is_locked:
+        # In a store, a running process may lose its checkpoints, and no more.
+        if records.is_locked or isinstance(job.folder, RemotePath):
             delete_leftovers(plan, job.folder)
         groups = deque(_groups_to_do(plan))
         runner = make_runner(
@@ -124,7 +127,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
         )
         running_since = time.perf_counter()
         runner()
-    return summarize(job, plan, records, cost=cost, started=started, running_since=running_since)
+    return summarize(job, plan, records.path, cost=cost, started=started, running_since=running_since)
 
 
 def plan_job(job: Job, networks: NetworkCache) -> tuple[Plan, int, MemoryNeed | None]:
@@ -171,7 +174,7 @@ def make_runner(
     )
 
 
-def summarize(job: Job, plan: Plan, records: Records, *, cost: Cost, started: float, running_since: float) -> Summary:
+def summarize(job: Job, plan: Plan, record: Path, *, cost: Cost, started: float, running_since: float) -> Summary:
     """Sum up a job that has ended, from its records and the cost of this run; times are of `time.perf_counter`."""
     seconds = time.perf_counter() - running_since
     done, failed = done_and_failed(plan.tasks, plan.keys, read_records(job.folder, fields=STATE_FIELDS), job.folder)
@@ -185,7 +188,7 @@ def summarize(job: Job, plan: Plan, records: Records, *, cost: Cost, started: fl
         failed=[{"output": str(plan.tasks[pair].output), "error": error} for pair, error in failed.items()],
         untried=len(pairs - done - failed.keys()),
         output=str(job.folder),
-        record=str(records.path),
+        record=str(record),
         pairs_per_minute=60 * cost.pairs / seconds,
         cost=cost,
         seconds=time.perf_counter() - started,

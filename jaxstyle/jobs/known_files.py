@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jaxstyle.batch import Shape
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import path_in_errors, read_shape, write_atomically
+from jaxstyle.images import RemotePath, as_path, file_identity, path_in_errors, read_shape, write_atomically
 from jaxstyle.jobs.reading import is_saved_style
 from jaxstyle.jobs.records import STATE_FOLDER
 
@@ -61,38 +61,35 @@ class KnownFiles:
 
     def save(self) -> None:
         """Remember the facts for the next run, if the folder of the results has a job."""
-        if self._is_new and self._path.parent.is_dir():
+        if self._is_new and (isinstance(self._path, RemotePath) or self._path.parent.is_dir()):
             with path_in_errors(self._path, "written", JaxStyleError):
                 write_atomically(self._path, json.dumps(self._known).encode())
             self._is_new = False
 
     def _look_up(self, file: Path) -> FileFacts:
-        path = os.path.abspath(os.path.expanduser(file))
-        identity = _identity(path)
+        path = as_path(file)
+        name = str(path) if isinstance(path, RemotePath) else os.path.abspath(path)
+        identity = file_identity(path)
         with suppress(TypeError, ValueError, KeyError):
-            *known_identity, digest, height, width = self._known[path]
+            *known_identity, digest, height, width = self._known[name]
             if known_identity == identity:
                 return FileFacts(str(digest), (int(height), int(width)) if height else None)
         facts = _read(file)
         is_sound = facts.digest != _MISSING and (facts.shape is not None or is_saved_style(file))
-        if is_sound and identity == _identity(path) and time.time_ns() - max(identity[1:]) > _NEW:
-            self._known[path] = [*identity, facts.digest, *(facts.shape or (0, 0))]
+        if is_sound and identity == file_identity(path) and _is_settled(identity):
+            self._known[name] = [*identity, facts.digest, *(facts.shape or (0, 0))]
             self._is_new = True
         return facts
 
 
-def _identity(path: str) -> list[int]:
-    """The size, and the times of the last change of the bytes and of anything else; empty if there is no file."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return []
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+def _is_settled(identity: list[int | str]) -> bool:
+    """Whether the times in the identity of a file are past; stores have digests, which are texts."""
+    return all(time.time_ns() - changed > _NEW for changed in identity[1:] if isinstance(changed, int))
 
 
 def _read(file: Path) -> FileFacts:
     try:
-        with open(os.path.expanduser(file), "rb") as opened:
+        with as_path(file).open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
         digest = _MISSING

@@ -4,7 +4,6 @@ import csv
 import difflib
 import io
 import json
-import os
 import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, counted
-from jaxstyle.images import WRITABLE, path_in_errors
+from jaxstyle.images import WRITABLE, exists, join_path, path_in_errors
 from jaxstyle.jobs.names import check_outputs, name_results, normalize_name
 from jaxstyle.jobs.options import Options
 from jaxstyle.jobs.parsing import format_weighted
@@ -118,7 +117,7 @@ def _rows_with_names_of_bytes(data: bytes, options: Options, folder: Path) -> li
         rows = _rows(data.decode("utf-8-sig", "surrogateescape"), options, folder)
     except ConfigError:
         raise not_text from None
-    if not all(os.path.exists(file) for row in rows for file in (row.content, *row.styles)):
+    if not all(exists(file) for row in rows for file in (row.content, *row.styles)):
         raise not_text
     return rows
 
@@ -195,7 +194,7 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
         settings = _settings(replace(options, **values) if values else options, folder if "init" in values else Path())
         check_styles(styles, settings.config)
         check_network(settings.network, None)
-        if (weights := values.get("weights")) and not os.path.exists(weights):
+        if (weights := values.get("weights")) and not exists(weights):
             raise ConfigError(f"weights file {weights} does not exist; expected one from jaxstyle weights convert")
     except ConfigError as error:
         raise ConfigError(f"line {line}: {error}") from None
@@ -231,7 +230,7 @@ def _value(column: str, cell: Any, folder: Path) -> Any:
     """The value of a cell in a column; ValueError or TypeError if it has no meaning there."""
     if column == "style":
         if isinstance(cell, str):
-            is_one = ";" not in cell or os.path.exists(_file(cell, folder))
+            is_one = ";" not in cell or exists(_file(cell, folder))
             cell = [cell] if is_one else cell.split(";")
         return tuple(_file(name, folder) for name in (cell if isinstance(cell, list) else _reject()))
     if column == "output":
@@ -266,7 +265,7 @@ def _file(cell: Any, folder: Path) -> Path:
 
 @lru_cache(2**14)  # one object for the same file in many rows, with one hash
 def _joined(folder: Path, name: str) -> Path:
-    return folder / os.path.expanduser(name)
+    return join_path(folder, name)
 
 
 def _output(cell: Any) -> str:

@@ -1,12 +1,12 @@
 """Parse option values: weighted names, layers, numbers and initial pictures."""
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jaxstyle.config import INITS, PARTITIONS, Weighted
 from jaxstyle.errors import ConfigError
+from jaxstyle.images import exists, join_path
 
 MAX_SIZE = "max"  # the size that stands for the largest that fits the memory
 NAMED_INITS = tuple(init for init in INITS if init != "picture")
@@ -71,7 +71,7 @@ def parse_init(option: str, text: str, *, folder: Path = Path()) -> tuple[Weight
     known = ", ".join(NAMED_INITS)
     if not shares or len(files) > 1:
         raise ConfigError(f"{option} has {text!r}; expected some of {known} and at most one picture file")
-    path = folder / os.path.expanduser(files[0]) if files else None
+    path = join_path(folder, files[0]) if files else None
     if path and not _exists(folder, files[0]):
         raise ConfigError(f"{option} has {files[0]!r}, which is no file; expected one of {known}, or a picture file")
     return tuple(("picture" if name in files else name, share) for name, share in shares), path
@@ -98,7 +98,7 @@ def _split_mixture(text: str, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _exists(folder: Path, name: str) -> bool:
-    return bool(name) and os.path.exists(folder / os.path.expanduser(name))
+    return bool(name) and exists(join_path(folder, name))
 
 
 def _split_weight(item: str) -> tuple[str, str]:

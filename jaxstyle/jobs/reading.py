@@ -1,6 +1,5 @@
 """Read the inputs of a stylization: networks, pictures, saved styles and masks."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,15 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import SRGB, Picture, check_same_proportions, read_image, read_picture, read_shape
+from jaxstyle.images import (
+    SRGB,
+    Picture,
+    check_same_proportions,
+    is_same_file,
+    read_image,
+    read_picture,
+    read_shape,
+)
 from jaxstyle.networks import ARCHITECTURES, Network
 from jaxstyle.optimization import check_style
 from jaxstyle.styles import (
@@ -236,6 +243,5 @@ def is_saved_style(file: Path) -> bool:
 def check_output_is_no_input(output: Path, inputs: Sequence[Path]) -> None:
     """Raise ConfigError if the output is an input, even with --overwrite: the photograph may be the only copy."""
     for file in inputs:
-        paths = [os.path.expanduser(path) for path in (output, file)]
-        if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
+        if is_same_file(output, file):
             raise ConfigError(f"{output} is one of the pictures to read; choose another name for the result")

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.errors import ConfigError, JaxStyleError, PictureError
+from jaxstyle.images import RemotePath, list_folder, path_in_errors, real_path
 from jaxstyle.jobs.manifest import Task
-from jaxstyle.jobs.records import STATE_FOLDER
+from jaxstyle.jobs.records import has_job
 
 
 def existing_results(tasks: Sequence[Task], folder: Path) -> set[int]:
@@ -25,13 +26,14 @@ def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool,
             pictures to read.
         PictureError: if a file is there that no job has written, unless `overwrite` is set.
     """
-    if from_folders and os.path.realpath(folder) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
+    if from_folders and str(real_path(folder)) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
         raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
     check_inputs_stay(tasks, folder)
-    if overwrite or os.path.isdir(folder / STATE_FOLDER) or not os.path.isdir(folder):
+    if overwrite or has_job(folder):
         return
-    for task in tasks:
-        if os.path.exists(folder / task.output):
+    existing = existing_results(tasks, folder)
+    for pair, task in enumerate(tasks):
+        if pair in existing or os.path.exists(folder / task.output):
             path = folder / task.output
             raise PictureError(
                 f"{path}: exists already, and no job wrote it; choose another folder, or replace it with --overwrite"
@@ -42,7 +44,7 @@ def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
     """Raise ConfigError if a result would replace a picture to read."""
     inputs = _real_inputs(tasks)
     parents = {os.path.dirname(task.output) for task in tasks}
-    real_parents = {parent: os.path.realpath(folder / parent) for parent in parents}
+    real_parents = {parent: str(real_path(folder / parent)) for parent in parents}
     links = {parent: _links(folder / parent) for parent in parents}
     for task in tasks:
         parent, name = os.path.split(task.output)
@@ -55,11 +57,15 @@ def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:
 
 def _real_inputs(tasks: Sequence[Task]) -> set[str]:
     files = dict.fromkeys(file for task in tasks for file in task.files)
-    return {os.path.realpath(os.path.expanduser(file)) for file in files}
+    return {str(real_path(file)) for file in files}
 
 
 def _files(folder: Path) -> set[str]:
-    """The names of the files in a folder; none if it cannot be listed."""
+    """The names of the files in a folder; none if it cannot be listed. JaxStyleError if a store does not answer."""
+    if isinstance(folder, RemotePath):
+        with path_in_errors(folder, "read", JaxStyleError), suppress(FileNotFoundError):
+            return {path.name for path, is_folder in list_folder(folder) if not is_folder}
+        return set()
     with suppress(OSError), os.scandir(folder) as entries:
         return {entry.name for entry in entries if entry.is_file()}
     return set()

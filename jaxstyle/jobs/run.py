@@ -1,8 +1,8 @@
 """Run a planned job: files are read ahead of the computation and results are written behind it.
 
-A result is written under a temporary name and moved into place; only then is its record added. Long optimizations
-write checkpoints. If the process is killed at any moment, the steps since the last checkpoint are lost and nothing
-else.
+A result is written under a temporary name and moved into place; only then is its record added. (In object stores,
+writing is atomic.) Long optimizations write checkpoints. If the process is killed at any moment, the steps since the
+last checkpoint are lost and nothing else.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ import numpy as np
 from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, stylize_group
 from jaxstyle.compilation import available_cores, stage
 from jaxstyle.errors import JaxStyleError, PictureError
-from jaxstyle.images import path_in_errors
-from jaxstyle.jobs.checkpoints import Checkpoints, GroupCheckpoints
+from jaxstyle.images import RemotePath, path_in_errors
+from jaxstyle.jobs.checkpoints import GroupCheckpoints, open_checkpoints
 from jaxstyle.jobs.cost import EnergyMeter
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
@@ -40,6 +40,8 @@ from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.stylize import Stylized
+
+_CHECKPOINTS = Path(STATE_FOLDER, "checkpoints")
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
@@ -89,7 +91,7 @@ class Runner:
         self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
         self._caches: dict[int, MeasurementCache] = {}
         self._energy = EnergyMeter(run.reader.device["platform"])
-        self._checkpoints = _checkpoints(run.folder)
+        self._checkpoints = open_checkpoints(run.folder / _CHECKPOINTS)
         self._writing = run.folder / STATE_FOLDER / f"writing-{run.plan.share.name}-{os.urandom(4).hex()}"
 
     def __call__(self) -> None:
@@ -221,13 +223,15 @@ class Runner:
         started = time.perf_counter()
         task, writer = self._plan.tasks[pair], inputs.writer
         path, temporary = self._run.folder / task.output, self._writing / f"{pair}{task.output.suffix}"
+        temporary = path if isinstance(path, RemotePath) else temporary  # stores write all of an object or nothing
         try:
             with stage("encoding"):
                 writer.write(temporary, result.image, len(result.sizes))
         except PictureError as error:
             raise PictureError(str(error).replace(str(temporary), str(path))) from error
         with path_in_errors(path, "written", JaxStyleError):
-            os.replace(temporary, path)
+            if temporary != path:
+                os.replace(temporary, path)
         height, width = writer.content.rgb.shape[:2]
         record = {
             "output": str(task.output),
@@ -269,14 +273,10 @@ def delete_leftovers(plan: Plan, folder: Path) -> None:
     """Delete what killed processes with this share, or of another split of the job, have left behind."""
     running = re.compile(rf"(?!{plan.share.name}-)[0-9]+-of-{plan.share.count}-.*")  # perhaps
     names = cache(lambda: {checkpoint_name(plan, group) for group in plan.groups})  # rarely needed
-    _checkpoints(folder).drop_all(lambda name: not running.fullmatch(name) and name not in names())
-    for path in (folder / STATE_FOLDER).glob("writing-*"):
+    open_checkpoints(folder / _CHECKPOINTS).drop_all(lambda name: not running.fullmatch(name) and name not in names())
+    for path in () if isinstance(folder, RemotePath) else (folder / STATE_FOLDER).glob("writing-*"):
         if not running.fullmatch(path.name.removeprefix("writing-")):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _checkpoints(folder: Path) -> Checkpoints:
-    return Checkpoints(folder / STATE_FOLDER / "checkpoints")
 
 
 def checkpoint_name(plan: Plan, group: Group) -> str:

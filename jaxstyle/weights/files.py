@@ -17,7 +17,7 @@ import safetensors
 import safetensors.numpy
 
 from jaxstyle.errors import WeightsError
-from jaxstyle.images import path_in_errors, resolve_target, write_atomically
+from jaxstyle.images import as_path, path_in_errors, resolve_target, write_atomically
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 
 FORMAT = "jaxstyle-weights-1"
@@ -102,7 +102,7 @@ def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> 
         WeightsError: if the file cannot be read, is not a weights file, has another digest, or has missing or
             unexpected tensors or tensors of another shape or type. The message names all of these tensors.
     """
-    path = Path(path)
+    path = as_path(path)
     try:
         content = path.read_bytes()
     except OSError as error:

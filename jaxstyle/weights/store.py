@@ -6,6 +6,7 @@ from pathlib import Path
 import platformdirs
 
 from jaxstyle.errors import WeightsError
+from jaxstyle.images import exists
 from jaxstyle.networks import ARCHITECTURES, Network, make_network, random_network
 from jaxstyle.weights.files import Weights, check_numbers, read_weights
 
@@ -53,7 +54,7 @@ def load_weights(name: str | os.PathLike[str]) -> Weights:
             f"jaxstyle has no weights for {name} and cannot fetch them; convert a file with: "
             "jaxstyle weights convert FILE OUT, and use OUT"
         )
-    if not os.path.exists(name):  # Path.exists raises an error for names that are too long
+    if not exists(name):
         raise WeightsError(f"no weights called {str(name)!r}; expected one of {', '.join(NAMES)}, or a file")
     return read_weights(name)
 

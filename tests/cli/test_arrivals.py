@@ -46,7 +46,7 @@ def test_changes_count_when_they_are_over(photos: Path, monkeypatch: pytest.Monk
     os.utime(new, (1, 1))
     assert PictureState.of(found.tasks) != found
     new.unlink()
-    assert PictureState.of(found.tasks).files[new] is None
+    assert PictureState.of(found.tasks).files[new] == []
 
 
 def test_the_command_goes_on(photos: Path, paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,77 @@
+"""Jobs in an S3 store: a server on loopback that fails now and then, refuses, and gives a number to one writer only."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support.batches import pictures_in
+from support.command import CONTENT, STYLE
+from support.stores import Faulty, s3
+
+from jaxstyle import jobs
+from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.images import read_image
+from jaxstyle.jobs import as_path
+from jaxstyle.jobs.records import RecordObjects, iterate_records
+
+__all__ = ["s3"]
+OPTIONS = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
+
+
+@pytest.fixture
+def faulty(s3: Faulty) -> Iterator[Faulty]:
+    s3.rate, s3.failures, s3.refused = 0.25, 0, ""
+    yield s3
+    s3.rate, s3.refused = 0.0, ""
+
+
+def job(folder: str | Path, out: str | Path) -> jobs.Job:
+    contents, _ = jobs.find_pictures("--content", f"{folder}/photos/*.jpg")
+    return jobs.Job(jobs.pair_up(contents, [STYLE], OPTIONS, zipped=False), as_path(out))
+
+
+def test_a_job_whose_store_fails_at_a_fourth_of_requests(faulty: Faulty, tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    for source in (CONTENT, CONTENT.with_name("cat.jpg")):
+        (tmp_path / "photos" / source.name).write_bytes(source.read_bytes())
+        (as_path("s3://bucket/photos") / source.name).write_bytes(source.read_bytes())
+    assert jobs.run_job(job("s3://bucket", "s3://bucket/results")).done == 2 and faulty.failures > 5
+    jobs.run_job(job(tmp_path, tmp_path / "results"))
+    results = as_path("s3://bucket/results")
+    found = {path.name: path.read_bytes() for path in results.iterdir() if path.suffix == ".png"}
+    assert found == pictures_in(tmp_path / "results") != {}
+    assert sorted(record["output"] for record in iterate_records(results)) == sorted(found)
+
+    events: list[jobs.Event] = []
+    again = jobs.run_job(job("s3://bucket", results), events.append)
+    assert (again.done_before, [type(event) for event in events]) == (2, [jobs.Planned])
+
+
+def test_records_of_several_writers_are_each_kept_once(faulty: Faulty):
+    """All about one result, at the same time; answers get lost, also to writes."""
+    folder = as_path("s3://bucket/several")
+    lines = [{"output": "cat.png", "key": str(number), "error": None} for number in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(RecordObjects(folder).add, lines))
+    assert sorted(int(record["key"]) for record in iterate_records(folder)) == list(range(12))
+    assert {path.name for path in (folder / "records" / "cat.png").iterdir()} == {f"{n}.json" for n in range(1, 13)}
+    assert json.loads((folder / "records" / "cat.png" / "1.json").read_bytes())["ended"]
+
+
+def test_errors_that_do_not_pass(faulty: Faulty):
+    (as_path("s3://bucket/secret") / "cat.jpg").write_bytes(CONTENT.read_bytes())
+    faulty.refused = "secret"
+    requests = faulty.requests
+    for url, reason in (
+        ("s3://bucket/secret/cat.jpg", "the store refuses access"),
+        ("s3://bucket/missing.jpg", "there is no such object"),
+        ("s3://no-bucket/cat.jpg", "there is no such object"),
+    ):
+        with pytest.raises(PictureError) as caught:
+            read_image(url)
+        assert str(caught.value) == f"{url}: cannot be read ({reason}); check the name, the permissions and the store"
+    assert faulty.requests - requests < 40
+    with pytest.raises(ConfigError, match="which matches no picture"):
+        jobs.find_pictures("--content", "s3://bucket/nothing")
