@@ -29,7 +29,8 @@ from jaxstyle.optimization import (
 )
 from jaxstyle.styles import Style
 
-CACHE_BYTES = 2**29  # of measurements that are kept: 64 styles with three sizes of VGG's Gram matrices
+CACHE_BYTES = 2**29  # of measured styles that are kept: 64 with three sizes of VGG's Gram matrices
+CONTENT_CACHE_BYTES = 2**26  # of measured contents that are kept: eight with three sizes up to 512 pixels
 
 Result = TypeVar("Result")
 
@@ -71,32 +72,51 @@ def check_pair(network: Network, pair: Pair) -> Pair:
 class MeasurementCache:
     """Style statistics and content targets that several pairs need, computed once; the last ones used are kept.
 
+    Styles come again with other contents, but the pairs of a content follow each other, so that a few are enough.
     Pictures are recognized by identity. Threads may share a cache; at worst something is computed twice.
     """
 
-    def __init__(self, max_bytes: int = CACHE_BYTES):
-        self._max_bytes, self._bytes = max_bytes, 0
-        self._entries: OrderedDict[Any, tuple[object, Any, int]] = OrderedDict()
+    def __init__(self, max_bytes: int = CACHE_BYTES, max_content_bytes: int = CONTENT_CACHE_BYTES):
+        self._styles, self._contents = _RecentResults(max_bytes), _RecentResults(max_content_bytes)
         self._lock = threading.Lock()
 
     def get(self, pictures: tuple[object, ...], *key: Any, make: Callable[[], Result]) -> Result:
         """Return the cached result for these pictures and this key, or call `make` for it."""
+        recent = self._styles if key[0] == "style" else self._contents
         full_key = (*map(id, pictures), *key)
         with self._lock:
-            if entry := self._entries.get(full_key):
-                self._entries.move_to_end(full_key)
+            if entry := recent.find(full_key):
                 return entry[1]
         result = make()
         size = sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(result))
         with self._lock:
-            _, _, replaced = self._entries.pop(full_key, (None, None, 0))
             # The entry keeps the pictures alive, because the id of a deleted one would be used again.
-            self._entries[full_key] = pictures, result, size
-            self._bytes += size - replaced
-            while self._bytes > self._max_bytes and len(self._entries) > 1:
-                _, (_, _, dropped) = self._entries.popitem(last=False)
-                self._bytes -= dropped
+            recent.add(full_key, (pictures, result), size)
         return result
+
+
+class _RecentResults:
+    """The results that were used last, of limited bytes, with the pictures that they were measured of."""
+
+    def __init__(self, max_bytes: int):
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._entries: OrderedDict[Any, tuple[tuple[object, Any], int]] = OrderedDict()
+
+    def find(self, key: Any) -> tuple[object, Any] | None:
+        """The pictures and the result; None if they are not kept."""
+        if key not in self._entries:
+            return None
+        self._entries.move_to_end(key)
+        return self._entries[key][0]
+
+    def add(self, key: Any, entry: tuple[object, Any], size: int) -> None:
+        """Keep a result of this size, also if it is larger than the limit, and drop older ones."""
+        _, replaced = self._entries.pop(key, (None, 0))
+        self._entries[key] = entry, size
+        self._bytes += size - replaced
+        while self._bytes > self._max_bytes and len(self._entries) > 1:
+            _, (_, dropped) = self._entries.popitem(last=False)
+            self._bytes -= dropped
 
 
 def pair_targets(

@@ -295,19 +295,22 @@ class TestInputs:
 
 
 def test_the_cache_drops_what_was_not_used_for_longest_and_never_confuses_pictures():
-    cache = MeasurementCache(max_bytes=20)  # two results
+    cache = MeasurementCache(max_bytes=20, max_content_bytes=10)  # two results, and one of a content
     pictures = [np.zeros(1) + index for index in range(4)]
     computed: list[int] = []
 
-    def get(index: int) -> int:
+    def get(index: int, kind: str = "style") -> int:
         def make() -> np.ndarray:
             computed.append(index)
             return np.array(index, np.int64)
 
-        return cache.get((pictures[index],), "what", make=make)
+        return cache.get((pictures[index],), kind, make=make)
 
     assert [get(index) for index in (0, 1, 1, 0, 2, 0, 3, 3, 1)] == [0, 1, 1, 0, 2, 0, 3, 3, 1]
     assert computed == [0, 1, 2, 3, 1]
+    computed.clear()
+    assert [get(index, "content") for index in (0, 0, 2, 0)] == [0, 0, 2, 0]
+    assert (computed, get(3), get(1), computed) == ([0, 2, 0], 3, 1, [0, 2, 0]), "contents displace no style"
 
 
 def test_on_four_devices() -> None:
