@@ -30,7 +30,7 @@ from jaxstyle.optimization import (
 from jaxstyle.styles import Style
 
 CACHE_BYTES = 2**29  # of measured styles that are kept: 64 with three sizes of VGG's Gram matrices
-CONTENT_CACHE_BYTES = 2**26  # of measured contents that are kept: eight with three sizes up to 512 pixels
+CONTENT_CACHE_BYTES = 2**25  # of measured contents that are kept: four with three sizes up to 512 pixels
 
 Result = TypeVar("Result")
 
