@@ -5,6 +5,7 @@ A picture is float32 sRGB in [0, 1], `[H, W, 3]`. Only this package imports Pill
 Modules:
     reading: reading picture files, upright and in sRGB
     readers: the readers of picture formats
+    strips: resizing what was read, in strips of rows
     resizing: resizing, shapes, and checks of arrays
     writing: writing picture files
     formats: the formats that are written

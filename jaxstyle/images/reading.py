@@ -21,13 +21,13 @@ from jaxstyle.images.readers import (
     Source,
     Space,
     open_source,
-    shrink,
     to_rgb,
     turn_upright,
     wide_profile,
 )
 from jaxstyle.images.remote import PathLike
-from jaxstyle.images.resizing import MAX_PIXELS, MIN_SIDE, fit_shape, lanczos
+from jaxstyle.images.resizing import MAX_PIXELS, MIN_SIDE, fit_shape
+from jaxstyle.images.strips import resize_samples
 
 SRGB, KEEP = "srgb", "keep"  # the profile to convert to: sRGB, or the file's own
 _OVERSAMPLING = 2  # pictures are read at no less than this many times the size to which they are then resized
@@ -98,14 +98,10 @@ def read_picture(path: PathLike, *, size: int | None = None, profile: str | byte
             height, width = width, height
         factor = 1 if size is None else max(1, max(source.shape) // (_OVERSAMPLING * size))
         samples = source.decode(factor)
-        factor = max(1, factor // samples.reduction)
-        color, alpha = shrink(samples, factor)
-        alpha = None if alpha is None or alpha.min() == 1 else alpha
-        extent = source.height / (factor * samples.reduction), source.width / (factor * samples.reduction)
+        extent = source.height / samples.reduction, source.width / samples.reduction
         # Resized premultiplied by alpha: otherwise colors of transparent pixels would bleed into the edges.
-        color = lanczos(color, height, width, extent)
+        color, alpha = resize_samples(samples, extent, height, width, max(1, factor // samples.reduction))
         if alpha is not None:
-            alpha = lanczos(alpha, height, width, extent)
             visible = alpha[..., None] >= _HIDDEN
             color = np.divide(color, alpha[..., None], where=visible, out=np.ones_like(color))
         target = _target_profile(profile, samples.space, samples.encoding)

@@ -9,6 +9,7 @@ from PIL import Image
 from jaxstyle.errors import PictureError
 
 MAX_PIXELS = 2**28  # of a picture: more than phones and cameras have; a small file can claim to have billions
+LOBES = 3  # of the Lanczos filter, in pixels
 MIN_SIDE = 16  # pixels; the four poolings of VGG before relu5_1 reduce these to one position
 
 
@@ -20,12 +21,13 @@ def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return lanczos(picture, height, width).clip(0, 1)
 
 
-def lanczos(picture: np.ndarray, height: int, width: int, extent: tuple[float, float] | None = None) -> np.ndarray:
-    """As `resize`, without clipping. With an extent, only that many rows and columns from the top left are resized."""
+def lanczos(
+    picture: np.ndarray, height: int, width: int, box: tuple[float, float, float, float] | None = None
+) -> np.ndarray:
+    """As `resize`, without clipping. With a box (left, top, right, bottom), only what is in it is resized."""
     picture = np.asarray(picture, np.float32)
     planes = np.moveaxis(np.atleast_3d(picture), -1, 0)
     images = (Image.fromarray(np.ascontiguousarray(plane)) for plane in planes)
-    box = None if extent is None else (0, 0, extent[1], extent[0])
     resized = [np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box)) for image in images]
     return np.stack(resized, axis=-1).reshape(height, width, *picture.shape[2:])
 

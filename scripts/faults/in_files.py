@@ -23,10 +23,11 @@ IMAGES = (
     Fault(
         "alpha-not-premultiplied",
         "colors of transparent pixels bleed into the edges",
-        "images/reading.py",
-        "color = lanczos(color, height, width, extent)",
-        "alphas = 1 if alpha is None else np.maximum(alpha, 1e-6)[..., None]\n"
-        "        color = lanczos(color / alphas, height, width, extent) * lanczos(alphas, height, width, extent)",
+        "images/strips.py",
+        "resized = lanczos(color, stop - start, width, box)",
+        "straight = color if alpha is None else color / np.maximum(alpha, 1e-6)[..., None]\n"
+        "        resized = lanczos(straight, stop - start, width, box)\n"
+        "        if alpha is not None:\n            resized *= lanczos(alpha, stop - start, width, box)[..., None]",
         (f"{READING}::test_colors_of_transparent_pixels_do_not_bleed",),
     ),
     Fault(
@@ -80,9 +81,9 @@ IMAGES = (
     Fault(
         "shrinking-shifts",
         "pictures that are read at a fraction of their size are shifted",
-        "images/reading.py",
-        "color = lanczos(color, height, width, extent)",
-        "color = lanczos(color, height, width)",
+        "images/strips.py",
+        "resized = lanczos(color, stop - start, width, box)",
+        "resized = lanczos(color, stop - start, width)",
         ("images/test_large.py::test_shrinking_in_two_steps_does_not_show",),
     ),
     Fault(

@@ -69,7 +69,7 @@ def test_the_paper_sets_the_size(tmp_path: Path) -> None:
     assert "covers 2.61 x 2 of 3 x 2 cm; crop it" in outcome.err
     record = json.loads(outcome.out)
     assert (record["width"], record["height"], record["settings"]["dpi"]) == (51, 39, 50)
-    record = json.loads(run("texture", STYLE, "-o", tmp_path / "more.png", *QUICK[2:4], *QUICK[6:], *words).out)
+    record = json.loads(run("texture", STYLE, "-o", tmp_path / "more.png", *QUICK[2:6], *QUICK[8:], *words).out)
     assert (record["width"], record["height"], record["settings"]["dpi"]) == (59, 39, 50)
     for command, flag in ((("stylize", CONTENT), "--size"), (("texture",), "--size"), (("texture",), "--width")):
         outcome = run(*command, STYLE, "-o", tmp_path / "none.png", *words, flag, 64)

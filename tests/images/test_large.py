@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.pictures import encoded, error_message, examples, saved
 
-from jaxstyle.images import read_image, read_picture, read_shape, resize
+from jaxstyle.images import read_image, read_picture, read_shape, resize, strips
 from jaxstyle.images.readers import open_source
 
 WAVES = np.sin(np.mgrid[0:20:701j, 0:30:1001j]).transpose(1, 2, 0) * 0.4 + 0.5
@@ -58,21 +58,48 @@ def test_shrinking_transparent_pictures(tmp_path):
     np.testing.assert_allclose(picture.rgb[visible] * 255, np.broadcast_to([200, 100, 50], (visible.sum(), 3)), atol=1)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("size", [None, 1001, 1300, 700, 400, 61])
+def test_strips_do_not_show(tmp_path, monkeypatch, name, alpha, size):
+    levels = np.dstack([LEVELS, LEVELS[::-1, :, 0]]) if alpha and name == "a.png" else LEVELS
+    path = saved(tmp_path / name, Image.fromarray(levels))
+    whole = read_picture(path, size=size)
+    monkeypatch.setattr(strips, "_STRIP_VALUES", 40_000)
+    picture = read_picture(path, size=size)
+    atol = 0 if size in (None, 1001) else 2e-5
+    np.testing.assert_allclose(picture.rgb, whole.rgb, atol=atol)
+    assert (picture.alpha is None) == (whole.alpha is None)
+    if whole.alpha is not None:
+        np.testing.assert_allclose(picture.alpha, whole.alpha, atol=atol)
+
+
+def test_a_few_transparent_rows_are_found_in_strips(tmp_path, monkeypatch):
+    levels = np.dstack([LEVELS, np.full(LEVELS.shape[:2], 255, np.uint8)])
+    levels[:20, :, 3] = 0
+    monkeypatch.setattr(strips, "_STRIP_VALUES", 40_000)
+    picture = read_picture(saved(tmp_path / "a.png", Image.fromarray(levels)), size=500)
+    assert picture.alpha.shape == picture.rgb.shape[:2]
+    assert picture.alpha[:6].max() < 0.1 and picture.alpha[14:].min() > 0.9
+
+
 def test_jpeg_is_decoded_at_a_fraction_of_its_size():
     source = open_source(io.BytesIO(encoded(Image.fromarray(LEVELS), "JPEG")))
     shapes = {factor: source.decode(factor).values.shape[:2] for factor in (1, 2, 3, 5, 9)}
     assert shapes == {1: (701, 1001), 2: (351, 501), 3: (351, 501), 5: (176, 251), 9: (88, 126)}
 
 
-def test_memory_for_a_small_copy(tmp_path):
+@pytest.mark.parametrize(("size", "most"), [(64, 80e6), (1400, 140e6)])
+def test_memory_for_a_smaller_copy(tmp_path, monkeypatch, size, most):
+    monkeypatch.setattr(strips, "_STRIP_VALUES", 2**21)
     path = saved(tmp_path / "a.png", Image.new("RGB", (4000, 3000)))  # 36 MB decoded, 144 MB as floats
     tracemalloc.start()
     try:
-        read_image(path, size=64)
+        read_image(path, size=size)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 80e6
+    assert peak < most, peak
 
 
 def test_more_than_100_megapixels(tmp_path):

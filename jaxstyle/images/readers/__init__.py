@@ -13,12 +13,13 @@ Modules:
 from jaxstyle.images.readers.color import Encoding, Space, to_rgb, wide_profile
 from jaxstyle.images.readers.exif import turn_upright
 from jaxstyle.images.readers.formats import EXPECTED, open_source
-from jaxstyle.images.readers.samples import WHOLE, Source, shrink
+from jaxstyle.images.readers.samples import WHOLE, Samples, Source, shrink
 
 __all__ = [
     "EXPECTED",
     "WHOLE",
     "Encoding",
+    "Samples",
     "Source",
     "Space",
     "open_source",
