@@ -23,7 +23,8 @@ Modules:
     size_warnings: warnings of sizes that do not fit
     output: results and what their records hold
     cost: what results have cost, in time of devices and energy
-    records: the file of records, or their objects in a store, keys and locks
+    records: the file of records, keys and locks
+    record_objects: the records in an object store
     checkpoints: interrupted optimizations
     cluster: a job on a Ray cluster
     ray_connection: the connection to one

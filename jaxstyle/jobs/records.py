@@ -9,11 +9,9 @@ the key only if its value makes another picture than the versions before it.
 """
 
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,14 +21,13 @@ from filelock import FileLock, Timeout
 
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.images import RemotePath, is_folder, path_in_errors
+from jaxstyle.jobs.record_objects import OBJECTS, RecordObjects, iterate_objects, parse_record
 from jaxstyle.jobs.shares import Share
 
 # Settings that came after the first keys, and the values that earlier versions worked with. They never change, whatever
 # the defaults become. A new setting belongs here.
 VALUES_BEFORE = {"strength": 1.0, "rotate_style": 0.0, "tile_size": None, "bits": 8, "dpi": None, "profile": "srgb"}
 STATE_FOLDER = ".jaxstyle"  # the folder among the results for what only an unfinished job needs
-_OBJECTS = "records"  # the folder of the records in a store
-_THREADS = 32  # to read objects
 
 
 def pair_key(content: str, styles: Sequence[str], others: Sequence[str | None], settings: str) -> str:
@@ -54,55 +51,23 @@ def format_settings(settings: Mapping[str, Any], network: Mapping[str, Any]) -> 
 
 def has_job(folder: Path) -> bool:
     """Whether a job ever worked in the folder."""
-    return is_folder(folder / STATE_FOLDER) or (isinstance(folder, RemotePath) and is_folder(folder / _OBJECTS))
+    return is_folder(folder / STATE_FOLDER) or (isinstance(folder, RemotePath) and is_folder(folder / OBJECTS))
 
 
 def iterate_records(folder: Path) -> Iterator[dict[str, Any]]:
     """All records of all processes that ever worked in the folder; see `read_records`."""
     if isinstance(folder, RemotePath):
-        yield from _iterate_objects(folder / _OBJECTS)
+        yield from iterate_objects(folder / OBJECTS)
         return
     with path_in_errors(folder, "read", JaxStyleError):
         files = sorted(folder.glob("results*.jsonl"))
     for file in files:
         latest = ""
         with path_in_errors(file, "read", JaxStyleError) as path, path.open("rb") as lines:
-            for record in map(_parse, lines):
+            for record in map(parse_record, lines):
                 if record:
                     latest = max(latest, str(record["ended"]))
                     yield record | {"ended": latest}
-
-
-def _iterate_objects(folder: RemotePath) -> Iterator[dict[str, Any]]:
-    """The records in the objects of a folder; those about one result in the order of their numbers."""
-
-    def read(file: RemotePath) -> bytes:
-        with path_in_errors(file, "read", JaxStyleError):
-            return file.read_bytes()
-
-    with path_in_errors(folder, "read", JaxStyleError):
-        files = [file for file in folder.find() if _number(file)]
-    files.sort(key=lambda file: (str(file.parent), _number(file)))
-    latest: dict[RemotePath, str] = {}
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for file, record in zip(files, map(_parse, threads.map(read, files)), strict=True):
-            if record:
-                latest[file.parent] = max(latest.get(file.parent, ""), str(record["ended"]))
-                yield record | {"ended": latest[file.parent]}
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; None if it is incomplete or damaged."""
-    with suppress(ValueError):
-        record = json.loads(line)
-        if isinstance(record, dict) and {"output", "key", "error", "ended"} <= record.keys():
-            return record
-    return None
-
-
-def _number(file: RemotePath) -> int:
-    """The number of an object of records, from 1; 0 if it is none."""
-    return int(file.stem) if file.suffix == ".json" and file.stem.isdecimal() else 0
 
 
 def read_records(folder: Path, *, fields: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
@@ -132,39 +97,6 @@ def open_records(folder: Path, share: Share) -> "Records | RecordObjects":
         JaxStyleError: if a process works on this share, or on another split of the job, as far as locks can tell.
     """
     return RecordObjects(folder) if isinstance(folder, RemotePath) else Records(folder, share)
-
-
-class RecordObjects:
-    """The records in a store: `records/OUTPUT/NUMBER.json`, each written once, under the next number that is free.
-
-    The store decides which of several writers gets a number. It has no locks: a share that runs twice is computed
-    twice, and the last result and record of a pair count.
-    """
-
-    is_locked = False
-
-    def __init__(self, folder: RemotePath):
-        self.path = folder / _OBJECTS
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Write a record with the current time; JaxStyleError if that fails."""
-        data = json.dumps({**record, "ended": datetime.now(UTC).isoformat()}).encode()
-        folder = self.path / record["output"]
-        with path_in_errors(folder, "written", JaxStyleError):
-            numbers: list[int] = []
-            with suppress(FileNotFoundError):
-                numbers = [_number(file) for file in folder.iterdir()]
-            for number in itertools.count(max(numbers, default=0) + 1):
-                file = folder / f"{number}.json"
-                try:
-                    file.create(data)
-                except FileExistsError:
-                    if file.read_bytes() != data:  # else the answer to an earlier try was lost
-                        continue
-                break
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Records:

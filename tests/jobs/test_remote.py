@@ -16,9 +16,10 @@ from support.stores import store
 from jaxstyle import jobs
 from jaxstyle.cli.arrivals import PictureState
 from jaxstyle.images import RemotePath
-from jaxstyle.jobs import as_path, read_records
+from jaxstyle.jobs import as_path, read_records, record_objects
 from jaxstyle.jobs.checkpoints import CheckpointObjects, snapshot
-from jaxstyle.jobs.records import RecordObjects, iterate_records, open_records
+from jaxstyle.jobs.record_objects import RecordObjects
+from jaxstyle.jobs.records import iterate_records, open_records
 from jaxstyle.optimization import Progress
 
 __all__ = ["store"]
@@ -194,6 +195,35 @@ class TestRecords:
             patch.setattr(MemoryFileSystem, "pipe_file", pipe_file)
             RecordObjects(bucket).add(LINE)
         assert len(tries) == 1 and len([*iterate_records(bucket)]) == 1
+
+    def test_are_merged_so_that_few_are_read(self, bucket: RemotePath, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(record_objects, "_FEW", 2)
+        read, reads = MemoryFileSystem.cat_file, []
+
+        def cat_file(self: MemoryFileSystem, path: str, **options: object) -> bytes:
+            reads.append(path.rsplit("/", 1)[-1])
+            return read(self, path, **options)
+
+        monkeypatch.setattr(MemoryFileSystem, "cat_file", cat_file)
+        records, merged = RecordObjects(bucket), bucket / "records" / "merged.jsonl.gz"
+        for key in ("1", "2"):
+            records.add(LINE | {"key": key})
+        assert len([*iterate_records(bucket)]) == 2 and not merged.exists()  # too few
+        for output in ("b.png", "c.png"):
+            records.add(LINE | {"output": output})
+        first = [*iterate_records(bucket)]
+        records.add(LINE | {"key": "3"})
+        reads.clear()
+        again = [*iterate_records(bucket)]
+        assert again[:4] == first and again[4]["key"] == "3" and sorted(reads) == ["3.json", "merged.jsonl.gz"]
+        (bucket / "records" / "c.png" / "1.json").unlink()  # which undoes a record
+        assert read_records(bucket, fields=("key",)) == {"trip/a.png": {"key": "3"}, "b.png": {"key": "1"}}
+        for damaged in (b"", merged.read_bytes()[:40], b"nonsense"):
+            merged.write_bytes(damaged)
+            for _ in range(2):
+                reads.clear()
+                assert read_records(bucket)["trip/a.png"]["key"] == "3"
+            assert reads == ["merged.jsonl.gz"]
 
 
 @pytest.fixture(scope="module")

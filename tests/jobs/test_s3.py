@@ -14,7 +14,8 @@ from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import read_image
 from jaxstyle.jobs import as_path
-from jaxstyle.jobs.records import RecordObjects, iterate_records
+from jaxstyle.jobs.record_objects import RecordObjects
+from jaxstyle.jobs.records import iterate_records
 
 __all__ = ["s3"]
 OPTIONS = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
