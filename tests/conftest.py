@@ -78,17 +78,6 @@ def winograd() -> Iterator[None]:
     jax.clear_caches()
 
 
-@pytest.fixture
-def compiled_with_optimization() -> Iterator[None]:
-    """Compile as users do, for tests that compare two programs more closely than rounding without optimization."""
-    without = jax.config.values["jax_disable_most_optimizations"]
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", without)
-
-
 @pytest.fixture(scope="class")
 def small_pyramid() -> Iterator[None]:
     """Sizes from 32 pixels up, so that small pictures have several."""

@@ -75,7 +75,6 @@ class TestPainting:
             assert image[:, 40:].tobytes() == photo[:, 40:].tobytes()
             assert np.isfinite(image).all() and np.abs(image[:, :40] - photo[:, :40]).mean() > 0.02
 
-    @pytest.mark.usefixtures("compiled_with_optimization")
     def test_a_stylizer_agrees(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         first, config = first_layer(network), replace(QUICK, size=48, steps=3, strength=0.7)
         soft = np.linspace(0, 1, 24, dtype=np.float32)[None].repeat(18, 0)
@@ -83,16 +82,17 @@ class TestPainting:
         expected = run(network, photo, painting, config=config, strength_mask=soft).image
         stylizer = make_stylizer(first, config, height=73, width=96)
         style = measure_style(painting, network=first, config=config)
-        found = np.asarray(jax.jit(Stylizer.__call__)(stylizer, photo, style, strength_mask=soft))
+        paint = jax.jit(Stylizer.__call__)
+        found = np.asarray(paint(stylizer, photo, style, strength_mask=soft))
         assert np.abs(found - expected).mean() < 1e-3
         unpainted = resize(photo, *found.shape[:2])
         np.testing.assert_allclose(found[:, :14], unpainted[:, :14], atol=1e-5)
         assert np.abs(found - unpainted)[:, 30:].mean() > 0.05
-        black = stylizer(photo, style, strength_mask=np.zeros((73, 96)))
+        black = paint(stylizer, photo, style, strength_mask=np.zeros_like(soft))
         np.testing.assert_allclose(black, unpainted, atol=1e-5)
         for mask, message in ((soft[..., None], r"is \[18, 24, 1\]"), (soft.T, "has 18 x 24 pixels")):
             with pytest.raises(PictureError, match=f"the strength mask {message}"):
-                stylizer(photo, style, strength_mask=mask)
+                paint(stylizer, photo, style, strength_mask=mask)
 
     def test_pairs_of_a_batch_are_as_alone(self, network: Network, photo: np.ndarray, painting: np.ndarray) -> None:
         first, masks = first_layer(network), [LEFT, None]

@@ -80,14 +80,12 @@ def assert_close(found: Any, expected: Any, atol: float = 2e-3) -> None:
 
 
 class TestAgreesWithStylize:
-    @pytest.mark.usefixtures("compiled_with_optimization")
     def test_at_one_size(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:
         """From a mixture of all initial pictures for which they must agree."""
         initial_picture = random_picture(40, 50)
         config = replace(QUICK, steps=3, style_scale=0.5, init=(("content", 2.0), ("picture", 1.0)))
         self.assert_agree(first, config, painting, facets, initial_picture=initial_picture)
 
-    @pytest.mark.usefixtures("compiled_with_optimization")
     def test_across_two_sizes(self, first: Network, painting: np.ndarray, facets: np.ndarray) -> None:
         config = replace(QUICK, steps=2, optimizer="adam")
         content = images.resize(painting, 45, 75)
@@ -106,7 +104,7 @@ class TestAgreesWithStylize:
         assert np.abs(images.resize(content, *found.shape[:2]) - found).mean() > 0.05
         difference = np.abs(found - expected.image)
         # Adam moves a pixel by the sign of its gradient, which may differ for gradients close to 0.
-        assert difference.mean() < 2e-5 and np.quantile(difference, 0.99) < 1e-4
+        assert difference.mean() < 5e-5 and np.quantile(difference, 0.99) < 1e-4
 
     def test_styles_are_measured_as_by_measure_style(self, first: Network, painting: np.ndarray) -> None:
         config = replace(QUICK, size=300, style_scale=0.5)
