@@ -57,6 +57,18 @@ def test_the_job_of_the_batch_page_runs(
     assert all(max(jaxstyle.read_image(Path("results") / name).shape[:2]) == 32 for name in names)
 
 
+def test_the_example_of_the_print_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "photo.jpg").symlink_to(EXAMPLES / "content" / "cat.jpg")
+    (tmp_path / "painting.jpg").symlink_to(EXAMPLES / "style" / "swirls.jpg")
+    monkeypatch.chdir(tmp_path)
+    layers = "content_layers=(('relu1_1', 1.0),), style_layers=(('relu1_1', 1.0),)"
+    program = python_of("docs/print.md")
+    assert "StyleConfig(size=1024)" in program
+    program = program.replace("StyleConfig(size=1024)", f"StyleConfig(size=64, steps=3, {layers})")
+    execute(program.replace("size=1024", "size=64"), "docs/print.md")
+    assert max(jaxstyle.read_image("print.tiff").shape) == 64
+
+
 def test_files_and_pictures_of_the_readme_exist():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)|src=\"([^\"]+)\"", readme)
