@@ -155,8 +155,8 @@ class TestOptions:
         stylize, batch = (
             {option.opts[-1] for option in options_of(find_command(name))} for name in ("stylize", "batch")
         )
-        assert stylize - batch == {"--save-every", "--content-mask", "--style-mask"}
-        assert "except for snapshots and masks" in " ".join((ROOT / PAGE).read_text().split())
+        assert stylize - batch == {"--save-every", "--content-mask", "--style-mask", "--print", "--proof"}
+        assert "except for snapshots, masks, paper and proof" in " ".join((ROOT / PAGE).read_text().split())
 
     def test_only_what_is_between_the_markers_changes(self):
         page = "before\n<!-- table: batch without stylize -->\nstale\n<!-- end -->\nafter\n"
