@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import jax
 import numpy as np
 
 from jaxstyle.batch import Pair, check_pair
@@ -29,19 +30,23 @@ from jaxstyle.networks import Network
 from jaxstyle.optimization import prepare_network
 from jaxstyle.styles import Style
 
-_MAX_PICTURES = 64  # of each kind, in memory
+_MAX_PICTURES, _MAX_BYTES = 64, 2**28  # of each kind, in memory
+_MAX_STYLE_BYTES = 2**30  # every content comes with the same styles, whose measurements last as long as the pictures
 Value = TypeVar("Value")
 
 
 class Memo(Generic[Value]):
     """A function that remembers its last results, each computed once even if several threads ask for it.
 
-    Errors are remembered too.
+    Errors are remembered too. The last result is remembered whatever its size.
     """
 
-    def __init__(self, function: Callable[..., Value], max_results: int = _MAX_PICTURES):
-        self._function, self._max_results = function, max_results
+    def __init__(
+        self, function: Callable[..., Value], *, max_results: int = _MAX_PICTURES, max_bytes: int = _MAX_BYTES
+    ):
+        self._function, self._max_results, self._max_bytes = function, max_results, max_bytes
         self._results: dict[Hashable, Future[Value]] = {}
+        self._bytes: dict[Hashable, int] = {}
         self._lock = threading.Lock()
 
     def __call__(self, *arguments: Hashable) -> Value:
@@ -50,14 +55,29 @@ class Memo(Generic[Value]):
             known = self._results.pop(arguments, None)
             future = known or Future()
             self._results[arguments] = future  # at the end: the order is that of last use
-            if len(self._results) > self._max_results:
-                del self._results[next(iter(self._results))]
+            self._forget()
         if known is None:
             try:
-                future.set_result(self._function(*arguments))
+                result = self._function(*arguments)
+                future.set_result(result)
             except BaseException as error:
                 future.set_exception(error)
+            else:
+                with self._lock:
+                    if arguments in self._results:
+                        leaves = jax.tree.leaves(result)
+                        self._bytes[arguments] = sum(getattr(leaf, "nbytes", 0) for leaf in leaves)
+                        self._forget()
         return future.result()
+
+    def _forget(self) -> None:
+        """Forget what was not used for longest, until the others are within the limits."""
+        while len(self._results) > 1 and (
+            len(self._results) > self._max_results or sum(self._bytes.values()) > self._max_bytes
+        ):
+            oldest = next(iter(self._results))
+            del self._results[oldest]
+            self._bytes.pop(oldest, None)
 
 
 class NetworkCache:
@@ -127,7 +147,9 @@ class InputReader:
             )
             for settings_of_style in config.of_each_style(len(task.styles))
         ]
-        read_style = self._read_style.setdefault(id(network), Memo(partial(_read_style, network)))
+        read_style = self._read_style.setdefault(
+            id(network), Memo(partial(_read_style, network), max_bytes=_MAX_STYLE_BYTES)
+        )
         reads = zip(task.styles, style_configs, strict=True)
         styles, saved = zip(
             *(read_style(style, style_config, background, profile) for style, style_config in reads), strict=True

@@ -160,8 +160,8 @@ def describe_flatness(samples: list[tuple[int, int, int]], folder: Path, warm: i
         "samples": len(later),
         "first_bytes": int(first),
         "last_bytes": int(last),
-        "growth": round(1 + grown / first, 4),
-        "growth_with_programs": round(last / first, 4),
+        "growth": round(float(1 + grown / first), 4),
+        "growth_with_programs": round(float(last / first), 4),
         "leaked": int(last_files - first_files),
     }
 

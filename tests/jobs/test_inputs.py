@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support.command import CONTENT, STYLE
 
@@ -33,6 +34,18 @@ class TestMemo:
         for value in (1, 2, 1, 3, 1, 2):
             memo(value)
         assert calls == [1, 2, 3, 2]
+
+    def test_forgets_large_results_sooner(self):
+        calls = []
+
+        def picture(size):
+            calls.append(size)
+            return "name", np.zeros(size, np.uint8)
+
+        memo = Memo(picture, max_bytes=10)
+        for size in (4, 5, 4, 3, 5, 4, 99, 99, 4):
+            memo(size)
+        assert calls == [4, 5, 3, 5, 4, 99, 4]
 
     def test_remembers_errors(self):
         calls = []
