@@ -123,13 +123,12 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     transformation = _transformation(optimizer, state.trial)
     terms, gradient = terms_and_gradient(network, objective, state.trial)
     total = terms.total
-    accepted = jnp.isfinite(total) & jnp.isfinite(gradient).all() & (total <= _MAX_GROWTH * state.loss)
-
-    def select(if_accepted: Any, if_rejected: Any) -> Any:
-        return jax.tree.map(partial(jnp.where, accepted), if_accepted, if_rejected)
-
-    picture, gradient, total = select((state.trial, gradient, total), (state.picture, state.gradient, state.loss))
-    optimizer_state = select(state.optimizer, transformation.init(picture))
+    # Twice the gradient, so that differences of gradients are finite, too.
+    is_finite = jnp.isfinite(total) & jnp.isfinite(2 * _GRADIENT_SCALE * gradient).all()
+    accepted = is_finite & (total <= _MAX_GROWTH * state.loss)
+    new, previous = (state.trial, gradient, total), (state.picture, state.gradient, state.loss)
+    picture, gradient, total = _select(accepted, new, previous)
+    optimizer_state = _select(accepted, state.optimizer, transformation.init(picture))
     length = jnp.fmin(jnp.abs(state.trial - state.picture).max(), state.radius)
     radius = jnp.where(accepted, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * length)
     with jax.default_matmul_precision("highest"):  # L-BFGS divides by these products, and they are cheap
@@ -140,6 +139,25 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     new_state = State(trial, picture, gradient, total, optimizer_state, radius, failures)
     # Where JAX_ENABLE_X64 is set, optax computes some numbers in float64, but the state of a loop keeps its types.
     return jax.tree.map(lambda leaf, previous: leaf.astype(previous.dtype), new_state, state), terms
+
+
+def _select(accepted: jax.Array, if_accepted: Any, if_rejected: Any) -> Any:
+    """One of two trees; of L-BFGS's states, always the differences of the first.
+
+    A fresh state has no weights for them, so they have no effect. Selecting them would copy in every step what is by
+    far the largest of a solver's arrays.
+    """
+
+    def select(first: Any, second: Any) -> Any:
+        selected = jax.tree.map(partial(jnp.where, accepted), first, second)
+        if not isinstance(first, optax.ScaleByLBFGSState):
+            return selected
+        differences = ("diff_params_memory", "diff_updates_memory")
+        return selected._replace(**{name: getattr(first, name) for name in differences})
+
+    return jax.tree.map(
+        select, if_accepted, if_rejected, is_leaf=lambda node: isinstance(node, optax.ScaleByLBFGSState)
+    )
 
 
 def terms_and_gradient(network: Network, objective: Objective, picture: jax.Array) -> tuple[Terms, jax.Array]:

@@ -1,9 +1,13 @@
 """What is kept of an optimization half-way is all of it, and damage to it costs only time."""
 
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +15,7 @@ import pytest
 from support.pyramid import sizes_from_32
 from support.quick import QUICK, random_picture, run
 
-from jaxstyle.jobs.checkpoints import Checkpoints, snapshot
+from jaxstyle.jobs.checkpoints import Checkpoints, GroupCheckpoints, snapshot
 from jaxstyle.optimization import Progress
 
 
@@ -118,3 +122,28 @@ def test_damage_is_taken_for_nothing(checkpoints, progress, tmp_path, length):
     checkpoints.drop("pair")
     (tmp_path / "pair").mkdir()
     assert checkpoints.load("pair", optimizer="lbfgs") is None
+
+
+def test_a_checkpoint_that_is_being_saved_is_dropped_only_afterwards() -> None:
+    done, may_end = [], threading.Event()
+
+    class Slow(Checkpoints):
+        def save(self, name: str, progress: Progress) -> None:
+            assert may_end.wait(60)
+            done.append(f"saved {name}")
+
+        def drop(self, name: str) -> None:
+            done.append(f"dropped {name}")
+
+    nothing: Any = None
+    progress = Progress(32, 0, 1, 3, 6, nothing, nothing, nothing)
+    with ThreadPoolExecutor(2) as writers:
+        checkpoints = GroupCheckpoints(Slow(Path()), "a", writers)
+        checkpoints.save_if_due(progress, 3600)
+        for _ in range(2):  # the second time, the first one is not yet on disk
+            checkpoints.save_if_due(progress, 0)
+        dropping = writers.submit(checkpoints.drop, [])
+        assert not done
+        may_end.set()
+        dropping.result()
+    assert done == ["saved a", "dropped a"]

@@ -167,6 +167,25 @@ class TestRejectedSteps:
         return Bowl(jnp.full(SHAPE, wall - 0.01), jnp.full(SHAPE, 3.0), wall=jnp.float32(wall), kind=kind), start
 
 
+def test_a_rejected_step_makes_lbfgs_forget_all_differences() -> None:
+    state = jax.tree.map(np.asarray, solve(bowl(), random(1), 8)[0])
+    memory, *others = state.optimizer
+    assert np.abs(memory.diff_params_memory).max() > 0
+    names = ("diff_params_memory", "diff_updates_memory", "weights_memory")
+    emptied = memory._replace(**{name: np.zeros_like(getattr(memory, name)) for name in names})
+    pictures = []
+    for optimizer in (state.optimizer, (emptied, *others)):
+        # The loss before was so low that the first step is rejected.
+        start = state.replace(optimizer=optimizer, trial=state.trial + np.float32(0.3), loss=np.float32(1e-9))
+        start = jax.tree.map(jnp.array, start)
+        rejected, _ = solver.run(None, bowl(), start, 1, optimizer="lbfgs")
+        assert rejected.failures == 1
+        after, _ = solver.run(None, bowl(), rejected.replace(loss=jnp.float32(np.inf)), 5, optimizer="lbfgs")
+        assert after.failures == 0
+        pictures.append(np.asarray(after.picture))
+    np.testing.assert_array_equal(*pictures)
+
+
 class TestRadius:
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_no_pixel_moves_farther(self, optimizer: str) -> None:
