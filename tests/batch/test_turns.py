@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from support.pyramid import sizes_from_32
@@ -12,6 +13,7 @@ from support.quick import QUICK, first_layer, random_picture
 from jaxstyle import Progress
 from jaxstyle.batch import Turn, computing_lock, group, stylize_batch
 from jaxstyle.networks import Network
+from jaxstyle.optimization import Workload, predict_peak_bytes
 
 CONFIG = replace(QUICK, size=32, steps=2, optimizer="adam")
 
@@ -47,6 +49,10 @@ def test_a_group_is_prepared_while_another_one_computes_and_none_at_the_same_tim
     pictures = [random_picture(24, 32, seed) for seed in range(4)]
     stylize_batch(pictures, pictures, network=first_layer(network), config=CONFIG, batch_size=2)
     assert computing == ["begin", "end"] * 2
+    arrays = jax.tree.leaves((prepared[0].objective, prepared[0].contents))
+    workload = Workload(first_layer(network), CONFIG, (24, 32), batch_size=2)
+    predicted = predict_peak_bytes(replace(workload, prepared=1)) - predict_peak_bytes(workload)
+    assert predicted == pytest.approx(sum(array.nbytes for array in arrays), rel=0.05)
 
 
 def test_pictures_stay_on_the_device_unless_they_are_read(network: Network) -> None:

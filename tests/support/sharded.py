@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -23,19 +24,34 @@ photo = read_image(EXAMPLES / "content" / "harbour.jpg", size=48)
 painting = read_image(EXAMPLES / "style" / "swirls.jpg", size=48)
 contents, styles = [photo[::-1], photo, photo**2, photo, photo], [painting, painting**2, painting, painting, painting]
 
-texts, device_counts, original = [], [], vmapped._run
+texts: dict[str, str] = {}
+names = ("_run", "_init", "_content_targets", "_enlarge")
 
 
-def run(*arguments, **options):
-    texts.append(original.jitted.lower(*arguments, **options).compile().as_text())
-    device_counts.append(len(arguments[2].picture.sharding.device_set))
-    return original(*arguments, **options)
+def recorded(name):
+    original = getattr(vmapped, name)
+
+    def run(*arguments, **options):
+        texts[name] = original.jitted.lower(*arguments, **options).compile().as_text()
+        results = original(*arguments, **options)
+        device_counts = {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(results)}
+        assert device_counts == {4}, (name, device_counts)
+        return results
+
+    return run
 
 
-with patch.object(vmapped, "_run", run):
+with ExitStack() as stack:
+    for name in names:
+        stack.enter_context(patch.object(vmapped, name, recorded(name)))
     sharded = stylize_batch(contents, styles, network=first, config=CONFIG, batch_size=8)
-assert device_counts and set(device_counts) == {4}, device_counts
-assert "while" in texts[0] and not COLLECTIVES.search(texts[0]), COLLECTIVES.findall(texts[0])
+    batch = BatchSolver(8)
+    small, large = (batch.put(np.ones((8, side, side, 3), np.float32)) for side in (4, 8))
+    extents = (batch.put(np.full((8, 2), side, np.int32)) for side in (4, 8))
+    batch.enlarge(batch.init(small, optimizer="adam"), small, large, *extents, optimizer="adam")
+assert set(texts) == set(names) and "while" in texts["_run"]
+for text in texts.values():
+    assert not COLLECTIVES.search(text), COLLECTIVES.findall(text)
 
 with patch.object(
     BatchSolver, "_mesh", property(lambda self: jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",)))
