@@ -11,6 +11,7 @@ from support.command import CONTENT, STYLE
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError
+from jaxstyle.jobs.run import checkpoint_name
 
 TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
 
@@ -55,6 +56,17 @@ def test_a_second_run_has_nothing_to_do(tmp_path: Path):
     second = jobs.run_job(job(tmp_path, [CONTENT]), events.append)
     assert [type(event) for event in events] == [jobs.Planned]
     assert (second.done, second.done_before, second.results) == (1, 1, first.results)
+
+
+def test_checkpoints_of_finished_groups_are_deleted(tmp_path: Path):
+    """A process can be killed after it has written a record and before it has deleted the checkpoint."""
+    events: list[jobs.Event] = []
+    jobs.run_job(job(tmp_path, [CONTENT]), events.append)
+    plan = next(event.plan for event in events if isinstance(event, jobs.Planned))
+    checkpoint = tmp_path / jobs.STATE_FOLDER / "checkpoints" / checkpoint_name(plan, plan.groups[0])
+    checkpoint.mkdir(parents=True)
+    jobs.run_job(job(tmp_path, [CONTENT]))
+    assert not checkpoint.exists()
 
 
 def test_a_description_computes_nothing(tmp_path: Path):

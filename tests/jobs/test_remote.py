@@ -15,12 +15,15 @@ from support.stores import store
 
 from jaxstyle import jobs
 from jaxstyle.cli.arrivals import PictureState
+from jaxstyle.errors import WeightsError
 from jaxstyle.images import RemotePath
 from jaxstyle.jobs import as_path, read_records, record_objects
 from jaxstyle.jobs.checkpoints import CheckpointObjects, snapshot
 from jaxstyle.jobs.record_objects import RecordObjects
 from jaxstyle.jobs.records import iterate_records, open_records
 from jaxstyle.optimization import Progress
+from jaxstyle.weights import EMBEDDED, load_weights
+from jaxstyle.weights.store import path_of
 
 __all__ = ["store"]
 OPTIONS = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
@@ -290,3 +293,10 @@ def test_changes_in_a_store_are_noticed(bucket: RemotePath):
     assert state != PictureState.of(job(bucket).tasks)
     (bucket / "photos" / "new.jpg").write_bytes(CONTENT.read_bytes())
     assert len(job(bucket).tasks) == 3
+
+
+def test_weights_may_be_in_a_store(bucket: RemotePath):
+    (bucket / "network.safetensors").write_bytes(path_of("efficientnet-lite0").read_bytes())
+    assert load_weights(bucket / "network.safetensors").digest == EMBEDDED["efficientnet-lite0"]
+    with pytest.raises(WeightsError, match="no weights called 'memory://bucket/missing'"):
+        load_weights("memory://bucket/missing")
