@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +22,6 @@ from jaxstyle.optimization import (
     Targets,
     Terms,
     Workload,
-    as_it_is,
     as_style_list,
     available_memory,
     check_content,
@@ -43,9 +43,11 @@ from jaxstyle.optimization import (
     prepare_network,
     schedule,
     solver,
+    split_into_bands,
     start_level,
     style_sizes,
     style_statistics,
+    tile_margins,
     turned,
     with_strength_mask,
     with_tiles,
@@ -139,21 +141,23 @@ def stylize(
         if has_diverged(progress, config.total_weight):
             raise divergence_error(progress)
         if callback:
-            progress = replace(progress, finish=finish)
+            cropped = progress.finish
+            progress = replace(progress, finish=lambda picture: finish(cropped(picture)))
             _ = progress.picture  # now, so that it can be kept: the state is donated to the next call
             callback(progress)
 
     levels, progress = schedule(config, *content.shape[:2]), None
-    if resume:  # with a copy of the state, which the solver donates
-        state = jax.tree.map(lambda leaf: jax.device_put(np.array(leaf)), resume.state)
-        progress = replace(resume, state=state, finish=as_it_is)
     first = resume.level if resume else 0
-    makers = [partial(make_targets, network, config, content, styles, masks, size) for size, _ in levels[first:]]
+    makers = [partial(_targets, network, config, content, styles, masks, size) for size, _ in levels[first:]]
     # Larger sizes are measured and compiled while smaller ones are optimized.
     with compile_in_background(makers, partial(_compile, network, config)) as futures:
         for level, (targets_future, compiled) in enumerate(futures, first):
             targets = targets_future.result()
-            if progress is None:
+            bands, height = targets.objective.bands, targets.content.shape[0]
+            if resume:  # with a copy of the state, which the solver donates
+                progress = replace(resume, state=solver.restore(resume.state, height, bands))
+                resume = None  # its state takes memory
+            elif progress is None:
                 picture = make_initial_picture(
                     config.init,
                     targets.content,
@@ -164,24 +168,50 @@ def stylize(
                     mask=targets.mask,
                 )
                 picture = in_compared_colors(config, picture)
-                progress = start_level(levels, level, solver.init(picture, optimizer=config.optimizer))
+                progress = start_level(levels, level, _start(picture, targets, config))
             elif progress.level < level:
                 picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)
-                state = solver.init(picture, optimizer=config.optimizer)
-                progress = start_level(levels, level, state, progress.history)
-            objective = jax.device_put(targets.objective)
-            run = partial(_run, compiled, network_at(network, progress.size), objective, config)
+                progress = start_level(levels, level, _start(picture, targets, config), progress.history)
+            progress = replace(progress, finish=partial(_first_rows, height))
+            sized, objective = network_at(network, progress.size), jax.device_put(targets.objective)
+            run = partial(_run, compiled, bands.replicate(sized) if bands else sized, objective, config)
             steps_per_call = STEPS_PER_CALL if targets.objective.tile_size is None else 1
             progress = optimize_level(progress, run, on_progress, steps_per_call=steps_per_call)
     assert progress is not None
     return Stylized(finish(progress.picture), progress.history, np.repeat(*np.transpose(levels)), config)
 
 
+def _targets(network: Network, config: StyleConfig, *arguments: Any) -> Targets:
+    """`make_targets`, on several devices if the picture is computed by tiles, and they have enough rows of it each."""
+    targets = make_targets(network, config, *arguments)
+    objective, height = targets.objective, targets.content.shape[0]
+    if objective.tile_size is None:
+        return targets
+    margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
+    bands = split_into_bands(height, margins)
+    return targets if bands is None else replace(targets, objective=objective.split(network, bands))
+
+
+def _first_rows(height: int, picture: np.ndarray) -> np.ndarray:
+    """A picture without rows that no device needs."""
+    return picture[:height]
+
+
+def _start(picture: np.ndarray, targets: Targets, config: StyleConfig) -> State:
+    """The state before the first step from a picture."""
+    bands = targets.objective.bands
+    if bands is None:
+        return solver.init(picture, optimizer=config.optimizer)
+    return solver.init_on_devices(picture, bands, optimizer=config.optimizer)
+
+
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:
-    """Compile the step program of a size, by running it for no step."""
+    """Compile the step program of a size."""
     network = network_at(network, max(targets.content.shape[:2]))
-    state = solver.init(targets.content, optimizer=config.optimizer)
-    solver.run(network, targets.objective, state, 0, optimizer=config.optimizer)
+    state = jax.eval_shape(partial(_start, targets=targets, config=config), targets.content)
+    if bands := targets.objective.bands:
+        network, state = bands.shapes(network, bands.sharding), bands.shapes(state, bands.state_sharding)
+    solver.run.compile(network, targets.objective, state, 0, optimizer=config.optimizer)
 
 
 def _run(

@@ -20,13 +20,14 @@ from jaxstyle.optimization import (
     blend_scale,
     check_style,
     check_without_content,
-    content_targets,
+    content_of_picture,
     descend,
     enlarge,
     make_objective,
     match_colors,
     pink_noise,
     schedule,
+    statistics_of_picture,
     style_sizes,
     targets_of_strength,
     weighted_mean,
@@ -38,7 +39,6 @@ from jaxstyle.styles import (
     blend_statistics,
     check_representation,
     make_style,
-    measure_statistics,
     regions_at_size,
     resample_masks,
 )
@@ -124,8 +124,11 @@ class Stylizer:
         for level, (_, steps) in enumerate(self.levels):
             if level:
                 picture = enlarge(picture, contents[level - 1], contents[level], _resize)
-            targets = content_targets(network.direct(), contents[level], self.config.content_names)
-            objective = make_objective(self.config, targets, statistics[level], regions=regions[level])
+            targets = content_of_picture(network, self.config, contents[level])
+            tile_size = self.config.tile_size_for(contents[level].shape)
+            objective = make_objective(
+                self.config, targets, statistics[level], regions=regions[level], tile_size=tile_size
+            )
             picture = descend(network, objective, picture, steps, optimizer=self.config.optimizer).clip(0, 1)
         return picture if regions[-1] is None else _within(regions[-1], picture, contents[-1])
 
@@ -137,22 +140,16 @@ class Stylizer:
         """
         picture = _check_picture("style", picture)
         check_scaled_shape("style", picture.shape[0], picture.shape[1], self.config.size * blend_scale(self.config))
-        sizes, layers = style_sizes(self.config), self.config.style_names
-        representation = self.config.style_representation
-        network = self.network.direct()
-        measured = [
-            measure_statistics(network, _resize_longest(picture, size), layers, representation) for size in sizes
-        ]
-        return make_style(self.network, sizes, measured, representation)
+        sizes = style_sizes(self.config)
+        measured = [statistics_of_picture(self.network, self.config, _resize_longest(picture, size)) for size in sizes]
+        return make_style(self.network, sizes, measured, self.config.style_representation)
 
     def _targets(self, content: jax.Array, style: StyleStatistics, regions: Regions | None) -> StyleStatistics:
         """The statistics to optimize towards at the size of this content."""
-        names, representation = self.config.style_names, self.config.style_representation
-        network = self.network.direct()
         if regions is not None:
             style = jax.tree.map(lambda values: values[None], style)
         return targets_of_strength(
-            self.config, style, lambda: measure_statistics(network, content, names, representation, regions)
+            self.config, style, lambda: statistics_of_picture(self.network, self.config, content, regions)
         )
 
     def _painted(self, mask: jax.Array, content: jax.Array) -> Regions:
@@ -203,7 +200,7 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
 
     Args:
         network: the recognition network.
-        config: what to compare and how to optimize.
+        config: what to compare and how to optimize. Whole pictures are computed unless it has a `tile_size`.
         height: the height of the contents in pixels.
         width: the width of the contents in pixels.
 

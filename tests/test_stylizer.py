@@ -283,3 +283,14 @@ class TestErrors:
     def test_unknown_layers(self, first: Network) -> None:
         with pytest.raises(ConfigError, match="vgg19 has no layer 'relu9_9'"):
             make_stylizer(first, replace(FAST, content_layers=(("relu9_9", 1.0),)), height=36, width=48)
+
+
+def test_by_tiles_the_result_is_the_same(first: Network, example: tuple[Stylizer, np.ndarray, Style]) -> None:
+    stylizer, contents, style = example
+    tiled = make_stylizer(first, replace(FAST, tile_size=16), height=36, width=48)
+    result = jax.jit(lambda tiled, content, style: tiled(content, style))(tiled, contents[0], style)
+    assert_close(result, stylizer(contents[0], style))
+    picture = random_picture(90, 70, seed=5)
+    found, whole = (jax.tree.leaves(measured.measure(picture)) for measured in (tiled, stylizer))
+    for value, expected_value in zip(found, whole, strict=True):
+        np.testing.assert_allclose(value, expected_value, rtol=1e-4, atol=1e-5)

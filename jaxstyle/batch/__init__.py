@@ -23,13 +23,8 @@ from jaxstyle.batch.buckets import (
     plan_kinds,
 )
 from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import CACHE_BYTES, MeasurementCache, Pair, check_pair
-from jaxstyle.batch.stylize import (
-    check_batch_size,
-    concurrent_groups,
-    default_batch_size,
-    stylize_batch,
-)
+from jaxstyle.batch.pair import CACHE_BYTES, MeasurementCache, Pair, check_pair, pair_workload
+from jaxstyle.batch.stylize import concurrent_groups, default_batch_size, stylize_batch
 from jaxstyle.batch.turns import Turn, computing_lock, takes_turns
 from jaxstyle.batch.vmapped import BatchSolver
 
@@ -44,7 +39,6 @@ __all__ = [
     "PairKind",
     "Shape",
     "Turn",
-    "check_batch_size",
     "check_pair",
     "computing_lock",
     "concurrent_groups",
@@ -53,6 +47,7 @@ __all__ = [
     "default_batch_size",
     "group_kinds",
     "matrix_product_rate",
+    "pair_workload",
     "plan_groups",
     "plan_kinds",
     "stylize_batch",

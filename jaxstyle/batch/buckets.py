@@ -59,11 +59,13 @@ class PairKind:
         settings: those that are compiled into the programs, the size and the steps.
         padded_shapes: the shape at each size, coarse to fine.
         pixel_steps: the number of pixels, with padding, that all steps of one pair process.
+        is_tiled: whether pictures are computed by tiles, one pair at a time.
     """
 
     settings: tuple[Any, ...]
     padded_shapes: tuple[PaddedShape, ...]
     pixel_steps: int
+    is_tiled: bool
 
 
 def plan_groups(
@@ -113,6 +115,7 @@ def plan_kinds(
                 padded[kind, scaled].height * padded[kind, scaled].width * steps
                 for kind, scaled, steps in levels[shape, config]
             ),
+            any(config.tile_size_for(scaled) is not None for _, scaled, _ in levels[shape, config]),
         )
         for shape, config in levels
     }
@@ -125,7 +128,9 @@ def group_kinds(kinds: Mapping[int, PairKind], *, batch_size: int = 1, devices: 
     for pair, kind in kinds.items():
         grouped.setdefault(kind, []).append(pair)
     return [
-        group for kind, pairs in grouped.items() for group in _split(pairs, kind.padded_shapes, batch_size, devices)
+        group
+        for kind, pairs in grouped.items()
+        for group in _split(pairs, kind.padded_shapes, 1 if kind.is_tiled else batch_size, devices)
     ]
 
 

@@ -15,6 +15,8 @@ from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.networks import Network
 from jaxstyle.optimization import (
     Targets,
+    Workload,
+    available_memory,
     check_content,
     check_initial_picture,
     check_strength_mask,
@@ -26,6 +28,7 @@ from jaxstyle.optimization import (
     pictures_to_optimize,
     turned,
     with_strength_mask,
+    with_tiles,
 )
 from jaxstyle.styles import Style
 
@@ -67,6 +70,17 @@ def check_pair(network: Network, pair: Pair) -> Pair:
         strength_mask=strength_mask,
         original=original,
     )
+
+
+def pair_workload(network: Network, pair: Pair) -> Workload:
+    """What the computation of a pair takes."""
+    styles = tuple(style.shape[:2] for style in pair.styles if not isinstance(style, Style))
+    return Workload(network, pair.config, pair.content.shape[:2], styles, may_tile=True)
+
+
+def pair_by_tiles(network: Network, pair: Pair) -> Pair:
+    """The pair, with tiles in its settings if its picture does not fit the memory as a whole."""
+    return replace(pair, config=with_tiles(pair_workload(network, pair), available_memory().bytes).config)
 
 
 class MeasurementCache:

@@ -4,7 +4,7 @@ On GPUs and TPUs a group is a batch of one vmapped program. A CPU is busy with o
 separately, in a few threads, because small pictures leave cores idle. Each pair gives the result that it gives alone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxstyle.batch.buckets import Group, plan_groups
 from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair
+from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair, pair_by_tiles
 from jaxstyle.batch.turns import IN_FLIGHT, Turn, computing_lock, takes_turns
 from jaxstyle.compilation import available_cores
 from jaxstyle.config import DEFAULTS, StyleConfig
@@ -42,7 +42,8 @@ def stylize_batch(
 ) -> list[Stylized]:
     """Stylize many pairs, each content with the style of the same index.
 
-    A picture that occurs several times, as the same array, is measured once. A pair whose optimization diverges has
+    A picture that occurs several times, as the same array, is measured once. Pairs that do not fit the memory are
+    computed by tiles, one at a time. A pair whose optimization diverges has
     an `error` and its last good image, and does not affect the others.
 
     Args:
@@ -86,7 +87,8 @@ def stylize_batch(
         check_pair(network, Pair(content, tuple(as_style_list(style)), config, seed, initial, mask))
         for content, style, config, seed, initial, mask in zip(contents, *arguments.values(), strict=True)
     ]
-    check_batch_size(batch_size, configs)
+    pairs = [pair_by_tiles(network, pair) for pair in pairs]
+    configs = [pair.config for pair in pairs]
     batch_size = batch_size or min((default_batch_size(network, config) for config in set(configs)), default=1)
     shapes = [pair.content.shape[:2] for pair in pairs]
     groups = plan_groups(shapes, configs, batch_size=batch_size, devices=len(jax.local_devices()))
@@ -110,22 +112,16 @@ def stylize_batch(
 def default_batch_size(network: Network, config: StyleConfig) -> int:
     """The number of pairs in one program by default: what fits all local devices, or 1 on CPU.
 
+    Pictures that are computed by tiles, always one at a time, set no limit.
+
     On 2 CPU cores, separate pairs in two threads are faster than batches: scripts/measuring/bench_batch.py.
     """
     devices = jax.local_devices()
     if devices[0].platform == "cpu":
         return 1
-    return len(devices) * max_batch_size(network, config, limit=max(_MAX_PER_DEVICE, _SIDES_PER_DEVICE // config.size))
-
-
-def check_batch_size(batch_size: int | None, configs: Iterable[StyleConfig]) -> None:
-    """Raise ConfigError for several pictures in one program that would be computed by tiles."""
-    tiled = [config for config in configs if config.tile_size_for((config.size,)) is not None]
-    if tiled and batch_size is not None and batch_size > 1:
-        raise ConfigError(
-            f"batch_size is {batch_size}, but pictures of size {tiled[0].size} are computed by tiles of "
-            f"{tiled[0].tile_size}, one at a time; expected batch_size 1, or no tile_size"
-        )
+    limit = max(_MAX_PER_DEVICE, _SIDES_PER_DEVICE // config.size)
+    is_tiled = config.tile_size_for((config.size,)) is not None
+    return len(devices) * (limit if is_tiled else max_batch_size(network, config, limit=limit))
 
 
 def concurrent_groups(network: Network, configs: Sequence[StyleConfig], batch_size: int) -> int:

@@ -9,7 +9,7 @@ Modules:
     options: typer parameters for the options of a stylization
     interrupts: Ctrl-C and SIGTERM
     messages: errors as the command line words them
-    run, progress: one stylization, interruptible and with a progress bar
+    run, progress, dry_run: one stylization, interruptible and with a progress bar, or predicted
     job, batch_progress: a job of many pairs, interruptible and with progress bars
     arrivals: waiting for pictures of a job
     jax_config: JAX's log and the cache of traced and compiled programs

@@ -84,7 +84,7 @@ def grid_command(
     def settings_of(options: Options) -> list[Settings]:
         return [task.settings for task in grid_tasks(content, tuple(styles), options, row_axis, column_axis)]
 
-    options = resolve_size(options, content, styles, may_tile=False, settings_of=settings_of)
+    options = resolve_size(options, content, styles, settings_of=settings_of)
     tasks = grid_tasks(content, tuple(styles), options, row_axis, column_axis)
     check_output_is_no_input(output, tasks[0].files)
     check_output_folder(tasks, folder, overwrite=overwrite, from_folders=False)

@@ -1,7 +1,11 @@
-"""Run one stylization from the command line: interruptible at any moment, with snapshots, progress and a record."""
+"""Run one stylization from the command line: interruptible at any moment, with snapshots, progress and a record.
+
+A run that was stopped goes on from its last checkpoint, if it took long enough to have one.
+"""
 
 import itertools
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +17,7 @@ import typer
 
 from jaxstyle.batch import Pair
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.cli.messages import print_note, print_path
+from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.progress import (
     Levels,
     TimedStep,
@@ -23,13 +27,15 @@ from jaxstyle.cli.progress import (
     snapshot_steps,
     steps_taken,
 )
-from jaxstyle.errors import DivergedError, escape_unprintable
-from jaxstyle.images import exists, print_proof
-from jaxstyle.jobs import ResultWriter, device_name, first_and_last_losses
+from jaxstyle.errors import DivergedError, JaxStyleError, escape_unprintable
+from jaxstyle.images import RemotePath, as_path, exists, print_proof
+from jaxstyle.jobs import ResultWriter, Unfinished, device_name, first_and_last_losses, run_identity
 from jaxstyle.networks import Network
 from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
 from jaxstyle.styles import Masks
 from jaxstyle.stylize import Stylized, stylize
+
+CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, and at least ten times what it takes to write one
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +65,10 @@ class Run:
 
 @dataclass(eq=False)
 class _Monitor:
-    """The callback of a run: remembers the last progress, updates the progress bar, and saves snapshots."""
+    """The callback of a run: remembers the last progress, updates the bar, and saves snapshots and checkpoints."""
 
     run: Run
+    checkpoint: Unfinished
     levels: Levels
     snapshots: dict[int, Path]
     started: float
@@ -69,6 +76,12 @@ class _Monitor:
     update_bar: Callable[[Progress, float | None], None]
     timeline: list[TimedStep] = field(default_factory=list)
     last: Progress | None = None
+    next_checkpoint: float = 0.0
+    saved_steps: int = 0
+
+    def __post_init__(self) -> None:
+        is_local = not isinstance(as_path(self.run.output), RemotePath)
+        self.next_checkpoint = self.loaded + CHECKPOINT_EVERY if is_local else math.inf
 
     def __call__(self, progress: Progress) -> None:
         self.last = progress
@@ -77,6 +90,16 @@ class _Monitor:
         steps = steps_taken(progress, self.levels)
         if progress.step > 0 and steps in self.snapshots:
             self.run.writer.write(self.snapshots[steps], progress.picture, steps)
+        started = time.perf_counter()
+        if started >= self.next_checkpoint and self.saved_steps < steps < sum(steps for _, steps in self.levels):
+            try:
+                self.checkpoint.save(progress)
+            except JaxStyleError as error:
+                print_warnings(f"{error}; the run goes on without")
+                self.next_checkpoint = math.inf
+                return
+            self.saved_steps, ended = steps, time.perf_counter()
+            self.next_checkpoint = ended + max(CHECKPOINT_EVERY, 10 * (ended - started))
 
     @property
     def steps(self) -> int:
@@ -130,15 +153,22 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         name = device_name(run.writer.record["device"])
         typer.echo(escape_unprintable(f"{title}{width} x {height} pixels, on {name}, {run.memory}"), err=True)
     levels = schedule(run.pair.config, *run.pair.content.shape[:2])
-    run.writer.check(run.output)
+    checkpoint, begun = _find_checkpoint(run, levels)
+    steps_before = steps_taken(begun[0], levels) if begun else 0
+    run = replace(run, pair=replace(run.pair, config=replace(run.pair.config, tile_size=checkpoint.tile_size)))
+    writer = replace(run.writer, overwrite=run.writer.overwrite or checkpoint.has_written_picture())
+    run = replace(run, writer=writer)
+    writer.check(run.output)
     snapshots = {
         step: run.output.with_stem(f"{run.output.stem}-{step:04}")
         for step in (snapshot_steps(levels, run.save_every) if run.save_every else ())
+        if step > steps_before
     }
     for file in (*snapshots.values(), *([_proof_path(run.output)] if run.printer else [])):
-        run.writer.check(file)
+        writer.check(file)
     with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
-        monitor = _Monitor(run, levels, snapshots, started, time.perf_counter(), update_bar)
+        monitor = _Monitor(run, checkpoint, levels, snapshots, started, time.perf_counter(), update_bar)
+        monitor.saved_steps = steps_before
 
         def finish() -> str:
             stopped = replace(monitor, timeline=[*monitor.timeline])  # the run goes on in its thread
@@ -148,15 +178,34 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
             if not is_written:
                 return "stopped before the first step; nothing was written"
             total = sum(steps for _, steps in levels)
-            return f"stopped after {stopped.steps} of {total} steps; the current picture is in {run.output}"
+            text = f"stopped after {stopped.steps} of {total} steps; the current picture is in {run.output}"
+            if not stopped.saved_steps:
+                return text
+            checkpoint.note_picture()
+            return f"{text}; the same command goes on from step {stopped.saved_steps}"
 
         with on_interrupt(finish):
-            result = _stylize(run, monitor)
+            result = _stylize(run, monitor, begun)
     output = _write(run, result)
+    checkpoint.drop()
     if as_json:
         typer.echo(json.dumps(monitor.record() | {"output": str(output)}, indent=2))
     else:
         print_path(output)
+
+
+def _find_checkpoint(run: Run, levels: Levels) -> tuple[Unfinished, list[Progress]]:
+    """The checkpoint that the run is to write, and, if there is one of the same command, the progress to go on from."""
+    tile_size = run.pair.config.tile_size
+    checkpoint = Unfinished(run.output, run_identity(run.network, run.pair, run.masks), tile_size)
+    begun = checkpoint.find()
+    progress = begun.load(run.pair.config.optimizer) if begun else None
+    if begun is None or progress is None:
+        return checkpoint, []
+    total = sum(steps for _, steps in levels)
+    print_note(f"going on from step {steps_taken(progress, levels)} of {total}; to start again, delete {begun.folder}")
+    # The same tiles give the same bytes, but there may be less memory now.
+    return replace(begun, tile_size=min(begun.tile_size, tile_size, key=lambda size: size or math.inf)), [progress]
 
 
 def _write(run: Run, result: Stylized) -> Path:
@@ -178,7 +227,8 @@ def _proof_path(output: Path) -> Path:
     return output.with_stem(f"{output.stem}-proof")
 
 
-def _stylize(run: Run, monitor: _Monitor) -> Stylized:
+def _stylize(run: Run, monitor: _Monitor, begun: list[Progress]) -> Stylized:
+    """Stylize, from the progress in the list on, which is taken out of it because its state takes memory."""
     try:
         return stylize(
             run.pair.content,
@@ -191,8 +241,10 @@ def _stylize(run: Run, monitor: _Monitor) -> Stylized:
             style_mask=run.masks.styles if run.masks else None,
             strength_mask=run.pair.strength_mask,
             callback=monitor,
+            resume=begun.pop() if begun else None,
         )
     except DivergedError as error:
+        monitor.checkpoint.drop()
         written = f"the last good picture is in {run.output}" if monitor.write_last() else "nothing was written"
         raise DivergedError(f"{error}; {written}") from error
     except (MemoryError, RuntimeError) as error:

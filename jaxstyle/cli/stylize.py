@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jaxstyle.batch import Pair
+from jaxstyle.cli.dry_run import print_prediction
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, PrinterProfile, SaveEvery, with_options
@@ -80,11 +81,15 @@ def stylize_command(
     proof: PrinterProfile = None,
     overwrite: Overwrite = False,
     save_every: SaveEvery = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the size, the memory and the time of the result, and stop.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Stylize CONTENT with STYLE.
 
-    Prints the path of the result. Ctrl-C stops and writes the current picture.
+    Prints the path of the result. Ctrl-C stops and writes the current picture; of a long run, the same command goes on
+    from there.
     """
     started = time.perf_counter()
     regions = read_masks(content_mask, style_mask or [], content, styles)
@@ -105,6 +110,9 @@ def stylize_command(
     shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
     predicted = replace(settings.config, regions=max(count, settings.config.regions))
     memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)]))
+    if dry_run:
+        print_prediction(memory, as_json=as_json)
+        return
     settings = settings.by_tiles(memory.workload.config.tile_size)
     picture = read_content(content, size, background, settings.file.profile)
     profile = picture.profile or SRGB

@@ -5,6 +5,7 @@ Modules:
     outputs: the types that their outputs contain
     folder: the cache folder, its size, and the CPU that it is for
     enabling: where the cache is, and turning it on
+    freed: memory that the compiler has freed
     background: compilation for later inputs while earlier ones are processed
     stages: named stages of the work, for traces and tables of where the time goes
 """
@@ -13,6 +14,7 @@ from jaxstyle.compilation.background import available_cores, compile_in_backgrou
 from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
 from jaxstyle.compilation.enabling import cache_folder, cache_location, enable_cache
 from jaxstyle.compilation.folder import CachedFile, CacheFolder, cpu_digest
+from jaxstyle.compilation.freed import return_freed_memory, share_arenas
 from jaxstyle.compilation.outputs import register_output
 from jaxstyle.compilation.stages import record_stages, stage
 
@@ -28,6 +30,8 @@ __all__ = [
     "enable_cache",
     "record_stages",
     "register_output",
+    "return_freed_memory",
     "set_cache_folder",
+    "share_arenas",
     "stage",
 ]

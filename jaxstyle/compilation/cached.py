@@ -19,6 +19,7 @@ import jax
 import jax.export
 
 from jaxstyle.compilation.folder import CacheFolder
+from jaxstyle.compilation.freed import return_freed_memory
 from jaxstyle.compilation.outputs import register_with_jax
 from jaxstyle.images import write_atomically
 
@@ -60,37 +61,55 @@ class CachedFunction(Generic[Result]):
             donate_argnames=donate_argnames,
             compiler_options=compiler_options,
         )
+        # Within another traced function, options of the compiler are an error, and nothing is donated.
+        self._nested = jax.jit(function, static_argnames=static_argnames)
         self._function, self._signature = function, inspect.signature(function)
         self._static, self._donated, self._options = static_argnames, donate_argnames, compiler_options
-        self._loaded: dict[tuple[Any, ...], Callable[..., Result]] = {}
+        self._loaded: dict[tuple[Any, ...], Any] = {}
         self._lock = threading.Lock()
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Result:
         """Call the compiled function."""
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+            return self._nested(*args, **kwargs)
         if _cache_folder is None:
             return self.jitted(*args, **kwargs)
+        static, arrays = self._bind(*args, **kwargs)
+        return self._program(_cache_folder, static, arrays)(*jax.tree.leaves(arrays))
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile for arguments like these, in which arrays may be `jax.ShapeDtypeStruct`; a later call is faster."""
+        if _cache_folder is None:
+            self.jitted.lower(*args, **kwargs).compile()
+        else:
+            static, arrays = self._bind(*args, **kwargs)
+            self._program(_cache_folder, static, arrays).lower(*jax.tree.leaves(arrays)).compile()
+        return_freed_memory()
+
+    def _bind(self, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The arguments that are compiled into the program, and the others."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         static = {name: value for name, value in bound.arguments.items() if name in self._static}
         arrays = {name: value for name, value in bound.arguments.items() if name not in self._static}
+        return static, arrays
+
+    def _program(self, folder: CacheFolder, static: dict[str, Any], arrays: dict[str, Any]) -> Any:
+        """The jitted function of the leaves of these arrays."""
         leaves, structure = jax.tree.flatten(arrays)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
-            return self.jitted(*args, **kwargs)
-        key = (*static.items(), structure, *map(jax.typeof, leaves), repr(jax.config.values))
+        key = (*static.items(), structure, *map(_type_of, leaves), repr(jax.config.values))
         with self._lock:  # otherwise several threads would compile the same program
             if key not in self._loaded:
-                self._loaded[key] = self._load(_cache_folder, self._file_name(key), static, arrays)
-        return self._loaded[key](leaves)
+                self._loaded[key] = self._load(folder, self._file_name(key), static, arrays)
+        return self._loaded[key]
 
     def _file_name(self, key: tuple[Any, ...]) -> str:
         """A file name that identifies everything that the traced program depends on."""
         identity = (_versions_and_sources(), jax.default_backend(), *key)
         return f"{self._function.__name__}-{hashlib.sha256(repr(identity).encode()).hexdigest()}"
 
-    def _load(
-        self, folder: CacheFolder, name: str, static: dict[str, Any], arrays: dict[str, Any]
-    ) -> Callable[..., Result]:
+    def _load(self, folder: CacheFolder, name: str, static: dict[str, Any], arrays: dict[str, Any]) -> Any:
         """The program for these arguments, read from the cache, or traced and written to the cache."""
         register_with_jax()
         try:
@@ -100,12 +119,11 @@ class CachedFunction(Generic[Result]):
             program = self._trace(static, arrays)
             _write(folder, name, program)
         donated = {name: jax.tree.map(lambda _, name=name: name in self._donated, arrays[name]) for name in arrays}
-        call = jax.jit(
+        return jax.jit(
             self._named(program.call),
             donate_argnums=[index for index, is_donated in enumerate(jax.tree.leaves(donated)) if is_donated],
             compiler_options=self._options,
         )
-        return lambda leaves: call(*leaves)
 
     def _named(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """The call with the function's name, which JAX's compilation cache and profiles use."""
@@ -123,6 +141,11 @@ class CachedFunction(Generic[Result]):
             return self._function(**jax.tree.unflatten(structure, leaves), **static)
 
         return jax.export.export(jax.jit(self._named(from_leaves)))(*leaves)
+
+
+def _type_of(leaf: Any) -> jax.core.ShapedArray:
+    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
+    return jax.core.ShapedArray(leaf.shape, leaf.dtype) if is_shape else jax.typeof(leaf)
 
 
 def _read(path: Path) -> jax.export.Exported:

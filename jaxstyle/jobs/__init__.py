@@ -26,6 +26,9 @@ Modules:
     records: the file of records, keys and locks
     record_objects: the records in an object store
     checkpoints: interrupted optimizations
+    tiling: which pairs are computed by tiles
+    prediction: the time that a stylization will take
+    unfinished: the checkpoint of a single picture, beside it
     cluster: a job on a Ray cluster
     ray_connection: the connection to one
     worker: the process on a machine of a cluster
@@ -58,6 +61,7 @@ from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_
 from jaxstyle.jobs.paper import fit_paper, for_print, parse_paper
 from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_scales, parse_size
 from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.prediction import predict_seconds
 from jaxstyle.jobs.reading import (
     as_array,
     check_network_name,
@@ -77,6 +81,7 @@ from jaxstyle.jobs.results import check_output_folder
 from jaxstyle.jobs.settings import Settings
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
 from jaxstyle.jobs.size_warnings import level_warnings, style_warnings
+from jaxstyle.jobs.unfinished import Unfinished, run_identity
 
 __all__ = [
     "AXIS_EXAMPLE",
@@ -100,6 +105,7 @@ __all__ = [
     "Step",
     "Summary",
     "Task",
+    "Unfinished",
     "Written",
     "as_array",
     "as_path",
@@ -136,6 +142,7 @@ __all__ = [
     "parse_size",
     "picture_distances",
     "picture_shapes",
+    "predict_seconds",
     "read_content",
     "read_initial_picture",
     "read_manifest",
@@ -147,6 +154,7 @@ __all__ = [
     "read_styles",
     "resolve_size",
     "result_record",
+    "run_identity",
     "run_job",
     "run_job_on_ray",
     "share_from_variables",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch import CACHE_BYTES, Group, Pair, concurrent_groups, count_programs, takes_turns
+from jaxstyle.batch import CACHE_BYTES, Group, concurrent_groups, count_programs, takes_turns
 from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.images import largest_side, read_shape
 from jaxstyle.jobs.environment import device
@@ -27,7 +27,6 @@ from jaxstyle.optimization import (
     network_bytes,
     statistics_bytes,
 )
-from jaxstyle.styles import Style
 
 
 def resolve_size(
@@ -36,7 +35,6 @@ def resolve_size(
     styles: Sequence[Path],
     *,
     regions: int = 1,
-    may_tile: bool = True,
     settings_of: Callable[[Options], Iterable[Settings]] = lambda options: [options.settings()],
 ) -> Options:
     """The options with a number as `size`: for "max" the largest size that fits the memory and the limits of pictures.
@@ -46,7 +44,6 @@ def resolve_size(
         content: the file or the shape of the content.
         styles: style pictures and saved styles.
         regions: the number of regions in masks.
-        may_tile: whether the run computes pictures by tiles that do not fit as a whole.
         settings_of: the settings of all runs, for options whose size is a number.
 
     Raises:
@@ -62,7 +59,7 @@ def resolve_size(
     for settings in settings_of(replace(options, size=DEFAULTS.size)):
         network = read_network(*settings.network_key)
         config = replace(settings.resolve(network).config, regions=max(regions, settings.config.regions))
-        workload = Workload(network, config, shape, tuple(shapes.values()), may_tile=may_tile)
+        workload = Workload(network, config, shape, tuple(shapes.values()), may_tile=True)
         sizes += [largest_size(workload), largest_side(*shape)]
         sizes += [int(largest_side(*style) / max(config.style_scales)) for style in shapes.values()]
         if not min(sizes):
@@ -97,12 +94,6 @@ def _at_once(workload: Workload, count: int) -> Workload:
     if takes_turns(workload.batch_size):
         return replace(workload, prepared=count - 1)
     return replace(workload, workers=count)
-
-
-def pair_workload(network: Network, pair: Pair) -> Workload:
-    """What the computation of a pair takes."""
-    styles = tuple(style.shape[:2] for style in pair.styles if not isinstance(style, Style))
-    return Workload(network, pair.config, pair.content.shape[:2], styles)
 
 
 def _workloads(

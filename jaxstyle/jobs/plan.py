@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxstyle.batch import Group, PairKind, Shape, check_batch_size, default_batch_size, group_kinds, plan_kinds
+from jaxstyle.batch import Group, PairKind, Shape, default_batch_size, group_kinds, plan_kinds
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import PictureError
 from jaxstyle.images import path_in_errors, read_shape, scaled_shape, target_shape
@@ -21,6 +21,7 @@ from jaxstyle.jobs.records import format_settings, pair_key
 from jaxstyle.jobs.results import existing_results
 from jaxstyle.jobs.settings import Settings
 from jaxstyle.jobs.shares import WHOLE, Share, split_evenly
+from jaxstyle.jobs.tiling import by_tiles
 from jaxstyle.networks import Network
 from jaxstyle.optimization import schedule
 
@@ -84,7 +85,8 @@ def make_plan(
     """Plan a job whose results go to the folder and have these records.
 
     Groups depend on all pairs of the share, done or not, so that a resumed job computes the same groups. Shares depend
-    on the pairs of the whole job and on no device, so that all machines split it in the same way.
+    on the pairs of the whole job and on no device, so that all machines split it in the same way. Keys do not depend on
+    tiles that are chosen for the memory that there is.
     """
     resolved = {given: given.resolve(networks(given)) for given in {task.settings for task in tasks}}
     tasks = [replace(task, settings=resolved[task.settings]) for task in tasks]
@@ -93,8 +95,9 @@ def make_plan(
     done, failed = done_and_failed(tasks, keys, records, folder)
     failed = {} if retry_failed else failed
     shapes, errors = _content_shapes(tasks, files)
+    share_of = _split(len(tasks), _kinds(tasks, shapes), share)
+    tasks = by_tiles(tasks, shapes, networks, files)
     kinds = _kinds(tasks, shapes)
-    share_of = _split(len(tasks), kinds, share)
     unreadable = {pair: error for pair, error in errors.items() if pair not in failed}
     grouped = {pair: kind for pair, kind in kinds.items() if share_of[pair] == share.index}
     return Plan(
@@ -230,7 +233,6 @@ def _groups(
     for pairs in pairs_by_network.values():
         network = networks(tasks[pairs[0]].settings)
         configs = {kinds[pair][1]: tasks[pair].settings.config for pair in pairs}
-        check_batch_size(batch_size, configs.values())
         size = batch_size or min(default_batch_size(network, config) for config in configs.values())
         devices = len(jax.local_devices())
         groups += group_kinds({pair: kinds[pair][1] for pair in pairs}, batch_size=size, devices=devices)

@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, stylize_group
+from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, pair_workload, stylize_group
 from jaxstyle.compilation import available_cores, stage
 from jaxstyle.errors import JaxStyleError, PictureError
 from jaxstyle.images import RemotePath, path_in_errors
@@ -32,7 +32,6 @@ from jaxstyle.jobs.cost import EnergyMeter
 from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
-from jaxstyle.jobs.memory import pair_workload
 from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER

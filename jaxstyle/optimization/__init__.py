@@ -7,12 +7,15 @@ Modules:
     objective: the weighted sum of losses that is minimized
     windows: overlapping windows that cover a picture, and the tiles in them
     tile_sums: the sums of a tile
+    bands: a picture on several devices
     tiles: the loss, its gradient and its targets by tiles
+    measuring: the content and style of a picture, as a whole or by tiles
     initial: initial pictures
     colors: matching colors, and keeping those of the content
     strength: how much of the style a result takes
     pyramid: the sizes of a run, coarse to fine
     prepared: the convolutions for pictures of a size
+    lbfgs: the directions of steps, from pairs of differences
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
     array_bytes: the memory of arrays
@@ -24,6 +27,7 @@ Modules:
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.array_bytes import statistics_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
+from jaxstyle.optimization.bands import split_into_bands
 from jaxstyle.optimization.checks import (
     as_style_list,
     check_content,
@@ -36,6 +40,7 @@ from jaxstyle.optimization.colors import in_compared_colors, match_colors, pictu
 from jaxstyle.optimization.failures import is_out_of_memory, memory_message
 from jaxstyle.optimization.initial import make_initial_picture, pink_noise, weighted_mean
 from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
+from jaxstyle.optimization.measuring import content_of_picture, statistics_of_picture
 from jaxstyle.optimization.memory import (
     MemoryNeed,
     Shape,
@@ -77,6 +82,7 @@ from jaxstyle.optimization.targets import (
     style_statistics,
     turned,
 )
+from jaxstyle.optimization.tile_sums import tile_margins, tiled_work
 
 __all__ = [
     "STEPS_PER_CALL",
@@ -101,6 +107,7 @@ __all__ = [
     "check_styles",
     "check_without_content",
     "content_loss",
+    "content_of_picture",
     "content_targets",
     "descend",
     "device_memory",
@@ -133,12 +140,16 @@ __all__ = [
     "resize_padded",
     "schedule",
     "solver",
+    "split_into_bands",
     "start_level",
     "statistics_bytes",
+    "statistics_of_picture",
     "style_loss",
     "style_sizes",
     "style_statistics",
     "targets_of_strength",
+    "tile_margins",
+    "tiled_work",
     "total_variation",
     "turned",
     "weighted_mean",

@@ -39,7 +39,7 @@ _PROCESS, _FAST, _PROGRAM = 600 * 2**20, 300 * 2**20, 170 * 2**20
 # By tiles, a step needs this many arrays of the size of the picture besides the state of the solver: while a window is
 # computed, and while L-BFGS or Adam update the picture; from the compiler's account. On a CPU, the process has further
 # copies of the pictures.
-_PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.1}, 6
+_PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 5, "adam": 2.3}, 6
 TILE_SIZES = (1024, 512, 256)  # the sizes that are tried, if a whole picture does not fit
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill
 _RETRY = 0.75  # share of the predicted memory for the pictures to try next, if a run failed in spite of the prediction

@@ -11,17 +11,21 @@ positions in the upper left of a padded picture or of its features. The rest is 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 from jax.typing import ArrayLike
 
 from jaxstyle.compilation import register_output
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
+from jaxstyle.optimization.bands import AXIS, Bands
 from jaxstyle.optimization.losses import content_loss, normalize_weights, style_loss, total_variation
 from jaxstyle.optimization.strength import content_weight
 from jaxstyle.styles import (
@@ -67,6 +71,7 @@ class Objective:
         normalization: "relative" or "gatys".
         representation: the style representation; see `StyleConfig.style_representation`.
         tile_size: the size of the tiles by which the loss is computed, in pixels a side; None for whole pictures.
+        bands: how pictures, content and regions are split over devices, if they are.
     """
 
     content: Layers
@@ -81,6 +86,7 @@ class Objective:
     normalization: str = flax.struct.field(pytree_node=False)
     representation: str = flax.struct.field(pytree_node=False)
     tile_size: int | None = flax.struct.field(pytree_node=False, default=None)
+    bands: Bands | None = flax.struct.field(pytree_node=False, default=None)
 
     def terms(self, network: Network, picture: jax.Array) -> Terms:
         """The loss of a picture `[H, W, 3]` and its terms."""
@@ -107,6 +113,28 @@ class Objective:
         """The loss for the values of its terms."""
         total = sum((self.weights[name] * value for name, value in values.items()), jnp.zeros(()))
         return Terms(total=total, **values)
+
+    def specs(self) -> "Objective":
+        """How the arrays are split over devices: content and regions by rows, the others not at all."""
+        specs = jax.tree.map(lambda _: P(), self)
+        regions = self.regions and jax.tree.map(lambda leaf: P(None, AXIS) if leaf.ndim == 3 else P(), self.regions)
+        return replace(specs, content=dict.fromkeys(self.content, P(AXIS)), regions=regions)
+
+    def split(self, network: Network, bands: Bands) -> "Objective":
+        """The objective with its arrays on the devices of the bands."""
+
+        def fit(array: Any, layer: str, axis: int) -> Any:
+            return bands.fit(array, axis=axis, stride=network.receptive_field(layer).stride)
+
+        content = {layer: fit(value, layer, 0) for layer, value in self.content.items()}
+        regions = self.regions and replace(
+            self.regions,
+            picture=bands.fit(self.regions.picture, axis=1),
+            layers={layer: fit(weights, layer, 1) for layer, weights in self.regions.layers.items()},
+        )
+        objective = replace(self, content=content, regions=regions, bands=bands)
+        shardings = jax.tree.map(lambda spec: NamedSharding(bands.mesh, spec), objective.specs())
+        return jax.device_put(objective, shardings)
 
     def _style(self, features: Layers, extents: Layers | None, valid_fraction: Layers | None) -> jax.Array:
         options: Any = {"weights": self.style_layers, "normalization": self.normalization}

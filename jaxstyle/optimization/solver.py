@@ -1,31 +1,29 @@
 """The solver: L-BFGS or Adam with a trust radius, many steps in one compiled call.
 
-A step evaluates the loss and its gradient at the trial picture, and computes the next trial picture from optax's
-update, in which no pixel moves farther than the trust radius. L-BFGS runs without a line search. That takes one
-evaluation a step instead of two or more, but sometimes overshoots. A step to a much higher or non-finite loss is
-therefore rejected: the next step starts from the last accepted picture, with a new optimizer state and a smaller
+A step evaluates the loss and its gradient at the trial picture, and computes the next trial picture from the update of
+L-BFGS or optax's Adam, in which no pixel moves farther than the trust radius. L-BFGS runs without a line search. That
+takes one evaluation a step instead of two or more, but sometimes overshoots. A step to a much higher or non-finite loss
+is therefore rejected: the next step starts from the last accepted picture, with a new optimizer state and a smaller
 radius. Accepting and rejecting are selects on arrays, so that steps can be vmapped.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.networks import COMPILER_OPTIONS, Network
-from jaxstyle.optimization import tiles
+from jaxstyle.optimization import lbfgs, tiles
+from jaxstyle.optimization.bands import Bands
 from jaxstyle.optimization.objective import Objective, Terms
 
 STEPS_PER_CALL = 10  # the most steps in one compiled call; by tiles, which take long, there is one
 
-# The pairs of differences that L-BFGS stores: fewer for large pictures, in at most _PAIR_BYTES. docs/print.md says what
-# that costs.
-_PAIRS, _FEWEST_PAIRS, _PAIR_BYTES = 20, 4, 2**29
 _LEARNING_RATE = 0.03  # of Adam, in units of the picture's range
 _RADIUS = 40 / 255  # the largest trust radius
 _SHRINK, _GROW = 0.25, 1.1  # factor on the length of a rejected step; factor on the radius after an accepted one
@@ -33,44 +31,15 @@ _TINY = 1e-30  # avoids 0 / 0 for an update of 0
 # A step is rejected if the loss grows by more than this factor. At 1.5, losses of shallow layers grew step by step.
 _MAX_GROWTH = 1.1
 
-# The gradient of a loss near 1 with respect to a pixel is tiny, and optax makes the first step of L-BFGS no longer than
-# the gradient. Later directions do not depend on this factor.
+# The gradient of a loss near 1 with respect to a pixel is tiny, and the first step of L-BFGS is no longer than the
+# gradient. Later directions do not depend on this factor.
 _GRADIENT_SCALE = 1e4
 
 
-def _lbfgs(pairs: int) -> optax.GradientTransformation:
-    """optax's L-BFGS without a line search, with correct derivatives, which stores this number of pairs.
-
-    optax treats the length of the first step, 1 / |gradient|, as a constant. If the picture did not move, it selects
-    another number instead of 0 / 0, but the derivative would be NaN; here the inputs then count as constants.
-    """
-    lbfgs = optax.lbfgs(learning_rate=1.0, memory_size=pairs, linesearch=None)
-
-    def update(gradient: jax.Array, state: Any, picture: jax.Array) -> tuple[jax.Array, Any]:
-        norm = jnp.sqrt(jnp.maximum(1, jnp.sum(gradient**2)))
-        # The value of this factor is 1; its derivative is that of the first step's length.
-        factor = jnp.where(state[0].count == 0, jax.lax.stop_gradient(norm) / norm, 1)
-        unmoved = jnp.vdot(gradient - state[0].updates, picture - state[0].params) == 0
-        inputs = jax.tree.map(lambda x: jnp.where(unmoved, jax.lax.stop_gradient(x), x), (gradient, state, picture))
-        updates, state = lbfgs.update(*inputs)
-        return factor * updates, state
-
-    return optax.GradientTransformation(lbfgs.init, update)
-
-
 # eps_root changes no value; without it, pixels with a gradient of 0 would have no derivative.
-OPTIMIZERS: dict[str, Callable[[int], optax.GradientTransformation]] = {
-    "lbfgs": _lbfgs,
-    "adam": lambda pairs: optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY),
-}
+_ADAM = optax.adam(_LEARNING_RATE, b2=0.99, eps_root=_TINY)
 
-
-def _transformation(optimizer: str, picture: jax.Array) -> optax.GradientTransformation:
-    """The optimizer of this name for pictures of the size of this one."""
-    return OPTIMIZERS[optimizer](min(_PAIRS, max(_FEWEST_PAIRS, _PAIR_BYTES // (2 * 4 * picture.size))))
-
-
-for optimizer_state in (optax.EmptyState, optax.ScaleByLBFGSState, optax.ScaleByAdamState):
+for optimizer_state in (optax.EmptyState, optax.ScaleByAdamState):
     register_output(optimizer_state)
 
 
@@ -84,7 +53,7 @@ class State:
         picture: the last accepted picture, `[H, W, 3]`.
         gradient: the gradient of the loss at that picture.
         loss: the loss of that picture.
-        optimizer: the state of the optax optimizer.
+        optimizer: the state of L-BFGS or of optax's Adam.
         radius: the trust radius: how far a pixel may move in the next step.
         failures: the number of rejected steps since the last accepted one.
     """
@@ -93,7 +62,7 @@ class State:
     picture: jax.Array
     gradient: jax.Array
     loss: jax.Array
-    optimizer: optax.OptState
+    optimizer: Any
     radius: jax.Array
     failures: jax.Array
 
@@ -101,17 +70,42 @@ class State:
 # Compiled, so that no two arrays of the state share a buffer and `run` can donate all of them.
 @partial(CachedFunction, static_argnames=("optimizer",))
 def init(picture: jax.Array, *, optimizer: str) -> State:
-    """The state before the first step from a picture `[H, W, 3]`, with an optimizer of `OPTIMIZERS`."""
+    """The state before the first step from a picture `[H, W, 3]`, with the optimizer "lbfgs" or "adam"."""
     picture = jnp.asarray(picture, jnp.float32)
     return State(
         trial=picture,
         picture=picture,
         gradient=jnp.zeros_like(picture),
         loss=jnp.asarray(jnp.inf, jnp.float32),
-        optimizer=_transformation(optimizer, picture).init(picture),
+        optimizer=lbfgs.init(picture) if optimizer == "lbfgs" else _ADAM.init(picture),
         radius=jnp.asarray(_RADIUS, jnp.float32),
         failures=jnp.asarray(0, jnp.int32),
     )
+
+
+def init_on_devices(picture: np.ndarray, bands: Bands, *, optimizer: str) -> State:
+    """`init` with the rows of all bands, each on its device."""
+    shapes = jax.eval_shape(partial(init, optimizer=optimizer), bands.fit(jnp.asarray(picture), axis=0))
+    start = partial(init.__wrapped__, optimizer=optimizer)  # type: ignore[attr-defined]
+
+    def init_all(picture: jax.Array) -> State:
+        return start(bands.fit(picture, axis=0))
+
+    return jax.jit(init_all, out_shardings=jax.tree.map(bands.state_sharding, shapes))(picture)
+
+
+def restore(state: State, height: int, bands: Bands | None) -> State:
+    """A copy of a state, of a picture of this height, on the devices that it is to be on; any may have more rows."""
+    rows = height if bands is None else bands.count * bands.rows
+
+    def put(leaf: Any) -> jax.Array:
+        leaf = np.array(leaf)
+        if leaf.ndim >= 3:
+            pixels = [(0, 0)] * (leaf.ndim - 3) + [(0, max(0, rows - leaf.shape[-3])), (0, 0), (0, 0)]
+            leaf = np.pad(leaf[..., :rows, :, :], pixels)
+        return jax.device_put(leaf, None if bands is None else bands.state_sharding(leaf))
+
+    return jax.tree.map(put, state)
 
 
 def step(network: Network, objective: Objective, state: State, *, optimizer: str) -> tuple[State, Terms]:
@@ -120,44 +114,31 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
     Returns:
         The new state, and the terms of the evaluated trial picture.
     """
-    transformation = _transformation(optimizer, state.trial)
     terms, gradient = terms_and_gradient(network, objective, state.trial)
     total = terms.total
     # Twice the gradient, so that differences of gradients are finite, too.
     is_finite = jnp.isfinite(total) & jnp.isfinite(2 * _GRADIENT_SCALE * gradient).all()
     accepted = is_finite & (total <= _MAX_GROWTH * state.loss)
-    new, previous = (state.trial, gradient, total), (state.picture, state.gradient, state.loss)
-    picture, gradient, total = _select(accepted, new, previous)
-    optimizer_state = _select(accepted, state.optimizer, transformation.init(picture))
+
+    def select(if_accepted: Any, if_rejected: Any) -> Any:
+        return jax.tree.map(partial(jnp.where, accepted), if_accepted, if_rejected)
+
+    picture, gradient, total = select((state.trial, gradient, total), (state.picture, state.gradient, state.loss))
     length = jnp.fmin(jnp.abs(state.trial - state.picture).max(), state.radius)
     radius = jnp.where(accepted, jnp.minimum(_GROW * state.radius, _RADIUS), _SHRINK * length)
-    with jax.default_matmul_precision("highest"):  # L-BFGS divides by these products, and they are cheap
-        updates, optimizer_state = transformation.update(_GRADIENT_SCALE * gradient, optimizer_state, picture)
+    scaled, change = _GRADIENT_SCALE * gradient, _GRADIENT_SCALE * (gradient - state.gradient)
+    if optimizer == "lbfgs":
+        pairs = lbfgs.restart(state.optimizer, accepted)
+        updates, optimizer_state = lbfgs.update(scaled, pairs, picture - state.picture, change)
+    else:
+        moments = select(state.optimizer, _ADAM.init(picture))
+        updates, optimizer_state = _ADAM.update(scaled, moments, picture)
     largest = jnp.abs(updates).max()
     trial = picture + updates * (radius / (jnp.maximum(largest, radius) + _TINY))
     failures = jnp.where(accepted, 0, state.failures + 1)
     new_state = State(trial, picture, gradient, total, optimizer_state, radius, failures)
-    # Where JAX_ENABLE_X64 is set, optax computes some numbers in float64, but the state of a loop keeps its types.
+    # Where JAX_ENABLE_X64 is set, some numbers are computed in float64, but the state of a loop keeps its types.
     return jax.tree.map(lambda leaf, previous: leaf.astype(previous.dtype), new_state, state), terms
-
-
-def _select(accepted: jax.Array, if_accepted: Any, if_rejected: Any) -> Any:
-    """One of two trees; of L-BFGS's states, always the differences of the first.
-
-    A fresh state has no weights for them, so they have no effect. Selecting them would copy in every step what is by
-    far the largest of a solver's arrays.
-    """
-
-    def select(first: Any, second: Any) -> Any:
-        selected = jax.tree.map(partial(jnp.where, accepted), first, second)
-        if not isinstance(first, optax.ScaleByLBFGSState):
-            return selected
-        differences = ("diff_params_memory", "diff_updates_memory")
-        return selected._replace(**{name: getattr(first, name) for name in differences})
-
-    return jax.tree.map(
-        select, if_accepted, if_rejected, is_leaf=lambda node: isinstance(node, optax.ScaleByLBFGSState)
-    )
 
 
 def terms_and_gradient(network: Network, objective: Objective, picture: jax.Array) -> tuple[Terms, jax.Array]:
@@ -200,7 +181,7 @@ def descend(network: Network, objective: Objective, picture: jax.Array, steps: i
     """Take a fixed number of steps from `picture`, and return the last accepted picture.
 
     A pure function, differentiable with respect to all arrays. Its derivative recomputes every step, and so stores
-    only the states between steps.
+    only the states between steps. Pairs of L-BFGS in bfloat16, of large pictures, count as constants.
     """
 
     @jax.checkpoint

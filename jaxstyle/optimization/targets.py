@@ -17,14 +17,14 @@ from jaxstyle.images import (
 )
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_targets
+from jaxstyle.optimization.measuring import content_of_picture, statistics_of_picture
 from jaxstyle.optimization.objective import Objective, make_objective
 from jaxstyle.optimization.pyramid import blend_scale
 from jaxstyle.optimization.strength import targets_of_strength
-from jaxstyle.optimization.tiles import content_targets_by_tiles, statistics_by_tiles
 from jaxstyle.styles import (
     REPRESENTATIONS,
+    Layers,
     Masks,
-    Regions,
     Style,
     StyleStatistics,
     blend_statistics,
@@ -32,7 +32,6 @@ from jaxstyle.styles import (
     fill_missing_regions,
     find_masks,
     measure_padded_statistics,
-    measure_statistics,
     regions_at_size,
     resample_masks,
     split_alpha,
@@ -101,14 +100,14 @@ def make_targets(
         "style",
         size,
         *(config.style_scale, config.rotate_style, config.style_layers, config.style_blend),
-        *(config.style_representation, config.regions, for_batch),
+        *(config.style_representation, config.regions, config.tile_size, for_batch),
         make=measure_styles,
     )
     mask = masks.content if masks else None
 
     def measure_content() -> StyleStatistics:
         regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape)
-        return _measure(network, config, target, regions, config.style_names, config.style_representation)
+        return statistics_of_picture(network, config, target, regions)
 
     statistics = targets_of_strength(
         config,
@@ -117,20 +116,20 @@ def make_targets(
             (content, *styles) if masks else (content,),
             "content's own style",
             target.shape,
-            *(config.style_layers, config.style_representation, config.regions),
+            *(config.style_layers, config.style_representation, config.regions, config.tile_size),
             make=measure_content,
         ),
     )
     extent = None if padded_shape is None else np.array(target.shape[:2])
     tile_size = config.tile_size_for(target.shape) if padded_shape is None else None
 
-    def content_features() -> dict[str, jax.Array]:
+    def content_features() -> Layers:
         with stage("measuring contents"):
-            if tile_size is not None:
-                return content_targets_by_tiles(network.direct(), target, layers, tile_size=tile_size)
+            if padded_shape is None:
+                return content_of_picture(network, config, target)
             return content_targets(network.direct(), pad_picture(target, padded_shape), layers, extent=extent)
 
-    key = "content", target.shape, padded_shape, layers
+    key = "content", target.shape, padded_shape, layers, tile_size
     contents = memoize((content,), *key, make=content_features) if not for_batch else {}
     regions = None if mask is None else regions_at_size(network, mask, config.style_names, target.shape, padded_shape)
     objective = make_objective(config, contents, statistics, extent=extent, regions=regions, tile_size=tile_size)
@@ -192,7 +191,8 @@ def style_statistics(
         picture, alpha = split_alpha(style)
         weights = _visible_mask(mask, alpha)
         regions = None if weights is None else regions_at_size(network, weights, layers, picture.shape)
-        statistics = _measure(network, config, picture, regions, layers, representation)
+        described = replace(config, style_representation=representation)
+        statistics = statistics_of_picture(network, described, picture, regions, layers)
         return jax.tree.map(lambda values: values[0], statistics) if regions and mask is None else statistics
 
     style_masks = masks.styles if masks else (None,) * len(styles)
@@ -217,20 +217,6 @@ def _measure_as_square(
 def turned(config: StyleConfig, style: np.ndarray | Style) -> np.ndarray | Style:
     """A style picture turned by `config.rotate_style`; a measured style cannot be turned, and is returned as it is."""
     return style if isinstance(style, Style) else rotate(style, config.rotate_style)
-
-
-def _measure(
-    network: Network,
-    config: StyleConfig,
-    picture: np.ndarray,
-    regions: Regions | None,
-    layers: tuple[str, ...],
-    representation: str,
-) -> StyleStatistics:
-    """The statistics of a picture at its current size, or of its regions."""
-    arguments = network.direct(), picture, layers, representation, regions
-    tile_size = config.tile_size_for(picture.shape)
-    return measure_statistics(*arguments) if tile_size is None else statistics_by_tiles(*arguments, tile_size=tile_size)
 
 
 def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarray | None:

@@ -14,9 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import PartitionSpec as P
 
 from jaxstyle.compilation import CachedFunction
 from jaxstyle.networks import COMPILER_OPTIONS, Network
+from jaxstyle.optimization.bands import AXIS
 from jaxstyle.optimization.losses import content_loss_of_sums, style_distance, total_variation_of_sums
 from jaxstyle.optimization.objective import Objective, Terms
 from jaxstyle.optimization.tile_sums import PictureSums, TileSums
@@ -27,48 +29,81 @@ from jaxstyle.styles import Layers, Regions, StyleStatistics, first_and_second_m
 def terms_and_gradient(network: Network, objective: Objective, picture: jax.Array) -> tuple[Terms, jax.Array]:
     """The loss of a picture `[H, W, 3]` with its terms, and its gradient, by tiles of `objective.tile_size` pixels.
 
+    With bands, the picture has the rows of all of them, and each device computes its own.
+
     Raises:
         ConfigError: for a style representation that is no function of sums over positions.
     """
+    bands = objective.bands
+    if bands is None:
+        return _terms_and_gradient(network, objective, picture, (picture.shape[0], picture.shape[1]))
+    specs = P(), objective.specs(), P(AXIS)
+    shape = bands.height, picture.shape[1]
+    band = partial(_terms_and_gradient, shape=shape)
+    return jax.shard_map(band, mesh=bands.mesh, in_specs=specs, out_specs=(P(), P(AXIS)), check_vma=False)(
+        network, objective, picture
+    )
+
+
+def _terms_and_gradient(
+    network: Network, objective: Objective, picture: jax.Array, shape: tuple[int, int]
+) -> tuple[Terms, jax.Array]:
+    """`terms_and_gradient` for a picture of this height and width, or for a device's band of it."""
+    bands = objective.bands
     tiles = TileSums.of(
         network,
-        (picture.shape[0], picture.shape[1]),
-        objective.tile_size or max(picture.shape),
+        shape,
+        objective.tile_size or max(shape),
         content=objective.content,
         style_layers=objective.style,
         representation=objective.representation,
         regions=objective.regions,
+        bands=bands,
     )
-    padded, shape = pad_to(picture, tiles.windows.covered), tiles.windows.shape
-    sums, centers = _add_up(tiles, padded)
+    windows, shape = tiles.windows, tiles.windows.shape
+
+    def extend(picture: jax.Array) -> jax.Array:
+        return pad_to(picture if bands is None else bands.extend()(picture), windows.covered)
+
+    padded, transpose_extend = jax.vjp(extend, picture)
+    sums, centers = _add_up(tiles, padded, is_split=bands is not None)
     (_, terms), cotangent = jax.value_and_grad(partial(_loss, objective, tiles), has_aux=True)(sums, centers)
 
     def add_gradient(gradient: jax.Array, window: Window) -> tuple[jax.Array, None]:
         def sums_of(pixels: jax.Array) -> PictureSums:
             return tiles.sums(tiles.features(pixels, window), pixels, window, centers)
 
-        _, transpose = jax.vjp(sums_of, read(padded, window.origin, shape))
-        return write(gradient, window.origin, read(gradient, window.origin, shape) + transpose(cotangent)[0]), None
+        corner = windows.corner(window)
+        _, transpose = jax.vjp(sums_of, read(padded, corner, shape))
+        return write(gradient, corner, read(gradient, corner, shape) + transpose(cotangent)[0]), None
 
-    gradient, _ = lax.scan(add_gradient, jnp.zeros_like(padded), tiles.windows.all)
-    return terms, gradient[: picture.shape[0], : picture.shape[1]]
+    gradient, _ = lax.scan(add_gradient, jnp.zeros_like(padded), windows.all)
+    return terms, transpose_extend(gradient)[0]
 
 
-def _add_up(tiles: TileSums, padded: jax.Array) -> tuple[PictureSums, Layers]:
-    """The sums of all tiles, and the centers of the features in them.
+def _add_up(tiles: TileSums, padded: jax.Array, *, is_split: bool = False) -> tuple[PictureSums, Layers]:
+    """The sums of all tiles, those of all devices if the picture is split, and the centers of the features in them.
 
     Features are centered at their means in the first window, so that rounding errors stay small.
     """
+    initial = tiles.zeros()
+    if is_split:
+        first = jax.tree.map(lambda table: table[0], tiles.windows.all)
+        pixels = read(padded, tiles.windows.corner(first), tiles.windows.shape)
+        means = tiles.means(tiles.features(pixels, first), first)
+        is_first = lax.axis_index(AXIS) == 0
+        initial = initial[0], lax.psum(jax.tree.map(lambda mean: jnp.where(is_first, mean, 0), means), AXIS)
 
     def add_sums(carry: tuple[PictureSums, Layers], window: Window) -> tuple[tuple[PictureSums, Layers], None]:
         total, centers = carry
-        pixels = read(padded, window.origin, tiles.windows.shape)
+        pixels = read(padded, tiles.windows.corner(window), tiles.windows.shape)
         features = tiles.features(pixels, window)
         centers = jax.tree.map(partial(jnp.where, window.is_first), tiles.means(features, window), centers)
         sums = tiles.sums(features, pixels, window, centers)
         return (jax.tree.map(jnp.add, total, sums), centers), None
 
-    return lax.scan(add_sums, tiles.zeros(), tiles.windows.all)[0]
+    (sums, centers), _ = lax.scan(add_sums, initial, tiles.windows.all)
+    return (lax.psum(sums, AXIS) if is_split else sums), centers
 
 
 def _loss(objective: Objective, tiles: TileSums, sums: PictureSums, centers: Layers) -> tuple[jax.Array, Terms]:

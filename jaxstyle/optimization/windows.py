@@ -58,15 +58,22 @@ class Windows:
 
     Attributes:
         picture: height and width of the picture.
-        covered: height and width of what the windows cover: those of the picture, rounded up to the stride.
+        covered: height and width of what the windows cover: those of the picture or of a part of it, rounded up to the
+            stride.
         shape: height and width of every window.
         all: the windows, from top left to bottom right, as NumPy arrays `[N, ...]`.
+        start: the upper left corner of what is covered, `[2]`.
     """
 
     picture: tuple[int, int]
     covered: tuple[int, int]
     shape: tuple[int, int]
     all: Window
+    start: Any = 0
+
+    def corner(self, window: Window) -> jax.Array:
+        """The upper left corner of a window in what is covered, `[2]`."""
+        return window.origin - self.start
 
     def extent(self, window: Window) -> jax.Array | None:
         """Height and width `[2]` of what the window has of the picture; None if all windows are full."""

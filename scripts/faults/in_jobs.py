@@ -227,7 +227,7 @@ COMMAND = (
         "output-checked-late",
         "a run whose result cannot be written computes it first",
         "cli/run.py",
-        "    run.writer.check(run.output)\n",
+        "    writer.check(run.output)\n",
         "",
         (TEST_RUN,),
     ),

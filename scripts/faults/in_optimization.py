@@ -32,7 +32,7 @@ OPTIMIZATION = (
     Fault(
         "lbfgs-memory",
         "L-BFGS stores only two pairs of differences",
-        "optimization/solver.py",
+        "optimization/lbfgs.py",
         "_PAIRS, _FEWEST_PAIRS, _PAIR_BYTES = 20,",
         "_PAIRS, _FEWEST_PAIRS, _PAIR_BYTES = 2,",
         (f"{SOLVER}::TestLbfgs",),
@@ -145,7 +145,7 @@ OPTIMIZATION = (
         "tile-gradient",
         "the margins of a window replace the gradient of other windows",
         "optimization/tiles.py",
-        "read(gradient, window.origin, shape) + transpose(cotangent)[0]",
+        "read(gradient, corner, shape) + transpose(cotangent)[0]",
         "transpose(cotangent)[0]",
         (f"{TILES}::TestAgainstWholePictures",),
     ),

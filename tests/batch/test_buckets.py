@@ -126,3 +126,13 @@ def test_a_plan_does_not_depend_on_more_than_its_pairs():
     configs = [SMALL] * len(shapes)
     assert plan_groups(shapes, configs, batch_size=4) == plan_groups(list(shapes), list(configs), batch_size=4)
     assert plan_groups([], [], batch_size=4) == []
+
+
+def test_pairs_by_tiles_are_alone_and_not_padded():
+    whole, tiled = (resolve_layers(StyleConfig(size=64, levels=1, tile_size=size), "vgg19") for size in (None, 32))
+    shapes = [(48, 64), (47, 64)] * 4
+    groups = plan_groups(shapes, [whole] * 4 + [tiled] * 4, batch_size=4, max_programs=1)
+    assert [(group.pairs, group.batch_size) for group in groups if group.pairs[0] < 4] == [((0, 1, 2, 3), 4)]
+    others = [group for group in groups if group.pairs[0] >= 4]
+    assert sorted(group.pairs for group in others) == [(4,), (5,), (6,), (7,)]
+    assert not any(group.padded_shapes[0].is_padded or group.batch_size > 1 for group in others)

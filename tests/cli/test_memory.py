@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.command import CONTENT, STYLE, Terminal, fake_stylize, run, succeed
+from support.command import CONTENT, QUICK, STYLE, Terminal, fake_stylize, run, succeed
 
 from jaxstyle.optimization import AvailableMemory, memory
 
@@ -116,3 +116,17 @@ def test_where_max_has_no_meaning(tmp_path: Path, words: tuple[object, ...], fou
 def test_a_terminal_shows_both(tmp_path: Path, compute_nothing: None) -> None:
     outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())
     assert re.match(r"harbour.jpg at 64 x 49 pixels, on .*, about 0\.\d of 2\.0 GiB of memory\n", outcome.err)
+
+
+def test_a_dry_run_predicts_memory_and_time_and_computes_nothing(tmp_path, monkeypatch):
+    """The operations of one layer: a product and a sum for each of 27 x 64 weights and each pixel, forth and back."""
+    monkeypatch.setattr("jaxstyle.jobs.prediction.matrix_product_rate", lambda _: 1e9)
+    command = ("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", *QUICK, "--size", 256, "--levels", 1, "--dry-run")
+    line = r"256 x 196 pixels: about [\d.]+ of [\d.]+ GiB of memory; about 0:02 for its steps on "
+    assert re.match(line, succeed(*command))
+    whole, tiled = (json.loads(succeed(*command, "--json", *flags)) for flags in ((), ("--tile-size", 64)))
+    assert whole["seconds"] == pytest.approx(4 * 27 * 64 * 256 * 196 * 12 / 1.8e9)
+    assert (whole["tile_size"], tiled["tile_size"]) == (None, 64)
+    assert 1.5 < tiled["seconds"] / whole["seconds"] < 2.5
+    assert whole["memory"]["needed"] < whole["memory"]["available"]
+    assert list(tmp_path.iterdir()) == []

@@ -11,11 +11,12 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from support.command import CONTENT, STYLE, fake_stylize, run, succeed
+from support.command import CONTENT, QUICK, STYLE, fake_stylize, run, succeed
 
-from jaxstyle.errors import DivergedError
+from jaxstyle.cli import run as command
+from jaxstyle.errors import DivergedError, JaxStyleError
 from jaxstyle.images import files
-from jaxstyle.jobs import device_name
+from jaxstyle.jobs import Unfinished, device_name
 
 
 def raising(error: BaseException):
@@ -189,3 +190,60 @@ def test_record_is_valid_json_for_infinite_losses(tmp_path, monkeypatch):
     record = json.loads(out, parse_constant=lambda constant: pytest.fail(f"the record has {constant}"))
     assert record["losses"]["total"] == {"first": 1.0, "last": None}
     assert record["losses"]["tv"] == {"first": 5.0, "last": 0.5}
+
+
+class TestGoingOn:
+    """From the checkpoint of a run that was stopped, with real but quick stylizations."""
+
+    @pytest.fixture(autouse=True)
+    def checkpoint_after_every_call(self, monkeypatch):
+        monkeypatch.setattr(command, "CHECKPOINT_EVERY", 0.0)
+
+    def stylize(self, folder, *options):
+        return run("stylize", CONTENT, STYLE, "-o", folder / "out.png", *QUICK, "--steps", 30, *options)
+
+    def stopped(self, folder, monkeypatch, steps, *options):
+        """A run that crashes in the callback after this number of steps."""
+        step = command._Monitor.__call__
+
+        def crash(monitor, progress):
+            step(monitor, progress)
+            if progress.step >= steps:
+                raise MemoryError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(command._Monitor, "__call__", crash)
+            outcome = self.stylize(folder, *options)
+        assert outcome.code == 1 and (folder / "out.png.checkpoint").is_dir()
+
+    def test_gives_the_same_bytes(self, tmp_path, monkeypatch):
+        (tmp_path / "stopped").mkdir()
+        assert self.stylize(tmp_path).code == 0
+        self.stopped(tmp_path / "stopped", monkeypatch, 20)
+        outcome = self.stylize(tmp_path / "stopped", "--save-every", 30)
+        assert outcome.code == 0 and "going on from step 10 of 30" in outcome.err
+        assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["out.png"]
+        assert (tmp_path / "stopped/out.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "stopped"]
+
+    def test_replaces_the_picture_of_the_stopped_run_and_no_other(self, tmp_path, monkeypatch):
+        self.stopped(tmp_path, monkeypatch, 10)
+        (tmp_path / "out.png").write_text("precious")
+        assert "exists already" in self.stylize(tmp_path).err
+        (state,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+        Unfinished(tmp_path / "out.png", json.loads((state / "run.json").read_text())["identity"], None).note_picture()
+        assert self.stylize(tmp_path).code == 0 and grays_of(tmp_path / "out.png")
+
+    def test_another_command_starts_again(self, tmp_path, monkeypatch):
+        self.stopped(tmp_path, monkeypatch, 20)
+        outcome = self.stylize(tmp_path, "--content-weight", 0.2)
+        assert outcome.code == 0 and "going on" not in outcome.err
+        assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+    def test_a_full_disk_does_not_end_the_run(self, tmp_path, monkeypatch):
+        def save(*_):
+            raise JaxStyleError("no space")
+
+        monkeypatch.setattr(Unfinished, "save", save)
+        outcome = self.stylize(tmp_path)
+        assert outcome.code == 0 and "warning: no space; the run goes on without" in outcome.err

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.quick import compilations
 
 from jaxstyle.compilation import CachedFunction, CacheFolder, cached, register_output, set_cache_folder
 
@@ -193,6 +194,22 @@ def test_nothing_is_cached_by_default(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     check(CountedFunction().cached(PAIR))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_a_call_after_compiling_for_shapes_compiles_nothing(tmp_path: Path, is_cached: bool):
+    set_cache_folder(CacheFolder(tmp_path / "cache") if is_cached else None)
+    try:
+        function = CountedFunction(donate_argnames=("pair",))
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), PAIR)
+        function.cached.compile(shapes, 2.0, power=1)
+        assert function.traces == 1
+        pair = jax.tree.map(jnp.asarray, PAIR)
+        with compilations() as events:
+            check(function.cached(pair, 2.0, power=1))
+        assert not events and function.traces == 1
+    finally:
+        set_cache_folder(None)
 
 
 def test_inside_another_traced_function(folder: Path):

@@ -8,10 +8,11 @@ import pytest
 from support.command import CONTENT, STYLE
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.jobs import Options, Plan, Task, pair_up, read_records
+from jaxstyle.jobs import Options, Plan, Task, pair_up, read_records, tiling
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.plan import count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
+from jaxstyle.optimization import AvailableMemory, memory
 
 networks = NetworkCache()
 SECOND = CONTENT.with_name("cat.jpg")
@@ -87,6 +88,22 @@ def test_networks_do_not_mix(tmp_path):
     ]
     groups = planned(tasks, {}, tmp_path, batch_size=4).groups
     assert [group.pairs for group in groups] == [(0, 2), (1,)]
+
+
+def test_a_pair_that_does_not_fit_as_a_whole_is_computed_by_tiles(tasks, tmp_path, monkeypatch):
+    """The key, and the split into shares, do not depend on the memory of this machine."""
+    large = [
+        replace(task, settings=Options(size=size).settings()) for task, size in zip(tasks, (1600, 64), strict=False)
+    ]
+    limit = AvailableMemory(2**40, "this machine")
+    monkeypatch.setattr(tiling, "available_memory", lambda: limit)
+    whole = planned(large, {}, tmp_path, batch_size=4)
+    limit = AvailableMemory(5 * 2**30, "this machine")
+    tiled = planned(large, {}, tmp_path, batch_size=4)
+    assert [task.settings.config.tile_size for task in whole.tasks] == [None, None]
+    first, second = (task.settings.config.tile_size for task in tiled.tasks)
+    assert first in memory.TILE_SIZES and second is None
+    assert (tiled.keys, tiled.share_of, tiled.todo) == (whole.keys, whole.share_of, whole.todo)
 
 
 def test_work_is_pixels_of_all_steps():

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.bowl import OPTIMIZERS, SHAPE, Bowl, bowl, random, total_only
+from support.compiler import with_fusion
 from support.quick import objective_of
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Terms, solver
+from jaxstyle.optimization import Terms, lbfgs, solver
 
 
 @flax.struct.dataclass
@@ -94,6 +95,23 @@ class TestLbfgs:
         assert max(after / before for before, after in pairwise(trial_losses)) > 1.2, "no step had to be rejected"
         assert max(after / before for before, after in pairwise(losses)) <= 1.1
 
+    def test_a_large_picture_has_fewer_pairs_in_bfloat16(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shape = (64, 96, 3)
+        curvature = 10 ** np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+        objective = Bowl(jnp.full(shape, 0.5), jnp.asarray(curvature))
+        state = solver.init(np.zeros(shape, np.float32), optimizer="lbfgs")
+        assert state.optimizer.moves.dtype == jnp.float32 and len(state.optimizer.moves) == 20
+        monkeypatch.setattr(lbfgs, "_PAIR_BYTES", 6 * 2 * 2 * 64 * 96 * 3)
+        state = jax.jit(partial(solver.init.__wrapped__, optimizer="lbfgs"))(jnp.zeros(shape))
+        assert state.optimizer.moves.itemsize == 2 and len(state.optimizer.moves) == 6
+        lowered = solver.run.jitted.lower(None, objective, state, 0, optimizer="lbfgs")
+        temporary = lowered.compile(with_fusion()).memory_analysis().temp_size_in_bytes
+        assert temporary < 6 * 4 * 64 * 96 * 3, "the pairs are copied to float32"
+        for _ in range(6):
+            state, terms = solver.run(None, objective, state, 10, optimizer="lbfgs")
+        np.testing.assert_allclose(state.picture, 0.5, atol=1e-2)
+        assert terms.total[-1] < 1e-4 * np.sum(curvature * 0.25)
+
 
 def two_loop_recursion(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     q, factors = gradient.copy(), []
@@ -169,12 +187,11 @@ class TestRejectedSteps:
 
 def test_a_rejected_step_makes_lbfgs_forget_all_differences() -> None:
     state = jax.tree.map(np.asarray, solve(bowl(), random(1), 8)[0])
-    memory, *others = state.optimizer
-    assert np.abs(memory.diff_params_memory).max() > 0
-    names = ("diff_params_memory", "diff_updates_memory", "weights_memory")
-    emptied = memory._replace(**{name: np.zeros_like(getattr(memory, name)) for name in names})
+    assert np.abs(state.optimizer.moves).max() > 0
+    names = ("moves", "changes", "weights")
+    emptied = state.optimizer.replace(**{name: np.zeros_like(getattr(state.optimizer, name)) for name in names})
     pictures = []
-    for optimizer in (state.optimizer, (emptied, *others)):
+    for optimizer in (state.optimizer, emptied):
         # The loss before was so low that the first step is rejected.
         start = state.replace(optimizer=optimizer, trial=state.trial + np.float32(0.3), loss=np.float32(1e-9))
         start = jax.tree.map(jnp.array, start)

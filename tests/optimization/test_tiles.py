@@ -1,14 +1,18 @@
 """The loss and its gradient by tiles: those of the whole picture."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.compiler import simulated_devices
 from support.naive import error
 from support.quick import random_picture
 from support.tiny import tiny_networks
@@ -175,3 +179,11 @@ def test_a_stylization_by_tiles_is_that_of_whole_pictures(networks: dict[str, Ne
         histories = [getattr(result.history, name) for result in results]
         np.testing.assert_allclose(histories[1], histories[0], rtol=1e-3)
     assert np.abs(results[1].image - results[0].image).max() < 0.01
+
+
+def test_on_four_devices() -> None:
+    """A picture that is split over devices by rows."""
+    file = Path(__file__).parents[1] / "support" / "banded.py"
+    completed = subprocess.run([sys.executable, file], env=simulated_devices(4), capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout == "no gathering, equal results\n"

@@ -1,0 +1,108 @@
+"""An unfinished stylization: its checkpoint beside the result, from which the same command goes on."""
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxstyle.batch import Pair
+from jaxstyle.errors import JaxStyleError
+from jaxstyle.images import path_in_errors, write_atomically
+from jaxstyle.jobs.checkpoints import Checkpoints
+from jaxstyle.jobs.environment import device, versions
+from jaxstyle.networks import Network
+from jaxstyle.optimization import Progress
+from jaxstyle.styles import Masks
+
+_RECORD, _STATE = "run.json", "state"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The checkpoint of a stylization in a folder beside its result.
+
+    Attributes:
+        output: the path of the result.
+        identity: a digest of everything that the result depends on, from `run_identity`.
+        tile_size: the size of the tiles by which the picture is computed, in pixels a side; None for none.
+    """
+
+    output: Path
+    identity: str
+    tile_size: int | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the checkpoint."""
+        return self.output.with_name(f"{self.output.name}.checkpoint")
+
+    def find(self) -> "Unfinished | None":
+        """The same stylization as it was begun, perhaps with other tiles; None if there is no checkpoint of it."""
+        record = self._record()
+        if record.get("identity") != self.identity:
+            return None
+        return replace(self, tile_size=record["tile_size"])
+
+    def load(self, optimizer: str) -> Progress | None:
+        """The progress at the checkpoint; None if it cannot be read."""
+        return Checkpoints(self.folder).load(_STATE, optimizer=optimizer)
+
+    def save(self, progress: Progress) -> None:
+        """Save a checkpoint in place of the one before, or of that of another stylization with the same output.
+
+        Raises:
+            JaxStyleError: if it cannot be written.
+        """
+        if not self.find():
+            self.drop()
+            with path_in_errors(self.folder, "written", JaxStyleError) as folder:
+                folder.mkdir()
+        Checkpoints(self.folder).save(_STATE, progress)
+        self._write(self._record() | {"identity": self.identity, "tile_size": self.tile_size})
+
+    def note_picture(self) -> None:
+        """Remember the file at `output` as a picture of this stylization, which going on may replace."""
+        self._write(self._record() | {"picture": _digest(self.output)})
+
+    def has_written_picture(self) -> bool:
+        """Whether the file at `output` is still the one that was noted."""
+        return os.path.isfile(self.output) and self._record().get("picture") == _digest(self.output)
+
+    def drop(self) -> None:
+        """Delete the checkpoint."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _record(self) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            record = json.loads((self.folder / _RECORD).read_bytes())
+            return record if isinstance(record, dict) else {}
+        return {}
+
+    def _write(self, record: dict[str, Any]) -> None:
+        with path_in_errors(self.folder, "written", JaxStyleError) as folder:
+            write_atomically(folder / _RECORD, json.dumps(record).encode())
+
+
+def run_identity(network: Network, pair: Pair, masks: Masks | None) -> str:
+    """A digest of everything that the bytes of a result depend on, but for tiles."""
+    config = replace(pair.config, tile_size=None)
+    model = network.digest, network.architecture, network.pooling, network.precision
+    digest = hashlib.sha256(repr((config, pair.seed, model, versions(), device())).encode())
+    pictures = pair.content, pair.styles, pair.initial_picture, pair.strength_mask
+    for leaf in jax.tree.leaves((pictures, (masks.content, masks.styles) if masks else None)):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with path_in_errors(file, "read", JaxStyleError) as path, path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

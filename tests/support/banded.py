@@ -1,0 +1,99 @@
+"""Run by test_tiles.py with four simulated devices: a picture split over them by rows is that of one device."""
+
+import re
+import sys
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from unittest.mock import patch
+
+import jax
+import numpy as np
+from support.examples import EXAMPLES
+from support.pyramid import sizes_from_32
+from support.quick import QUICK, random_picture
+from support.tiny import tiny_networks
+
+from jaxstyle.config import StyleConfig
+from jaxstyle.images import read_image
+from jaxstyle.optimization import Progress, content_targets, make_objective, solver, split_into_bands, tile_margins
+from jaxstyle.optimization.tiles import terms_and_gradient
+from jaxstyle.styles import measure_statistics, regions_at_size
+from jaxstyle.stylize import Stylized
+
+main_path = import_module("jaxstyle.stylize")  # the module, not the function
+assert len(jax.local_devices()) == 4
+LAYERS = {"content_layers": (("relu2", 1.0),), "style_layers": (("relu1", 1.0), ("relu2", 2.0), ("relu3", 1.0))}
+CONFIG = StyleConfig(**LAYERS, content_weight=0.3)
+evaluate = jax.jit(terms_and_gradient)
+
+
+def check_loss(name: str, shape: tuple[int, int], representation: str, count: int, mask: np.ndarray | None) -> None:
+    """The loss and its gradient of one device and of several."""
+    network, style, layers = networks[name], random_picture(40, 50, 2), CONFIG.style_names
+    regions = [mask if mask is None else regions_at_size(network, mask, layers, size) for size in (shape, (40, 50))]
+    statistics = measure_statistics(network, style, layers, representation, regions[1])
+    content = content_targets(network, random_picture(*shape, 1), CONFIG.content_names)
+    config = replace(CONFIG, style_representation=representation)
+    objective = make_objective(config, content, statistics, regions=regions[0], tile_size=16)
+    picture = random_picture(*shape, 0)
+    expected, expected_gradient = evaluate(network, objective, picture)
+    bands = split_into_bands(shape[0], tile_margins(network, CONFIG.content_names, layers, representation))
+    assert bands is not None and bands.count == count, bands
+    rows = jax.device_put(bands.fit(picture, axis=0), bands.state_sharding(picture))
+    terms, gradient = evaluate(bands.replicate(network), objective.split(network, bands), rows)
+    assert len(gradient.sharding.device_set) == count
+    for field in vars(expected):
+        np.testing.assert_allclose(getattr(terms, field), getattr(expected, field), rtol=1e-5, err_msg=field)
+    assert not np.asarray(gradient)[shape[0] :].any()
+    error = np.abs(np.asarray(gradient)[: shape[0]] - expected_gradient).max() / np.abs(expected_gradient).max()
+    assert error < 1e-5, (name, representation, error)
+
+
+def check_run() -> None:
+    """A whole run through three sizes, of which the last is split."""
+    photo, painting = (read_image(EXAMPLES / name, size=128) for name in ("content/harbour.jpg", "style/swirls.jpg"))
+    config = replace(QUICK, **LAYERS, size=128, tile_size=48)
+    texts, compile_step = [], solver.run.compile
+
+    def compile_and_keep(*arguments: object, **options: object) -> None:
+        texts.append(solver.run.jitted.lower(*arguments, **options).compile().as_text())
+        compile_step(*arguments, **options)
+
+    with patch.object(solver.run, "compile", compile_and_keep):
+        split = main_path.stylize(photo, painting, network=networks["plain"], config=config)
+    assert len(texts) == 3 and "all-gather" not in "".join(texts) and "all-to-all" not in "".join(texts)
+    assert re.search("all-reduce", texts[-1]) and re.search("collective-permute", texts[-1]) and "while" in texts[-1]
+    with patch.object(main_path, "split_into_bands", lambda *_: None):
+        alone = main_path.stylize(photo, painting, network=networks["plain"], config=config)
+    np.testing.assert_allclose(split.history.total, alone.history.total, rtol=1e-3)
+    assert split.image.shape == alone.image.shape and np.abs(split.image - alone.image).max() < 1 / 255
+    check_going_on(photo, painting, config, alone)
+
+
+def check_going_on(photo: np.ndarray, painting: np.ndarray, config: StyleConfig, alone: Stylized) -> None:
+    """A run on several devices that is stopped and goes on on one."""
+    progress = []
+
+    def stop(step: Progress) -> None:
+        if step.level == 2 and step.step == 2:
+            progress.append(replace(step, state=jax.tree.map(np.array, step.state)))
+            raise KeyboardInterrupt
+
+    run = partial(main_path.stylize, photo, painting, network=networks["plain"], config=config)
+    try:
+        run(callback=stop)
+    except KeyboardInterrupt:
+        with patch.object(main_path, "split_into_bands", lambda *_: None):
+            resumed = run(resume=progress.pop())
+    assert np.abs(resumed.image - alone.image).max() < 1 / 255
+
+
+mask = np.random.default_rng(3).random((2, 7, 5), np.float32)
+with tiny_networks() as networks, sizes_from_32():
+    check_loss("plain", (131, 45), "gram", 4, None)
+    check_loss("plain", (131, 45), "moments", 4, mask)
+    check_loss("plain", (330, 45), "shifted", 4, None)
+    check_loss("mixed", (230, 37), "gram", 4, None)
+    check_run()
+sys.stdout.write("no gathering, equal results\n")
