@@ -114,6 +114,7 @@ def test_a_measured_style_is_predicted(network: Network, representation: str) ->
         ({"size": 512, "style_representation": "shifted"}, 2602),
         ({"size": 512, "regions": 2}, 2131),
         ({"size": 768}, 2516),
+        ({"size": 4096, "levels": 1, "tile_size": 512, "style_scale": 0.25}, 4968),
     ],
 )
 def test_the_peak_of_a_process_is_predicted(network: Network, changes: dict[str, Any], measured: int) -> None:
