@@ -61,24 +61,23 @@ def _init_with_memory(network: Network, objective: Objective, picture: jax.Array
     state = solver.init(picture, optimizer="lbfgs")
     if previous is None:
         return state
-    memory, *rest = previous.optimizer
-    scale = memory.params.size / picture.size
+    memory, scale = previous.optimizer, previous.picture.size / picture.size
 
     def resized(pictures: jax.Array) -> jax.Array:
         return jax.image.resize(pictures, (*pictures.shape[:-3], *picture.shape), "linear")
 
-    updates, differences = resized(memory.diff_params_memory), scale * resized(memory.diff_updates_memory)
+    updates, differences = resized(memory.moves), scale * resized(memory.changes)
     last = (memory.count - 2) % MEMORY
     products = jnp.sum(updates * differences, (1, 2, 3))
-    memory = memory._replace(
+    memory = replace(
+        memory,
         count=memory.count - 1,
-        params=picture - updates[last],
-        updates=SCALE * _gradient(network, objective, picture) - differences[last],
-        diff_params_memory=updates,
-        diff_updates_memory=differences,
-        weights_memory=jnp.where(products > 0, 1 / products, 0),
+        moves=updates,
+        changes=differences,
+        weights=jnp.where(products > 0, 1 / products, 0),
     )
-    return replace(state, optimizer=(memory, *rest))
+    gradient = _gradient(network, objective, picture) - differences[last] / SCALE
+    return replace(state, optimizer=memory, picture=picture - updates[last], gradient=gradient)
 
 
 def enlarged_memory() -> Solver:
