@@ -105,6 +105,7 @@ def _judge(pair: Pair, variants: Sequence[str], size: int) -> None:
 
     from scripts.judges.judge import Judge
 
+    torch.set_num_threads(1)  # more of them wait for each other on a busy machine
     style = picture_file(pair, "style", size)
     content = style if variants[0] == "identity" else picture_file(pair, "content", size)
     with torch.inference_mode():
@@ -149,9 +150,10 @@ def draw_sheet(file: Path, pairs: Sequence[Pair], variants: Sequence[str], size:
 
 def table(rows: dict[str, dict[str, float]]) -> str:
     """A Markdown table with a row for each picture."""
-    lines = [f"| picture | {' | '.join(MEASURES)} |", "| --- " * (len(MEASURES) + 1) + "|"]
+    measures = (*MEASURES, *(("preview",) if any("preview" in values for values in rows.values()) else ()))
+    lines = [f"| picture | {' | '.join(measures)} |", "| --- " * (len(measures) + 1) + "|"]
     lines += [
-        f"| {name} | {' | '.join(format(values[measure], '.3g') for measure in MEASURES)} |"
+        f"| {name} | {' | '.join(format(values.get(measure, float('nan')), '.3g') for measure in measures)} |"
         for name, values in rows.items()
     ]
     return "\n".join(lines)

@@ -88,8 +88,15 @@ class TestTotalVariation:
     @pytest.mark.parametrize("shape", [(5, 7, 3), (1, 7, 3), (5, 1, 3)])
     def test_is_the_mean_squared_difference_of_neighbors(self, shape: tuple[int, int, int]) -> None:
         picture = np.random.default_rng(0).random(shape).astype(np.float32)
-        vertical = [(picture[i + 1, j] - picture[i, j]) ** 2 for i in range(shape[0] - 1) for j in range(shape[1])]
-        horizontal = [(picture[i, j + 1] - picture[i, j]) ** 2 for i in range(shape[0]) for j in range(shape[1] - 1)]
+
+        def squares_of(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+            brightness = (one - other).mean()
+            return brightness**2 + 8 * (one - other - brightness) ** 2
+
+        vertical = [squares_of(picture[i + 1, j], picture[i, j]) for i in range(shape[0] - 1) for j in range(shape[1])]
+        horizontal = [
+            squares_of(picture[i, j + 1], picture[i, j]) for i in range(shape[0]) for j in range(shape[1] - 1)
+        ]
         expected = sum(np.mean(squares) for squares in (vertical, horizontal) if squares) * (max(shape[:2]) / 512) ** 2
         assert total_variation(jnp.asarray(picture)) == pytest.approx(expected, rel=1e-5)
 
@@ -97,6 +104,8 @@ class TestTotalVariation:
         board = jnp.asarray(np.indices((8, 9)).sum(0) % 2, jnp.float32)[..., None]
         assert total_variation(board) == pytest.approx(2 * (9 / 512) ** 2, rel=1e-6)
         assert total_variation(jnp.full((4, 4, 3), 0.7)) == 0
+        red_and_green = 0.2 * board * jnp.array([[[1.0, -1.0, 0.0]]])
+        assert total_variation(red_and_green) == pytest.approx(8 * 0.04 * 2 / 3 * 2 * (9 / 512) ** 2, rel=1e-5)
         ramp = jnp.broadcast_to(jnp.linspace(0, 1, 11).reshape(-1, 1, 1), (11, 5, 3))
         assert total_variation(ramp) == pytest.approx(0.01 * (11 / 512) ** 2, rel=1e-5)
 

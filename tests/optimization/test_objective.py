@@ -120,7 +120,9 @@ def naive_terms(
         for layer in style_weights
     }
     colors, mean_color = naive.color_moments(style), naive.color_moments(style.mean((0, 1), keepdims=True))
-    vertical, horizontal = np.diff(picture, axis=0), np.diff(picture, axis=1)
+    brightness = picture.mean(-1, keepdims=True)
+    with_chroma = brightness + 8**0.5 * (picture - brightness)
+    vertical, horizontal = np.diff(with_chroma, axis=0), np.diff(with_chroma, axis=1)
     terms = {
         "content": naive.weighted_mean(content_losses, content_weights),
         "style": naive.weighted_mean(style_losses, style_weights),
