@@ -129,8 +129,9 @@ def preview_distance(preview: Path, large: Path) -> float:
     return float(np.abs(blurred[0] - blurred[1]).mean())
 
 
-def draw_sheet(file: Path, pairs: Sequence[Pair], variants: Sequence[str], size: int, width: int = 256) -> None:
-    """A row for each pair: its inputs and its results."""
+def draw_sheet(file: Path, pairs: Sequence[Pair], variants: Sequence[str], size: int) -> None:
+    """A row for each pair: its inputs and its results, at most 256 pixels wide."""
+    width = min(size, PREVIEW)
     names, label = ("content", "style", *variants), 16
     height = width * 3 // 4
     sheet = Image.new("RGB", (len(names) * (width + 4), len(pairs) * (height + label)), "white")
@@ -165,7 +166,7 @@ def ratios(numbers: dict[str, dict[str, dict[str, float]]], baseline: str) -> di
     found = {}
     for name in variants:
         both = [(rows[name], rows[baseline]) for rows in numbers.values() if name in rows and baseline in rows]
-        if both and name != "identity":
+        if both and name not in ("content", "identity"):
             found[f"{name} ({len(both)})"] = {
                 key: float(np.exp(np.mean([np.log(max(a[key], 1e-9) / max(b[key], 1e-9)) for a, b in both])))
                 for key in MEASURES
