@@ -17,7 +17,7 @@ from jaxstyle.images.readers.jpeg_scans import (
     read_scans,
     read_segments,
 )
-from jaxstyle.images.readers.pillow import open_silently, pillow_orientation, pillow_samples
+from jaxstyle.images.readers.pillow import open_silently, pillow_orientation, pillow_samples, row_strips
 from jaxstyle.images.readers.samples import Samples, Source, damaged, unsupported
 
 _FILLER = b"\xaa" * 64  # unlike the zeros and the gray that decoders put in place of missing data
@@ -62,8 +62,8 @@ def _decode(data: bytes, factor: int, *, is_padded: bool) -> Samples:
     samples = _decode_reduced(data, factor)
     # The decoder reads on in whatever follows if it needs more data: a picture is whole if that makes no difference.
     if is_padded or not has_end:
-        padded = _decode_reduced(pad_coded_data(data, _FILLER), factor)
-        if not np.array_equal(samples.values, padded.values):
+        padded = _open_reduced(pad_coded_data(data, _FILLER), factor)[0]
+        if not all(np.array_equal(samples.values[rows], strip) for rows, strip in row_strips(padded)):
             raise damaged("coded data are missing")
     return samples
 
@@ -78,9 +78,14 @@ def _without_padding(data: bytes) -> bytes:
 
 
 def _decode_reduced(data: bytes, factor: int) -> Samples:
-    """Decode at the size divided by 8, 4, 2 or 1, but not by more than the factor."""
+    image, reduction = _open_reduced(data, factor)
+    return replace(pillow_samples(image), reduction=reduction)
+
+
+def _open_reduced(data: bytes, factor: int) -> tuple[Any, int]:
+    """A picture that will be decoded at its size divided by 8, 4, 2 or 1, but not by more than the factor."""
     image = _open(data)
     width = image.width
     scale = max(scale for scale in (1, 2, 4, 8) if scale <= factor)
     _, box = image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
-    return replace(pillow_samples(image), reduction=round(width / box[2]))
+    return image, round(width / box[2])

@@ -3,7 +3,7 @@
 import io
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ from jaxstyle.images.readers.samples import Alpha, Samples, Source, check_indice
 
 _warning_filters = threading.Lock()
 _WITHOUT_ALPHA = {"1": "L", "P": "RGB", "PA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}
+_STRIP_PIXELS = 2**22
 _BMP_HEADER = ((10, 14), (14, 18), (28, 30), (46, 50))  # start of pixels, size of header, bits, number of colors
 _OLD_BMP_HEADER = 12  # the size of that of OS/2
 _SPACES = {"L": Space.GRAY, "LA": Space.GRAY, "RGB": Space.RGB, "RGBA": Space.RGB, "CMYK": Space.CMYK}
@@ -105,6 +106,15 @@ def pillow_orientation(image: Image.Image) -> int:
     return stored_orientation(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
 
 
+def row_strips(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some rows and their pixels `[h, W, C]` at a time: `np.asarray` of all takes their memory three times."""
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        strip = np.asarray(image.crop((0, top, image.width, bottom)))
+        yield slice(top, bottom), strip.reshape(bottom - top, image.width, -1)
+
+
 def pillow_samples(image: Image.Image, encoding: Encoding | None = None) -> Samples:
     """Decode an opened picture of 8 bits per sample; its encoding is by default that of its profile."""
     image.load()
@@ -112,9 +122,12 @@ def pillow_samples(image: Image.Image, encoding: Encoding | None = None) -> Samp
         encoding = Encoding(profile=image.info.get("icc_profile"))
     if image.has_transparency_data and image.mode != "LA":
         image = image.convert("RGBA")
-    image = image.convert(_WITHOUT_ALPHA.get(image.mode, image.mode))
+    if image.mode in _WITHOUT_ALPHA:  # otherwise converting would copy
+        image = image.convert(_WITHOUT_ALPHA[image.mode])
     if image.mode not in _SPACES:
         raise NotImplementedError(f"mode {image.mode}")
-    values = np.asarray(image)
+    values = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for rows, strip in row_strips(image):
+        values[rows] = strip
     alpha = Alpha.STRAIGHT if image.mode in ("LA", "RGBA") else Alpha.NONE
-    return Samples(values.reshape(*values.shape[:2], -1), _SPACES[image.mode], encoding, alpha)
+    return Samples(values, _SPACES[image.mode], encoding, alpha)
