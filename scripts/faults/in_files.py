@@ -74,7 +74,7 @@ IMAGES = (
         "jpeg-cut-short",
         "the missing rest of a JPEG is read as gray",
         "images/readers/jpeg.py",
-        "if not np.array_equal(samples.values, padded.values):",
+        "if not all(np.array_equal(samples.values[rows], strip) for rows, strip in row_strips(padded)):",
         "if False:",
         ("images/test_large.py::test_a_jpeg_that_is_cut_short_is_refused",),
     ),
