@@ -208,8 +208,11 @@ def _start(picture: np.ndarray, targets: Targets, config: StyleConfig) -> State:
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:
     """Compile the step program of a size."""
     network = network_at(network, max(targets.content.shape[:2]))
-    state = jax.eval_shape(partial(_start, targets=targets, config=config), targets.content)
-    if bands := targets.objective.bands:
+    bands, shape = targets.objective.bands, targets.content.shape
+    rows = shape[0] if bands is None else bands.count * bands.rows
+    picture = jax.ShapeDtypeStruct((rows, *shape[1:]), np.float32)
+    state = solver.init.jitted.eval_shape(picture, optimizer=config.optimizer)  # which traces each shape only once
+    if bands:
         network, state = bands.shapes(network, bands.sharding), bands.shapes(state, bands.state_sharding)
     solver.run.compile(network, targets.objective, state, 0, optimizer=config.optimizer)
 
