@@ -116,7 +116,7 @@ class TestSeparatePairs:
     def test_shared_pictures_are_measured_once(
         self, first: Network, contents: list[np.ndarray], painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        calls = {"style_statistics": 0, "content_targets": 0}
+        calls = {"style_statistics": 0, "content_of_picture": 0}
         for name in calls:
             real = getattr(targets_module, name)
 
@@ -127,7 +127,7 @@ class TestSeparatePairs:
             monkeypatch.setattr(targets_module, name, counted)
         monkeypatch.setattr(batch_module, "concurrent_groups", lambda *_: 1)
         stylize_batch([contents[0]] * 3 + [contents[2]], [painting] * 4, network=first, config=TWO_SIZES)
-        assert calls == {"style_statistics": 2, "content_targets": 4}
+        assert calls == {"style_statistics": 2, "content_of_picture": 4}
 
     def test_the_callback_is_called_for_every_pair(
         self, first: Network, contents: list[np.ndarray], painting: np.ndarray
