@@ -16,7 +16,7 @@ from jaxstyle.cli.job import exit_unless_done, format_cost, print_counts, run_wi
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
-from jaxstyle.errors import ConfigError, counted, escape_unprintable
+from jaxstyle.errors import ConfigError, PictureError, counted, escape_unprintable
 from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
     WHOLE,
@@ -154,6 +154,8 @@ def batch_command(
     A pair that fails is reported, and the others go on. However the job is stopped, the same command resumes it.
     """
     share = WHOLE if ray and not shard else _share(shard)
+    if ray and share != WHOLE and not dry_run:
+        raise ConfigError(f"--ray computes the whole job, but --shard is {share}; leave one of them out")
     find_tasks = partial(_tasks, manifest, content, style, options, zipped=zipped)
     if ray and not dry_run:
         leave_gpus_alone()
@@ -225,7 +227,10 @@ def _check_pictures(tasks: list[Task], sheet: Path | None, *, overwrite: bool) -
     """Check that the contact sheet can be written, and warn of styles and levels that do not fit the settings."""
     if sheet:
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
-        check_writable(sheet, overwrite=overwrite)
+        try:
+            check_writable(sheet, overwrite=overwrite)
+        except PictureError as error:
+            raise ConfigError(f"--contact-sheet: {error}") from error
     uses = {(task.styles, task.settings.config) for task in tasks}
     print_warnings(*style_warnings(uses), *level_warnings({config for _, config in uses}))
 

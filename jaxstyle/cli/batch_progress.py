@@ -76,7 +76,7 @@ class BatchProgress:
             return "no pair was computed"
         counts = self.counts()
         failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        return f"{counts['done']} of {counts['pairs']} pairs are done, {self.done} of them in this run{failed}"
+        return f"{describe_done(counts['done'], counts['pairs'])}, {self.done} of them in this run{failed}"
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -128,7 +128,7 @@ class BatchProgress:
 
     def _show_job(self) -> None:
         elapsed = time.monotonic() - self._started
-        texts = [f"{self.done}/{len(self._todo)} pairs"]
+        texts = [f"{self.done}/{counted(len(self._todo), 'pair')}"]
         texts += [f"{self._failed} failed"] if self._failed else []
         texts += [f"{60 * self.done / elapsed:.3g} a minute"] if self.done else []
         running = sum(share * self._pixel_steps_of(group) for group, (_, share) in self._running.items())
@@ -152,6 +152,12 @@ class BatchProgress:
     def _pixel_steps_of(self, group: Group) -> int:
         assert self._plan is not None
         return sum(self._plan.pixel_steps[pair] for pair in group.pairs if self._plan.is_todo(pair))
+
+
+def describe_done(done: int, pairs: int, share: str = "") -> str:
+    """How many pairs, of the job or of a share such as `0/3`, are done."""
+    of_share = f" of share {share}" if share else ""
+    return f"{done} of {counted(pairs, 'pair')}{of_share} {'is' if pairs == 1 else 'are'} done"
 
 
 def levels_of(group: Group, plan: Plan) -> Levels:

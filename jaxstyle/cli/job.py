@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from jaxstyle.cli.batch_progress import BatchProgress
+from jaxstyle.cli.batch_progress import BatchProgress, describe_done
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.messages import print_note
 from jaxstyle.cli.progress import format_duration
@@ -45,16 +45,17 @@ def print_counts(summary: Summary) -> None:
     details = [f"{summary.done_before} of them before this run"] if summary.done_before else []
     details += [] if is_complete else [f"{len(summary.failed)} failed"]
     details += [f"{summary.untried} not tried"] if summary.untried else []
-    pairs = "pairs" if summary.share == str(WHOLE) else f"pairs of share {summary.share}"
-    counts = ", ".join([f"{summary.done} of {summary.pairs} {pairs} are done", *details])
-    print_note(f"{counts}; {describe_cost(summary)}see {summary.record}")
+    share = "" if summary.share == str(WHOLE) else summary.share
+    counts = ", ".join([describe_done(summary.done, summary.pairs, share), *details])
+    record = f"see {summary.record}" if summary.record else ""
+    print_note("; ".join(filter(None, [counts, describe_cost(summary), record])))
 
 
 def describe_cost(summary: Summary) -> str:
-    """What the results of this run have cost, in words that end with a semicolon; nothing if there are none."""
+    """What the results of this run have cost, in words; nothing if there are none."""
     if not summary.cost.pairs:
         return ""
-    return f"{summary.pairs_per_minute:.3g} a minute, {format_cost(summary.cost)}; "
+    return f"{summary.pairs_per_minute:.3g} a minute, {format_cost(summary.cost)}"
 
 
 def format_cost(cost: Cost) -> str:

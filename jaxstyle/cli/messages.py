@@ -20,6 +20,9 @@ _TYPES = {
 }
 
 
+_TRANSIENT = ("memory:/",)  # stores that end with the process, which only a Python program can fill and read
+
+
 def print_path(path: Path) -> None:
     """Print the path of a result on stdout: exactly, for programs, but without unprintable characters on a terminal."""
     typer.echo(escape_unprintable(str(path)) if sys.stdout.isatty() else path, color=True)  # with color, as it is
@@ -37,13 +40,16 @@ def print_warnings(*warnings: str) -> None:
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Raise ConfigError for an empty name of a file, and for the name of a folder that is no folder, `-o out.png/`."""
+    """Raise ConfigError for an empty name of a file, a folder that is no folder, `-o out.png/`, and `memory://`."""
     for previous, argument in zip(("", *arguments), arguments, strict=False):
         if not argument and (previous in _FILES or not previous.startswith("-")):
             place = f"{previous} is empty" if previous in _FILES else "an argument is empty"
             raise ConfigError(f"{place}, perhaps from a shell variable that is not set; expected the name of a file")
         if previous in ("-o", "--output") and argument.endswith(("/", "\\")) and arguments[0] != "batch":
             raise ConfigError(f"{previous} is {argument!r}, the name of a folder; expected that of a file")
+        if argument.rpartition("=")[2].lower().startswith(_TRANSIENT):
+            found = f"{argument!r} would be lost when the command ends"
+            raise ConfigError(f"{found}; expected files, or a store that keeps them, such as s3:// or gs://")
 
 
 def reword(message: str, options: Sequence[str]) -> str:

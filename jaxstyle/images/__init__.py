@@ -48,7 +48,7 @@ from jaxstyle.images.resizing import (
     scaled_shape,
 )
 from jaxstyle.images.sheet import GAP, add_caption, add_titles, draw_text, tile_pictures
-from jaxstyle.images.writing import MAX_DPI, WRITABLE, check_writable, write_image
+from jaxstyle.images.writing import MAX_DPI, WRITABLE, check_format, check_writable, write_image
 
 __all__ = [
     "BITS",
@@ -64,6 +64,7 @@ __all__ = [
     "add_caption",
     "add_titles",
     "as_path",
+    "check_format",
     "check_picture",
     "check_regular_file",
     "check_same_proportions",

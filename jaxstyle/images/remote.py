@@ -143,6 +143,15 @@ class RemotePath(PosixPath):
         except FileNotFoundError:
             return 0
 
+    def check_bucket(self) -> None:
+        """OSError, with a reason, if the bucket does not exist; of one that may not be looked at, nothing is known."""
+        bucket = type(self)(*self.parts[:2])
+        with suppress(PermissionError):
+            try:
+                bucket.stat()
+            except FileNotFoundError:
+                raise OSError(errno.ENOENT, f"{bucket} does not exist") from None
+
     def entries(self) -> list[tuple[Self, bool]]:
         """What is directly in the folder, and whether it is a folder."""
         entries = [(self._of(found["name"]), found["type"] == "directory") for found in self._call("ls", detail=True)]

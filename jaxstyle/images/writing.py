@@ -1,7 +1,7 @@
 """Writing picture files atomically."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def check_writable(
         profile: the color profile of the picture, None for sRGB.
     """
     with path_in_errors(path, "written", PictureError) as file:
-        _check_format(file, shape or (1, 1), alpha=alpha, bits=bits, profile=profile)
+        check_format(file, shape, alpha=alpha, bits=bits, profile=profile)
         check_target(file, PictureError, overwrite=overwrite)
 
 
@@ -79,13 +79,20 @@ def write_image(
         _check_arrays(picture, alpha)
         if dpi is not None and not 1 <= dpi <= MAX_DPI:
             raise PictureError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
-        _check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
+        check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
         target = resolve_target(file, PictureError, overwrite=overwrite)
         about = About(profile or srgb_profile(), dpi, metadata or {})
         write_atomically(target, _encode(file, quantize(picture, alpha, bits=bits, dither=dither), about))
 
 
-def _check_format(path: Path, shape: tuple[int, int], *, alpha: bool, bits: int, profile: bytes | None) -> None:
+def check_format(
+    path: PurePath,
+    shape: tuple[int, int] | None = None,
+    *,
+    alpha: bool = False,
+    bits: int = 8,
+    profile: bytes | None = None,
+) -> None:
     """Raise PictureError if the suffix is not that of a format, or the format cannot hold such a picture."""
     suffix = path.suffix.lower()
     if bits not in BITS:
@@ -100,8 +107,8 @@ def _check_format(path: Path, shape: tuple[int, int], *, alpha: bool, bits: int,
         raise PictureError(f"{suffix} cannot store {bits} bits; choose .png or .tiff, or 8 bits")
     if profile is not None and not file_format.has_profile:
         raise PictureError(f"{suffix} cannot store a color profile; choose .png, .tiff, .jpg or .webp, or sRGB")
-    height, width = shape
-    if max(shape) > file_format.max_side:
+    height, width = shape or (1, 1)
+    if max(height, width) > file_format.max_side:
         found = f"{suffix} cannot hold {width} x {height} pixels"
         raise PictureError(
             f"{found}; expected at most {file_format.max_side} on a side: choose .tiff or a smaller size"

@@ -27,7 +27,7 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
         styles: whether saved styles count as pictures.
 
     Raises:
-        ConfigError: naming the option, if there are none.
+        ConfigError: naming the option, if there are none; or if their store does not exist.
     """
     path = as_path(pattern)
     if is_folder(path):
@@ -40,6 +40,9 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
         files = [path] if exists(path) else sorted(_matches(path), key=natural_order)
         others = 0
     if not files:
+        if isinstance(path, RemotePath):
+            with path_in_errors(path, "read", ConfigError):
+                path.check_bucket()
         raise ConfigError(
             f"{option} is {pattern!r}, which matches no picture; expected a folder with pictures or a pattern of files"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxstyle.batch import Group, takes_turns
-from jaxstyle.images import RemotePath
+from jaxstyle.images import RemotePath, exists
 from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
@@ -63,7 +63,8 @@ class Summary:
         failed: `{"output": name, "error": message}` for each pair that failed.
         untried: the number of pairs that were not tried, because the job was stopped by a failure.
         output: the folder of the results.
-        record: the file of their records; in an object store, their folder.
+        record: the file of their records; in an object store, their folder. None if there is none, because other shares
+            did these pairs.
         pairs_per_minute: the speed of this run.
         cost: what the results of this run have cost.
         seconds: the duration of this run.
@@ -77,7 +78,7 @@ class Summary:
     failed: list[dict[str, str]]
     untried: int
     output: str
-    record: str
+    record: str | None
     pairs_per_minute: float
     cost: Cost
     seconds: float
@@ -188,7 +189,7 @@ def summarize(job: Job, plan: Plan, record: Path, *, cost: Cost, started: float,
         failed=[{"output": str(plan.tasks[pair].output), "error": error} for pair, error in failed.items()],
         untried=len(pairs - done - failed.keys()),
         output=str(job.folder),
-        record=str(record),
+        record=str(record) if exists(record) else None,
         pairs_per_minute=60 * cost.pairs / seconds,
         cost=cost,
         seconds=time.perf_counter() - started,

@@ -14,8 +14,8 @@ from types import NoneType
 from typing import Any
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError, counted
-from jaxstyle.images import WRITABLE, exists, join_path, path_in_errors
+from jaxstyle.errors import ConfigError, PictureError, counted
+from jaxstyle.images import WRITABLE, check_format, exists, join_path, path_in_errors
 from jaxstyle.jobs.names import check_outputs, name_results, normalize_name
 from jaxstyle.jobs.options import Options
 from jaxstyle.jobs.parsing import format_weighted
@@ -196,7 +196,9 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
         check_network(settings.network, None)
         if (weights := values.get("weights")) and not exists(weights):
             raise ConfigError(f"weights file {weights} does not exist; expected one from jaxstyle weights convert")
-    except ConfigError as error:
+        if output is not None:
+            check_format(PurePath(output), bits=settings.file.bits)
+    except (ConfigError, PictureError) as error:
         raise ConfigError(f"line {line}: {error}") from None
     return _Row(line, content, styles, settings, output)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jaxstyle.errors import JaxStyleError
+from jaxstyle.errors import ConfigError, JaxStyleError
 
 _TIMEOUT = 10  # seconds for a connection, and for its first answer
 # What gRPC begins with, by RFC 9113, 3.4: the preface of HTTP/2 and an empty frame of settings. A server sends one too.
@@ -26,8 +26,12 @@ def connected(address: str) -> Iterator[Any]:
         address: as in `run_job_on_ray`.
 
     Raises:
+        ConfigError: if the address has no port.
         JaxStyleError: if Ray is not installed or cannot be reached.
     """
+    if address not in ("auto", "local") and not re.search("://|:[0-9]{1,5}$", address):
+        expected = f"expected HOST:PORT, such as {address or '10.0.0.1'}:6379, or auto or local"
+        raise ConfigError(f"the address of Ray is {address!r}; {expected}")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
     try:
         import ray

@@ -22,10 +22,11 @@ def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool,
     """Check that results replace nothing.
 
     Raises:
-        ConfigError: if a result would replace a picture to read, or, for pairs `from_folders`, if the folder holds
-            pictures to read.
+        ConfigError: if the folder, or one that it is in, is a file or a store that does not exist; if a result would
+            replace a picture to read, or, for pairs `from_folders`, if the folder holds pictures to read.
         PictureError: if a file is there that no job has written, unless `overwrite` is set.
     """
+    _check_place(folder)
     if from_folders and str(real_path(folder)) in {os.path.dirname(file) for file in _real_inputs(tasks)}:
         raise ConfigError(f"{folder} has pictures to read in it; choose another folder for the results")
     check_inputs_stay(tasks, folder)
@@ -38,6 +39,17 @@ def check_output_folder(tasks: Sequence[Task], folder: Path, *, overwrite: bool,
             raise PictureError(
                 f"{path}: exists already, and no job wrote it; choose another folder, or replace it with --overwrite"
             )
+
+
+def _check_place(folder: Path) -> None:
+    """Raise ConfigError if there can be no such folder."""
+    if isinstance(folder, RemotePath):
+        with path_in_errors(folder, "written", ConfigError):
+            folder.check_bucket()
+        return
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(nearest):
+        raise ConfigError(f"{nearest} is a file; expected a folder for the results: choose another name")
 
 
 def check_inputs_stay(tasks: Sequence[Task], folder: Path) -> None:

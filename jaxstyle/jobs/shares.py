@@ -55,20 +55,25 @@ def share_from_variables(variables: Mapping[str, str]) -> tuple[Share, str] | No
     """
     get = variables.get
     kubernetes, slurm, tpu = "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID", "TPU_WORKER_ID"
+    slurm_count = "SLURM_ARRAY_TASK_COUNT"
     if kubernetes in variables and COUNT_VARIABLE in variables:
         return _share(variables, kubernetes, variables[COUNT_VARIABLE]), kubernetes
     if slurm in variables:
+        if slurm_count not in variables:
+            raise _without_count(slurm, f"{slurm_count} as SLURM does")
         first, step = get("SLURM_ARRAY_TASK_MIN", "0"), get("SLURM_ARRAY_TASK_STEP", "1")
-        return _share(variables, slurm, get("SLURM_ARRAY_TASK_COUNT", ""), first, step), slurm
+        return _share(variables, slurm, variables[slurm_count], first, step), slurm
     workers = get("TPU_WORKER_HOSTNAMES", "").split(",")
     if tpu in variables and len(workers) > 1:
         return _share(variables, tpu, str(len(workers))), tpu
     if kubernetes in variables:
-        raise ConfigError(
-            f"{kubernetes} is set, but not the number of shares; set {COUNT_VARIABLE} to the job's completions, or "
-            "give --shard (0/1 for the whole job)"
-        )
+        raise _without_count(kubernetes, f"{COUNT_VARIABLE} to the job's completions")
     return None
+
+
+def _without_count(index: str, advice: str) -> ConfigError:
+    expected = f"set {advice}, or give --shard (0/1 for the whole job)"
+    return ConfigError(f"{index} is set, but not the number of shares; {expected}")
 
 
 def _share(variables: Mapping[str, str], name: str, count: str, first: str = "0", step: str = "1") -> Share:

@@ -187,10 +187,24 @@ class TestErrors:
         (tmp_path / "sheet.png").write_text("precious")
         sheet = ("--contact-sheet", tmp_path / "sheet.png", "--zip")
         (out / "cat--embers.png").unlink()
-        assert "exists already" in self.refused(tmp_path, *where, *sheet, code=3)
+        assert "exists already" in self.refused(tmp_path, *where, *sheet)
         (out / "cat--embers.png").write_text("precious")
         assert batch(out, *where, *sheet, "--overwrite").code == 0
         assert sorted(pictures_in(out)) == ["cat--embers.png", "coffee--facets.png"]
+
+    @pytest.mark.parametrize(
+        ("sheet", "message"), [("sheet.txt", "has the suffix '.txt'"), ("missing/sheet.png", "missing is not a folder")]
+    )
+    def test_contact_sheets_that_cannot_be(self, photos, paintings, tmp_path, sheet, message):
+        sheet = tmp_path / sheet
+        error = self.refused(tmp_path, "--content", photos, "--style", paintings, "--contact-sheet", sheet)
+        assert f"error: --contact-sheet: {sheet}: " in error and message in error
+
+    def test_a_folder_of_results_that_is_a_file(self, photos, paintings, tmp_path):
+        (tmp_path / "file.txt").touch()
+        for out in ("file.txt", "file.txt/out"):
+            outcome = batch(tmp_path / out, "--content", photos, "--style", paintings)
+            assert outcome.code == 2 and f"{tmp_path}/file.txt is a file; expected a folder" in outcome.err
 
     def test_a_manifest_that_would_replace_its_pictures(self, photos, paintings, tmp_path):
         manifest = tmp_path / "pairs.csv"

@@ -53,7 +53,7 @@ def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path):
             process.kill()
     assert (process.returncode, printed) == (130, "") and time.monotonic() - stopped < 3
     (line,) = without_progress(err).splitlines()
-    assert line.startswith("jaxstyle: stopped; 0 of 1 pairs are done, ")
+    assert line.startswith("jaxstyle: stopped; 0 of 1 pair is done, ")
     assert pictures_in(out) == {} and records_in(out) == []
 
     outcome = batch(out, pairs, "--steps", steps, "--json")

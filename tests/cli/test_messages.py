@@ -37,6 +37,8 @@ def test_options_and_choices(message: str, expected: str):
         (["stylize", "", "b.jpg"], "an argument is empty"),
         (["stylize", "a.jpg", "b.jpg", "-o", ""], "-o is empty"),
         (["stylize", "a.jpg", "b.jpg", "-o", "c.png/"], "-o is 'c.png/', the name of a folder"),
+        (["batch", "pairs.csv", "-o", "memory://out"], "'memory://out' would be lost when the command ends"),
+        (["stylize", "a.jpg", "b.jpg", "--output=memory://c.png"], "would be lost"),
     ],
 )
 def test_names_that_are_no_files(arguments: list[str], message: str):

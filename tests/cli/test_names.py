@@ -57,7 +57,7 @@ def test_warnings_and_the_end_of_a_job(capsys):
     print_warnings(f"{NAME} is small", f"{NAME} is small")
     exit_unless_done(Summary("0/1", 1, 1, 0, [], 0, NAME, NAME, 1.0, Cost(1, 90.0, 7.2e6), 1.0, {}))
     assert capsys.readouterr().err == (
-        f"jaxstyle: warning: {ESCAPED} is small\njaxstyle: 1 of 1 pairs are done; "
+        f"jaxstyle: warning: {ESCAPED} is small\njaxstyle: 1 of 1 pair is done; "
         f"1 a minute, 1:30 of device time and 2 kWh; see {ESCAPED}\n"
     )
 

@@ -136,8 +136,8 @@ class TestLines:
         lines = list(dict.fromkeys(re.sub(r"\d+:\d\d", "TIME", line) for line in outcome.err.splitlines()))
         assert outcome.code == 0
         for line in (
-            "jaxstyle: 0/1 pairs; cat--embers.png: compiling (about 15 s on a CPU; cached for the next run)",
-            "jaxstyle: 0/1 pairs, TIME left; cat--embers.png: 32 px (1/1) step 1/3 content 1 style 2",
+            "jaxstyle: 0/1 pair; cat--embers.png: compiling (about 15 s on a CPU; cached for the next run)",
+            "jaxstyle: 0/1 pair, TIME left; cat--embers.png: 32 px (1/1) step 1/3 content 1 style 2",
         ):
             assert line in lines, lines
 

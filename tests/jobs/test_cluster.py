@@ -145,7 +145,9 @@ def test_the_command(ray: FakeRay, photos: Path, paintings: Path, tmp_path: Path
     outcome = batch(tmp_path / "out", *where, "--ray", "auto")
     assert (outcome.code, len(pictures_in(tmp_path / "out"))) == (0, 4) and not ray.living()
     refused = batch(tmp_path / "out", *where, "--ray", "auto", "--shard", "0/3")
-    assert refused.code == 2 and "on Ray, expected the whole job" in refused.err
+    assert refused.code == 2 and "--ray computes the whole job, but --shard is 0/3;" in refused.err
+    refused = batch(tmp_path / "out", *where, "--ray", "1.2.3.4")
+    assert refused.code == 2 and "'1.2.3.4'; expected HOST:PORT, such as 1.2.3.4:6379" in refused.err
 
 
 def test_what_cannot_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -188,5 +190,5 @@ def test_an_address_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ray_connection, "_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(JaxStyleError, match="timed out"):
         check_address(f"127.0.0.1:{server.getsockname()[1]}")
-    for unchecked in ("auto", "local", "nonsense"):
+    for unchecked in ("auto", "local"):
         check_address(unchecked)

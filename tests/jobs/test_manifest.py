@@ -121,7 +121,7 @@ def check_every_option(tmp_path: Path, manifest: Path) -> None:
     (tmp_path / "own.safetensors").touch()
     (task,) = read_manifest(manifest, Options())
     assert task.content == tmp_path / "a.png" and task.styles == (tmp_path / "b.png", tmp_path / "c.safetensors")
-    assert task.output == PurePath("made/it.jpg")
+    assert task.output == PurePath("made/it.png")
     expected = StyleConfig(
         size=80,
         strength=1.5,
@@ -163,7 +163,7 @@ def test_every_option_in_csv(tmp_path, spelled):
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(map(spelled, head))
-    writer.writerow(["a.png", "b.png; c.safetensors", "made/it.jpg", *COLUMNS.values()])
+    writer.writerow(["a.png", "b.png; c.safetensors", "made/it.png", *COLUMNS.values()])
     check_every_option(tmp_path, written(tmp_path, "\ufeff" + text.getvalue()))
 
 
@@ -175,7 +175,7 @@ def test_every_option_in_json_lines(tmp_path):
         "style_blend": [0.25, 0.75],
         "init": {"start.png": 0.5, "noise": 0.5},
     }
-    cells = {"content": "a.png", "style": ["b.png", "c.safetensors"], "output": "made/it.jpg"}
+    cells = {"content": "a.png", "style": ["b.png", "c.safetensors"], "output": "made/it.png"}
     for more in ({}, lists):
         check_every_option(tmp_path, written(tmp_path, json.dumps(cells | COLUMNS | more) + "\n\n", "pairs.jsonl"))
 
@@ -248,6 +248,7 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ("content,style,output\na,b,/x.png\n", "line 2, column output: '/x.png'; expected a path within "),
         ("content,style,output\na,b,./.JaxStyle/x.png\n", ".*output: './.JaxStyle/x.png'; .* outside .jaxstyle"),
         ("content,style,output\na,b,x.gif\n", "line 2, column output: 'x.gif'; expected .* ends in one of .png"),
+        ("content,style,output,bits\na,b,x.png,16\na,b,x.jpg,16\n", "line 3: .jpg cannot store 16 bits; choose .png"),
         ("content,style,output\na,b,x.png\na,c,X.PNG\n", "line 3, column output: 'X.PNG' is the output of line 2; "),
         ("content,style,output\na,b,x.png\na,c,x.png/y.png\n", "line 3, .* is within 'x.png', the output of line 2; "),
         ("[1]", "line 1 is a list; expected an object on a line of its own"),

@@ -14,6 +14,7 @@ from support.quick import run as stylize_quickly
 from support.stores import store
 
 from jaxstyle import jobs
+from jaxstyle.cli import messages
 from jaxstyle.cli.arrivals import PictureState
 from jaxstyle.errors import WeightsError
 from jaxstyle.images import RemotePath
@@ -257,6 +258,11 @@ def test_checkpoints_are_one_object_and_damage_costs_only_time(bucket: RemotePat
 
 
 class TestTheCommand:
+    @pytest.fixture(autouse=True)
+    def keep_memory(self, monkeypatch: pytest.MonkeyPatch):
+        """A command refuses the store in memory, which ends with it but not with the process of the tests."""
+        monkeypatch.setattr(messages, "_TRANSIENT", ())
+
     def test_takes_urls(self, bucket: RemotePath):
         arguments = ("--content", f"{bucket}/photos", "--style", f"{bucket}/paintings/*", "-o", f"{bucket}/out", *TINY)
         dry = run("batch", *arguments, "--dry-run")

@@ -76,3 +76,13 @@ def test_errors_that_do_not_pass(faulty: Faulty):
     assert faulty.requests - requests < 40
     with pytest.raises(ConfigError, match="which matches no picture"):
         jobs.find_pictures("--content", "s3://bucket/nothing")
+
+
+def test_a_bucket_that_does_not_exist(faulty: Faulty, tmp_path: Path):
+    for pattern in ("s3://nobucket/photos", "s3://nobucket/*/*.jpg"):
+        with pytest.raises(ConfigError, match=r"^s3://nobucket/.*\(s3://nobucket does not exist\)"):
+            jobs.find_pictures("--content", pattern)
+    out = as_path("s3://nobucket/results")
+    with pytest.raises(ConfigError, match=r"^s3://nobucket/results: cannot be written \(s3://nobucket does not"):
+        jobs.check_output_folder([], out, overwrite=False, from_folders=True)
+    jobs.check_output_folder([], as_path("s3://bucket/new"), overwrite=False, from_folders=True)

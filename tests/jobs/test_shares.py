@@ -61,7 +61,10 @@ def test_share_from_variables(variables: str, expected: Share | None):
         ("JOB_COMPLETION_INDEX=2", "set JAXSTYLE_SHARDS to the job's completions"),
         ("JOB_COMPLETION_INDEX=3 JAXSTYLE_SHARDS=3", "JOB_COMPLETION_INDEX is '3' of '3' tasks"),
         ("JOB_COMPLETION_INDEX=3 JAXSTYLE_SHARDS=many", "'many'"),
-        ("SLURM_ARRAY_TASK_ID=1", "SLURM_ARRAY_TASK_ID is '1' of '' tasks"),
+        (
+            "SLURM_ARRAY_TASK_ID=1",
+            "SLURM_ARRAY_TASK_ID is set, but not the number of shares; set SLURM_ARRAY_TASK_COUNT",
+        ),
         (
             "SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_STEP=1",
             "without gaps",
@@ -189,4 +192,6 @@ def test_the_command_computes_its_share(photos: Path, paintings: Path, tmp_path:
     assert text.startswith("share 1/2 of the job: 3 pairs: 2 done, 1 failed, 0 to do\n") and " with " not in text
     (photos / "bad.png").unlink()
     assert "4 of 4 pairs are done, 2 of them before" in run(*command, "--shard", "0/1").err
+    done_by_others = run(*command, "--shard", "0/2")
+    assert done_by_others.err.endswith("2 of 2 pairs of share 0/2 are done, 2 of them before this run\n")
     assert "--shard is '2/2'; expected an index from 0 to 1" in run(*command, "--shard", "2/2").err

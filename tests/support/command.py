@@ -92,7 +92,7 @@ def succeed(*arguments: object) -> str:
 
 def without_progress(err: str) -> str:
     """What a command printed to stderr, without the lines of its progress and of the end of a job."""
-    progress = r"jaxstyle: (\d+ px \(|\d+/\d+ pairs|replacing \d+ result|(\d+) of \2 pairs are done)"
+    progress = r"jaxstyle: (\d+ px \(|\d+/\d+ pairs?|replacing \d+ result|(\d+) of \2 pairs? (is|are) done)"
     return "".join(line for line in err.splitlines(keepends=True) if not re.match(progress, line))
 
 
