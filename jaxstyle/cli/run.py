@@ -27,7 +27,7 @@ from jaxstyle.cli.progress import (
     snapshot_steps,
     steps_taken,
 )
-from jaxstyle.errors import DivergedError, JaxStyleError, escape_unprintable
+from jaxstyle.errors import DivergedError, JaxStyleError, PictureError, escape_unprintable
 from jaxstyle.images import RemotePath, as_path, exists, print_proof
 from jaxstyle.jobs import ResultWriter, Unfinished, device_name, first_and_last_losses, run_identity
 from jaxstyle.networks import Network
@@ -36,6 +36,8 @@ from jaxstyle.styles import Masks
 from jaxstyle.stylize import Stylized, stylize
 
 CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, and at least ten times what it takes to write one
+
+_OF_NO_RESULT = ("tile_size", "bits", "dpi", "profile")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +155,10 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         name = device_name(run.writer.record["device"])
         typer.echo(escape_unprintable(f"{title}{width} x {height} pixels, on {name}, {run.memory}"), err=True)
     levels = schedule(run.pair.config, *run.pair.content.shape[:2])
-    checkpoint, begun = _find_checkpoint(run, levels)
+    run, checkpoint, begun, snapshots = _checked(run, levels)
     steps_before = steps_taken(begun[0], levels) if begun else 0
-    run = replace(run, pair=replace(run.pair, config=replace(run.pair.config, tile_size=checkpoint.tile_size)))
-    writer = replace(run.writer, overwrite=run.writer.overwrite or checkpoint.has_written_picture())
-    run = replace(run, writer=writer)
-    writer.check(run.output)
-    snapshots = {
-        step: run.output.with_stem(f"{run.output.stem}-{step:04}")
-        for step in (snapshot_steps(levels, run.save_every) if run.save_every else ())
-        if step > steps_before
-    }
-    for file in (*snapshots.values(), *([_proof_path(run.output)] if run.printer else [])):
-        writer.check(file)
+    if not begun:
+        checkpoint.drop()  # of another run, or one that cannot be read
     with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
         monitor = _Monitor(run, checkpoint, levels, snapshots, started, time.perf_counter(), update_bar)
         monitor.saved_steps = steps_before
@@ -180,7 +173,7 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
             total = sum(steps for _, steps in levels)
             text = f"stopped after {stopped.steps} of {total} steps; the current picture is in {run.output}"
             if not stopped.saved_steps:
-                return text
+                return f"{text}; there was no checkpoint yet to go on from"
             checkpoint.note_picture()
             return f"{text}; the same command goes on from step {stopped.saved_steps}"
 
@@ -194,10 +187,40 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         print_path(output)
 
 
+def check_files(run: Run) -> None:
+    """Raise the errors of `execute_and_print` before any work: the files of the run cannot be written."""
+    _checked(run, schedule(run.pair.config, *run.pair.content.shape[:2]))
+
+
+def _checked(run: Run, levels: Levels) -> tuple[Run, Unfinished, list[Progress], dict[int, Path]]:
+    """The run as it goes on, its checkpoint, the progress to go on from, if any, and the snapshots by their steps."""
+    checkpoint, begun = _find_checkpoint(run, levels)
+    steps_before = steps_taken(begun[0], levels) if begun else 0
+    run = replace(run, pair=replace(run.pair, config=replace(run.pair.config, tile_size=checkpoint.tile_size)))
+    writer = replace(run.writer, overwrite=run.writer.overwrite or checkpoint.has_written_picture())
+    run = replace(run, writer=writer)
+    writer.check(run.output)
+    snapshots = {
+        step: run.output.with_stem(f"{run.output.stem}-{step:04}")
+        for step in (snapshot_steps(levels, run.save_every) if run.save_every else ())
+        if step > steps_before
+    }
+    for file in (*snapshots.values(), *([_proof_path(run.output)] if run.printer else [])):
+        writer.check(file)
+    return run, checkpoint, begun, snapshots
+
+
 def _find_checkpoint(run: Run, levels: Levels) -> tuple[Unfinished, list[Progress]]:
     """The checkpoint that the run is to write, and, if there is one of the same command, the progress to go on from."""
     tile_size = run.pair.config.tile_size
-    checkpoint = Unfinished(run.output, run_identity(run.network, run.pair, run.masks), tile_size)
+    identity, record = run_identity(run.network, run.pair, run.masks), run.writer.record
+    # Settings of the file and tiles change no result.
+    compared = {name: value for name, value in record["settings"].items() if name not in _OF_NO_RESULT}
+    settings = {name: record[name] for name in ("content", "styles")} | compared
+    checkpoint = Unfinished(run.output, identity, tile_size, settings)
+    if not run.writer.overwrite and (difference := checkpoint.difference()):
+        found = f"{checkpoint.folder}: is the checkpoint of another run (different {difference})"
+        raise PictureError(f"{found}; repeat its command to go on with it, or use --overwrite to start anew")
     begun = checkpoint.find()
     progress = begun.load(run.pair.config.optimizer) if begun else None
     if begun is None or progress is None:

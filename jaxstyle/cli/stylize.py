@@ -12,7 +12,7 @@ from jaxstyle.cli.dry_run import print_prediction
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, PrinterProfile, SaveEvery, with_options
-from jaxstyle.cli.run import Run, execute_and_print
+from jaxstyle.cli.run import Run, check_files, execute_and_print
 from jaxstyle.images import SRGB, read_printer_profile, read_shape
 from jaxstyle.jobs import (
     STYLE,
@@ -110,9 +110,6 @@ def stylize_command(
     shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
     predicted = replace(settings.config, regions=max(count, settings.config.regions))
     memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)]))
-    if dry_run:
-        print_prediction(memory, as_json=as_json)
-        return
     settings = settings.by_tiles(memory.workload.config.tile_size)
     picture = read_content(content, size, background, settings.file.profile)
     profile = picture.profile or SRGB
@@ -139,6 +136,10 @@ def stylize_command(
         printer=printer,
         save_every=save_every,
     )
+    if dry_run:
+        check_files(run)
+        print_prediction(memory, as_json=as_json)
+        return
     execute_and_print(run, f"{content.name} at ", started, as_json=as_json)
 
 

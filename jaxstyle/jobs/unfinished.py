@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,13 @@ class Unfinished:
         output: the path of the result.
         identity: a digest of everything that the result depends on, from `run_identity`.
         tile_size: the size of the tiles by which the picture is computed, in pixels a side; None for none.
+        settings: names and values, such as of the settings, that say how another stylization differs.
     """
 
     output: Path
     identity: str
     tile_size: int | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -49,6 +52,15 @@ class Unfinished:
         if record.get("identity") != self.identity:
             return None
         return replace(self, tile_size=record["tile_size"])
+
+    def difference(self) -> str | None:
+        """How the stylization whose checkpoint is there differs from this one; None if there is no such checkpoint."""
+        record = self._record()
+        if record.get("identity") in (None, self.identity):
+            return None
+        before, settings = record.get("settings", {}), json.loads(json.dumps(dict(self.settings)))
+        names = (name for name in settings if name in before and before[name] != settings[name])
+        return next(names, "pictures, versions or device").replace("_", "-")
 
     def load(self, optimizer: str) -> Progress | None:
         """The progress at the checkpoint; None if it cannot be read."""
@@ -65,7 +77,8 @@ class Unfinished:
             with path_in_errors(self.folder, "written", JaxStyleError) as folder:
                 folder.mkdir()
         Checkpoints(self.folder).save(_STATE, progress)
-        self._write(self._record() | {"identity": self.identity, "tile_size": self.tile_size})
+        record = {"identity": self.identity, "tile_size": self.tile_size, "settings": dict(self.settings)}
+        self._write(self._record() | record)
 
     def note_picture(self) -> None:
         """Remember the file at `output` as a picture of this stylization, which going on may replace."""

@@ -152,5 +152,6 @@ def test_values_that_cannot_be(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     outcome = run("stylize", CONTENT, STYLE, *words, "--size", 64)
+    assert run("stylize", CONTENT, STYLE, *words, "--size", 64, "--dry-run") == outcome
     assert outcome.code in (2, 3) and expected in outcome.err and outcome.err.count("\n") == 1
     assert not list(tmp_path.iterdir())

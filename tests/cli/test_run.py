@@ -64,8 +64,9 @@ class TestSnapshots:
 def test_a_result_that_cannot_be_written_is_an_error_before_the_work(tmp_path, monkeypatch, name):
     (tmp_path / "old.png").write_text("precious")
     monkeypatch.setattr("jaxstyle.cli.run.stylize", lambda *_, **__: pytest.fail("stylize was called"))
-    outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / name, "--size", 64)
-    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    for flags in ((), ("--dry-run",)):
+        outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / name, "--size", 64, *flags)
+        assert (outcome.code, outcome.out, outcome.err.count("\n")) == (3, "", 1)
 
 
 class TestInterruption:
@@ -92,7 +93,8 @@ class TestInterruption:
     def test_writes_the_current_picture(self, tmp_path, monkeypatch, number):
         outcome = self.interrupted(tmp_path, monkeypatch, number)
         out = tmp_path / "out.png"
-        message = f"jaxstyle: stopped after 40 of 40 steps; the current picture is in {out}\n"
+        message = f"jaxstyle: stopped after 40 of 40 steps; the current picture is in {out}"
+        message += "; there was no checkpoint yet to go on from\n"
         assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
         assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 40
 
@@ -234,9 +236,16 @@ class TestGoingOn:
         Unfinished(tmp_path / "out.png", json.loads((state / "run.json").read_text())["identity"], None).note_picture()
         assert self.stylize(tmp_path).code == 0 and grays_of(tmp_path / "out.png")
 
-    def test_another_command_starts_again(self, tmp_path, monkeypatch):
+    def test_another_command_starts_again_only_with_overwrite(self, tmp_path, monkeypatch):
         self.stopped(tmp_path, monkeypatch, 20)
-        outcome = self.stylize(tmp_path, "--content-weight", 0.2)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        for flags in ((), ("--dry-run",)):
+            outcome = self.stylize(tmp_path, "--content-weight", 0.2, *flags)
+            assert outcome.code == 3 and "of another run (different content-weight); repeat" in outcome.err
+            assert outcome.err.count("\n") == 1 and outcome.out == ""
+        self.stylize(tmp_path, "--content-weight", 0.2, "--overwrite", "--dry-run")
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        outcome = self.stylize(tmp_path, "--content-weight", 0.2, "--overwrite")
         assert outcome.code == 0 and "going on" not in outcome.err
         assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
