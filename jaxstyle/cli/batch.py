@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +29,8 @@ from jaxstyle.jobs import (
     describe_job,
     device_name,
     draw_contact_sheet,
+    failure_cause,
+    failure_message,
     find_pictures,
     has_job,
     level_warnings,
@@ -219,7 +220,7 @@ def _tasks(
     styles, skipped_styles = find_pictures("--style", style, styles=True)
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count and not quiet:
-            print_note(f"skipped {counted(count, 'file')} in {folder} without the suffix of a picture")
+            print_note(f"skipped {counted(count, 'file')} in {folder}: a picture is a file with the suffix of one")
     return pair_up(contents, styles, options, zipped=zipped)
 
 
@@ -245,6 +246,16 @@ def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:
     return [*lines, *([f"  and {len(todo) - _MAX_PAIRS} more"] if len(todo) > _MAX_PAIRS else [])]
 
 
+def _format_failures(failures: list[dict[str, str]], tasks: list[Task]) -> list[str]:
+    """A line for each cause, with the first pair that failed by it, and their number."""
+    task_of = {str(task.output): task for task in tasks}
+    lines: dict[str, list[str]] = {}
+    for failure in failures:
+        task, error = task_of[failure["output"]], failure["error"]
+        lines.setdefault(failure_cause(task, error), []).append(f"  failed: {failure_message(task, error)}")
+    return [same[0] + (f" ({len(same)} pairs)" if len(same) > 1 else "") for same in lines.values()]
+
+
 def _format_share(share: dict[str, Any]) -> str:
     counts = (
         f"{share['done']} of {counted(share['pairs'], 'pair')} done, {share['failed']} failed, {share['todo']} to do"
@@ -254,12 +265,12 @@ def _format_share(share: dict[str, Any]) -> str:
 
 def _format(description: dict[str, Any], tasks: list[Task]) -> str:
     """Format the description of a job as lines of text."""
-    failed, is_shared = Counter(description["failed"]), len(description["shares"]) > 1
+    is_shared = len(description["shares"]) > 1
     share = f"share {description['share']} of the job: " if is_shared else ""
     lines = [
-        f"{share}{counted(description['pairs'], 'pair')}: {description['done']} done, {failed.total()} failed, "
-        f"{len(description['todo'])} to do",
-        *(f"  failed: {error}{f' ({count} pairs)' if count > 1 else ''}" for error, count in failed.items()),
+        f"{share}{counted(description['pairs'], 'pair')}: {description['done']} done, "
+        f"{len(description['failed'])} failed, {len(description['todo'])} to do",
+        *_format_failures(description["failed"], tasks),
     ]
     lines += _format_pairs(description["todo"], tasks)
     if description["replaced"]:

@@ -26,6 +26,7 @@ from jaxstyle.jobs import (
     Started,
     Step,
     Written,
+    failure_cause,
     failure_message,
 )
 from jaxstyle.optimization import Progress, schedule
@@ -140,10 +141,10 @@ class BatchProgress:
     def _print(self, pair: int, error: str) -> None:
         """Print an error, unless it was printed for another pair with the same picture."""
         assert self._plan is not None
-        line = f"jaxstyle: failed: {failure_message(self._plan.tasks[pair], error)}"
-        if line not in self._printed:
-            self._printed.add(line)
-            self._print_line(line)
+        task = self._plan.tasks[pair]
+        if (cause := failure_cause(task, error)) not in self._printed:
+            self._printed.add(cause)
+            self._print_line(f"jaxstyle: failed: {failure_message(task, error)}")
 
     def _print_line(self, line: str) -> None:
         """Print a line above the progress bars."""

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.messages import print_note
 from jaxstyle.optimization import STEPS_PER_CALL, Progress
 
-_INTERVAL = 10.0  # seconds between lines where there is no terminal
+_INTERVAL, _UNCHANGED_INTERVAL = 10.0, 60.0  # seconds between lines where there is no terminal, new or the same
 _COMPILING_SECONDS = {"cpu": 15, "gpu": 15}  # usually, for a size, by platform; see "Startup" in docs/speed.md
 
 Levels = Sequence[tuple[int, int]]  # (longest side, steps) from coarse to fine, from `schedule`
@@ -78,13 +79,21 @@ def snapshot_steps(levels: Levels, interval: int) -> list[int]:
 def progress_lines(state: Callable[[], str]) -> Iterator[None]:
     """Print a line with the state to stderr every 10 seconds, unless stderr is a terminal.
 
-    Logs of clusters and notebooks then show that a long run goes on. A run of less than 10 seconds prints nothing.
+    A state that stays the same is printed once a minute, with its duration. Logs of clusters and notebooks then show
+    that a long run goes on. A run of less than 10 seconds prints nothing.
     """
     ended = threading.Event()
 
     def print_lines() -> None:
+        shown, since, printed = "", 0.0, 0.0
         while not ended.wait(_INTERVAL):
-            print_note(state())
+            text, now = state(), time.monotonic()
+            if text != shown:
+                shown, since, printed = text, now, now
+                print_note(text)
+            elif now - printed >= _UNCHANGED_INTERVAL:
+                printed = now
+                print_note(f"{text}, unchanged for {format_duration(now - since)}")
 
     thread = threading.Thread(target=print_lines, daemon=True)
     if not sys.stderr.isatty():

@@ -3,6 +3,7 @@
 Modules:
     job: `Job`, `run_job`, `describe_job` and the summary of a job
     events: what a job reports while it runs
+    failures: the pairs that failed, in words and as plain values
     options: the options of a stylization, as the command and manifests have them
     network_options: those of the network
     file_options: those of the files of results
@@ -44,16 +45,11 @@ from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.environment import device, device_name, versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
+from jaxstyle.jobs.failures import failure_cause, failure_message
 from jaxstyle.jobs.file_options import FILE
 from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
-from jaxstyle.jobs.job import (
-    Job,
-    Summary,
-    describe_job,
-    failure_message,
-    run_job,
-)
+from jaxstyle.jobs.job import Job, Summary, describe_job, run_job
 from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, parse_cell, read_manifest
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options
@@ -119,6 +115,7 @@ __all__ = [
     "device_name",
     "draw_contact_sheet",
     "draw_grid",
+    "failure_cause",
     "failure_message",
     "find_pictures",
     "first_and_last_losses",

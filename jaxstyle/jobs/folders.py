@@ -19,7 +19,7 @@ _PICTURE = re.compile(
 
 
 def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[list[Path], int]:
-    """The pictures in a folder, or the files that a pattern matches, in natural order; and the number of other files.
+    """The pictures in a folder, or the files that a pattern matches, in natural order; and the number of others.
 
     Args:
         option: the name of the option, for errors.
@@ -34,8 +34,9 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
         with path_in_errors(path, "read", ConfigError):
             is_folder_of = {file: kind for file, kind in list_folder(path) if not file.name.startswith(".")}
         entries = sorted(is_folder_of, key=natural_order)
-        files = [file for file in entries if _PICTURE.fullmatch(file.suffix) or (styles and is_saved_style(file))]
-        others = sum(not is_folder_of[entry] for entry in is_folder_of.keys() - set(files))
+        named = [path for path in entries if _PICTURE.fullmatch(path.suffix) or (styles and is_saved_style(path))]
+        files = [path for path in named if not is_folder_of[path]]
+        others = len(named) - len(files) + sum(not is_folder_of[path] for path in set(entries) - set(named))
     else:
         files = [path] if exists(path) else sorted(_matches(path), key=natural_order)
         others = 0
@@ -56,4 +57,4 @@ def _matches(pattern: Path) -> list[Path]:
             return [*pattern.matches()]
     folder = next(parent for parent in pattern.parents if os.path.exists(parent))
     names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
-    return [folder / name for name in names]
+    return [path for path in (folder / name for name in names) if not os.path.isdir(path)]

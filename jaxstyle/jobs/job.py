@@ -13,6 +13,7 @@ from jaxstyle.images import RemotePath, exists
 from jaxstyle.jobs.cost import Cost
 from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
+from jaxstyle.jobs.failures import describe_failures
 from jaxstyle.jobs.inputs import InputReader, NetworkCache
 from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.manifest import Task
@@ -186,7 +187,7 @@ def summarize(job: Job, plan: Plan, record: Path, *, cost: Cost, started: float,
         pairs=len(pairs),
         done=len(pairs & done),
         done_before=len(pairs & plan.done),
-        failed=[{"output": str(plan.tasks[pair].output), "error": error} for pair, error in failed.items()],
+        failed=describe_failures(plan, failed),
         untried=len(pairs - done - failed.keys()),
         output=str(job.folder),
         record=str(record) if exists(record) else None,
@@ -228,7 +229,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "share": str(plan.share),
         "pairs": len(plan.pairs),
         "done": len(plan.pairs & plan.done),
-        "failed": [failure_message(plan.tasks[pair], failed[pair]) for pair in sorted(plan.pairs & failed.keys())],
+        "failed": describe_failures(plan, failed),
         "todo": [str(plan.tasks[pair].output) for pair in sorted(todo)],
         "shares": _describe_shares(plan, job.folder),
         "replaced": len(plan.replaced),
@@ -239,11 +240,6 @@ def describe_job(job: Job) -> dict[str, Any]:
         "spent": asdict(spent),
         "seconds": None if pace is None else pace * sum(plan.pixel_steps[pair] for pair in todo) / computing,
     }
-
-
-def failure_message(task: Task, error: str) -> str:
-    """The error of a pair, beginning with the file, or with the missing result if no file is to blame."""
-    return error if any(error.startswith(f"{file}:") for file in task.files) else f"{task.output}: {error}"
 
 
 def _plan(job: Job, networks: NetworkCache, files: KnownFiles) -> Plan:

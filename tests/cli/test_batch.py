@@ -12,6 +12,7 @@ from support.batches import TINY, batch, pictures_in, records_in
 from support.command import CONTENT, Outcome, run, succeed
 
 from jaxstyle.images import read_image
+from jaxstyle.jobs import find_pictures
 
 
 class TestAllPairs:
@@ -138,8 +139,11 @@ class TestDryRun:
         (photos / "bad.png").write_bytes(b"")
         out, where = tmp_path / "out", ("--content", photos, "--style", paintings)
         text = succeed("batch", *where, "-o", out, *TINY, "--dry-run")
-        assert text.startswith("6 pairs: 0 done, 2 failed, 4 to do\n") and f"failed: {photos}/bad.png: is empty" in text
-        assert text.count("bad.png") == 1 and " (2 pairs)\n" in text
+        assert (
+            text.startswith("6 pairs: 0 done, 2 failed, 4 to do\n")
+            and f"failed: bad--embers.png: {photos}/bad.png: is empty" in text
+        )
+        assert text.count("bad.png:") == 1 and " (2 pairs)\n" in text
         assert "has at most 1 level" in run("batch", *where, "-o", out, *TINY, "--levels", 9, "--dry-run").err
         assert "4 pairs at 32 x 21 pixels" in text and "unknown until" in text
         assert not out.exists()
@@ -214,6 +218,10 @@ class TestErrors:
 
 def test_skipped_files_are_counted(photos, paintings, tmp_path):
     (photos / "notes.txt").touch()
+    for folder in ("folder.jpg", "raw"):
+        (photos / folder).mkdir()
     outcome = batch(tmp_path / "out", "--content", photos, "--style", paintings)
     assert outcome.code == 0
-    assert outcome.err == f"jaxstyle: skipped 1 file in {photos} without the suffix of a picture\n"
+    assert outcome.err == f"jaxstyle: skipped 2 files in {photos}: a picture is a file with the suffix of one\n"
+    contents, _ = find_pictures("--content", f"{photos}/*")
+    assert [path.name for path in contents] == ["cat.jpg", "coffee.jpg", "notes.txt"]

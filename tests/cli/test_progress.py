@@ -144,9 +144,16 @@ class TestLines:
     def test_end_with_the_run(self, capsys):
         with progress_module.progress_lines(lambda: "state"):
             time.sleep(0.1)
-        assert set(capsys.readouterr().err.splitlines()) == {"jaxstyle: state"}
+        assert capsys.readouterr().err == "jaxstyle: state\n"
         time.sleep(0.1)
         assert capsys.readouterr().err == ""
+
+    def test_of_the_same_state_are_rare_and_have_its_duration(self, capsys, monkeypatch):
+        monkeypatch.setattr(progress_module, "_UNCHANGED_INTERVAL", 0.06)
+        with progress_module.progress_lines(lambda: "state"):
+            time.sleep(0.3)
+        first, *others = capsys.readouterr().err.splitlines()
+        assert first == "jaxstyle: state" and set(others) == {"jaxstyle: state, unchanged for 0:00"} and len(others) < 6
 
     def test_are_not_printed_on_a_terminal_or_by_short_runs(self, monkeypatch):
         terminal, file = Terminal(), io.StringIO()
