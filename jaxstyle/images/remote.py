@@ -166,23 +166,26 @@ class RemotePath(PosixPath):
         return [self._of(name) for name in self._call("find")]
 
     def matches(self) -> list[Self]:
-        """What the path matches as a pattern. (Without the glob of fsspec, which takes errors for empty folders.)"""
+        """The objects that a pattern matches. (Without the glob of fsspec, which takes errors for empty folders.)"""
         count = next((index for index, name in enumerate(self.parts) if glob.has_magic(name)), len(self.parts))
         paths = type(self)(*self.parts[:count])._below(self.parts[count:])
         return [path for path in paths if count < len(self.parts) or path.exists()]
 
     def _below(self, patterns: Sequence[str]) -> Generator[Self, None, None]:
-        """What these patterns, each for a name, match within the folder."""
+        """The objects that these patterns, each for a name, match within the folder."""
         if not patterns:
             yield self
             return
-        if patterns[0] == "**":
+        if patterns[0] == "**" and patterns[1:]:
             yield from self._below(patterns[1:])
         with suppress(FileNotFoundError):
             for path, is_folder in self.entries():
                 if patterns[0] == "**":
-                    yield from path._below(patterns) if is_folder else ()
-                elif fnmatchcase(path.name, patterns[0]) and (is_folder or not patterns[1:]):
+                    if is_folder:
+                        yield from path._below(patterns)
+                    elif not patterns[1:]:
+                        yield path
+                elif fnmatchcase(path.name, patterns[0]) and is_folder == bool(patterns[1:]):
                     yield from path._below(patterns[1:])
 
     def _of(self, name: str) -> Self:

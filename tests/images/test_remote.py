@@ -113,7 +113,8 @@ class TestObjects:
         for pattern, names in {
             "**/*.jpg": "cat.jpg b/dog.jpg b/c/fox.jpg",
             "*/*.jpg": "b/dog.jpg",
-            "b/[a-e]*": "b/dog.jpg b/c",
+            "b/[a-e]*": "b/dog.jpg",
+            "b/**": "b/dog.jpg b/c/fox.jpg",
             "*/c/fox.jpg": "b/c/fox.jpg",
             "cat.jp?": "cat.jpg",
             "d/*": "",
