@@ -10,7 +10,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from jaxstyle.errors import ConfigError
 from jaxstyle.jobs import FILE, Options, as_path, parse_size
+
+MIN_TILE = 64  # pixels; with the margins of VGG-19, the window of such a tile has twelve times its area
 
 # Options of every command that writes one picture.
 OutputPath = Annotated[
@@ -53,6 +56,15 @@ AsJson = Annotated[
 ]
 
 
+def check_paper_alone(context: typer.Context, *names: str) -> None:
+    """Raise ConfigError if there is --print and one of these options, which it sets."""
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":  # its class depends on the version of typer
+            found = f"there is --{name} {context.params[name]} and --print, which sets it"
+            raise ConfigError(f"{found}; give one of them")
+
+
 def typer_option(name: str, *, grouped: bool = True, text: str | None = None) -> Any:
     """The typer option for a field of `Options`, with another help text if there is one; in no group if not `grouped`.
 
@@ -67,6 +79,8 @@ def typer_option(name: str, *, grouped: bool = True, text: str | None = None) ->
         settings["autocompletion"] = lambda: list(help_.choices)
     if name == "size":
         settings["parser"] = parse_size
+    if name == "tile_size":
+        settings["min"] = MIN_TILE
     if help_.default:
         settings["show_default"] = help_.default
     return typer.Option(f"--{name.replace('_', '-')}", **settings)

@@ -11,15 +11,28 @@ from jaxstyle.batch import Pair
 from jaxstyle.cli.dry_run import print_prediction
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, PrinterProfile, SaveEvery, with_options
+from jaxstyle.cli.options import (
+    AsJson,
+    OutputPath,
+    Overwrite,
+    PaperSize,
+    PrinterProfile,
+    SaveEvery,
+    check_paper_alone,
+    with_options,
+)
 from jaxstyle.cli.run import Run, check_files, execute_and_print
-from jaxstyle.images import SRGB, read_printer_profile, read_shape
+from jaxstyle.images import SRGB, fit_shape, read_printer_profile, read_shape
 from jaxstyle.jobs import (
     STYLE,
     Options,
     ResultWriter,
     as_array,
     check_output_is_no_input,
+    check_print_memory,
+    check_print_shape,
+    check_size,
+    content_warnings,
     device,
     fit_paper,
     level_warnings,
@@ -56,6 +69,7 @@ EXAMPLES = examples(
 
 @with_options
 def stylize_command(
+    context: typer.Context,
     content: Annotated[
         Path, typer.Argument(metavar="CONTENT", help="Content: the picture to stylize, such as a photograph.")
     ],
@@ -94,9 +108,12 @@ def stylize_command(
     started = time.perf_counter()
     regions = read_masks(content_mask, style_mask or [], content, styles)
     count = len(regions.content) if regions else 1
+    original = read_shape(content)
     if paper:
-        options, warnings = fit_paper(options, parse_paper(paper), *read_shape(content))
+        check_paper_alone(context, "size")
+        options, warnings = fit_paper(options, parse_paper(paper), *original)
         print_warnings(*warnings)
+        check_print_shape(fit_shape(*original, check_size(options.size)), output)
     options = resolve_size(options, content, styles, regions=count)
     settings = options.settings()
     initial, strength_mask, background = settings.initial_picture, settings.strength_mask, settings.background
@@ -109,7 +126,8 @@ def stylize_command(
     size = settings.config.size
     shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
     predicted = replace(settings.config, regions=max(count, settings.config.regions))
-    memory = check_memory(measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)]))
+    need = measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)])
+    memory = check_print_memory(need, settings.file.dpi) if paper and settings.file.dpi else check_memory(need)
     settings = settings.by_tiles(memory.workload.config.tile_size)
     picture = read_content(content, size, background, settings.file.profile)
     profile = picture.profile or SRGB
@@ -119,7 +137,7 @@ def stylize_command(
     initial_picture = read_initial_picture(initial, size, background, content, profile) if initial else None
     mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
     print_warnings(*(regions.warnings if regions else ()), *style_warnings([(tuple(styles), settings.config)]))
-    print_warnings(*level_warnings([settings.config], shape))
+    print_warnings(*content_warnings(content, original, size), *level_warnings([settings.config], shape))
     record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
     run = Run(
         pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture, mask),

@@ -11,7 +11,16 @@ import typer
 from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.options import AsJson, OutputPath, Overwrite, PaperSize, PrinterProfile, SaveEvery, with_options
+from jaxstyle.cli.options import (
+    AsJson,
+    OutputPath,
+    Overwrite,
+    PaperSize,
+    PrinterProfile,
+    SaveEvery,
+    check_paper_alone,
+    with_options,
+)
 from jaxstyle.cli.run import Run, execute_and_print
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import Picture, read_printer_profile
@@ -21,6 +30,8 @@ from jaxstyle.jobs import (
     ResultWriter,
     Settings,
     check_output_is_no_input,
+    check_print_memory,
+    check_print_shape,
     check_size,
     device,
     for_print,
@@ -62,6 +73,7 @@ EXAMPLES = examples(
     defaults=Options(init="pink"),
 )
 def texture_command(
+    context: typer.Context,
     styles: Annotated[
         list[Path], typer.Argument(metavar="STYLE", help="Style pictures or saved styles (.safetensors), blended.")
     ],
@@ -91,10 +103,10 @@ def texture_command(
     """
     started = time.perf_counter()
     if paper:
-        if height or width:
-            raise ConfigError("there is --print and --width or --height, which it sets; give one of them")
+        check_paper_alone(context, "size", "width", "height")
         options, dpi = for_print(options)
         height, width = parse_paper(paper).shape(dpi)
+        check_print_shape((height, width), output)
     if options.size == MAX_SIZE and (height or width):
         raise ConfigError(f"--size is {MAX_SIZE}, and there is --height or --width too; give numbers for both, or none")
     settings_of = partial(_texture_settings, height=height, width=width)
@@ -109,7 +121,8 @@ def texture_command(
     height, width = _texture_shape(options, height, width)
     style_shapes = picture_shapes(styles, settings.config)
     workload = Workload(network, settings.config, (height, width), style_shapes, may_tile=True)
-    memory = check_memory(measure_need([workload]))
+    need = measure_need([workload])
+    memory = check_print_memory(need, settings.file.dpi) if paper and settings.file.dpi else check_memory(need)
     settings = settings.by_tiles(memory.workload.config.tile_size)
     canvas, config = as_stylization(height, width, settings.config)
     style_inputs, saved = read_styles(styles, network, config, background)

@@ -30,11 +30,13 @@ from jaxstyle.images.files import (
     resolve_target,
     write_atomically,
 )
+from jaxstyle.images.formats import FORMATS
 from jaxstyle.images.proofing import print_proof, read_printer_profile
 from jaxstyle.images.quantization import BITS
 from jaxstyle.images.reading import KEEP, SRGB, Picture, read_image, read_picture, read_shape, target_shape
 from jaxstyle.images.remote import PathLike, RemotePath, as_path, join_path
 from jaxstyle.images.resizing import (
+    MAX_PIXELS,
     MIN_SIDE,
     check_picture,
     check_same_proportions,
@@ -52,9 +54,11 @@ from jaxstyle.images.writing import MAX_DPI, WRITABLE, check_format, check_writa
 
 __all__ = [
     "BITS",
+    "FORMATS",
     "GAP",
     "KEEP",
     "MAX_DPI",
+    "MAX_PIXELS",
     "MIN_SIDE",
     "SRGB",
     "WRITABLE",

@@ -54,7 +54,7 @@ from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, pa
 from jaxstyle.jobs.memory import picture_shapes, resolve_size
 from jaxstyle.jobs.options import STYLE, Options
 from jaxstyle.jobs.output import ResultWriter, first_and_last_losses, losses_by_step, result_record
-from jaxstyle.jobs.paper import fit_paper, for_print, parse_paper
+from jaxstyle.jobs.paper import check_print_memory, check_print_shape, fit_paper, for_print, parse_paper
 from jaxstyle.jobs.parsing import MAX_SIZE, check_size, parse_layers, parse_numbers, parse_scales, parse_size
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.prediction import predict_seconds
@@ -76,7 +76,7 @@ from jaxstyle.jobs.records import STATE_FOLDER, has_job, read_records
 from jaxstyle.jobs.results import check_output_folder
 from jaxstyle.jobs.settings import Settings
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
-from jaxstyle.jobs.size_warnings import level_warnings, style_warnings
+from jaxstyle.jobs.size_warnings import content_warnings, level_warnings, style_warnings
 from jaxstyle.jobs.unfinished import Unfinished, run_identity
 
 __all__ = [
@@ -108,8 +108,11 @@ __all__ = [
     "check_network_name",
     "check_output_folder",
     "check_output_is_no_input",
+    "check_print_memory",
+    "check_print_shape",
     "check_size",
     "check_styles",
+    "content_warnings",
     "describe_job",
     "device",
     "device_name",

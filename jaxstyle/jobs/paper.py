@@ -1,14 +1,21 @@
 """The size in pixels of a picture to print, from that of the paper."""
 
+import math
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import ConfigError, MemoryLimitError, PictureError
+from jaxstyle.images import FORMATS, MAX_PIXELS, MIN_SIDE
 from jaxstyle.jobs.options import Options
+from jaxstyle.optimization import MemoryNeed, check_memory, largest_size
 
 PRINT_DPI = 300  # pixels per inch that print shops expect
 _PER_INCH = {"cm": 2.54, "mm": 25.4, "in": 1.0}
-_FORM = re.compile(rf"([0-9.]+) ?x ?([0-9.]+) ?({'|'.join(_PER_INCH)})")
+_SHEETS = {"a5": (148, 210), "a4": (210, 297), "a3": (297, 420), "a2": (420, 594)}  # in mm, ISO 216
+_NUMBER, _UNIT = r"([0-9.]+|inf|infinity)", r"(cm|mm|inch|in|\")?"
+_FORM = re.compile(rf"{_NUMBER} ?{_UNIT} ?[x\u00d7] ?{_NUMBER} ?{_UNIT}")
+_EXPECTED = "expected the sides of the paper, such as 60x40cm, 300x200mm or 10x8in, or A5, A4, A3 or A2"
 _MARGIN = 0.01  # of the paper, which print shops cut off anyway
 
 
@@ -30,22 +37,28 @@ class Paper:
 
 
 def parse_paper(text: str) -> Paper:
-    """Parse `60x40cm`; ConfigError for another form."""
-    found = _FORM.fullmatch(text.strip().lower())
+    """Parse `60x40cm`, or `A4`; ConfigError for another form, and for a side of 0 or infinity."""
+    name, found = text.strip().lower(), f"--print is {text!r}"
+    if name in _SHEETS:
+        return Paper(*_SHEETS[name], "mm")
+    fields = _FORM.fullmatch(name)
     try:
-        paper = Paper(float(found[1]), float(found[2]), found[3]) if found else None
+        sides = (float(fields[1]), float(fields[3])) if fields else None
     except ValueError:
-        paper = None
-    if not paper or not min(paper.width, paper.height):
-        raise ConfigError(f"--print is {text!r}; expected the sides of the paper, such as 60x40cm, 300x200mm or 10x8in")
-    return paper
+        sides = None
+    if not fields or not sides or fields[2] not in (None, fields[4]):
+        raise ConfigError(f"{found}; {_EXPECTED}")
+    if not fields[4]:
+        raise ConfigError(f"{found}, without a unit (cm, mm or in); {_EXPECTED}")
+    for side in sides:
+        if not 0 < side < math.inf:
+            raise ConfigError(f"{found}, with a side of {'infinity' if side else 0}; {_EXPECTED}")
+    return Paper(*sides, "in" if fields[4] in ("inch", '"') else fields[4])
 
 
 def for_print(options: Options) -> tuple[Options, int]:
-    """The options with a resolution, and it; ConfigError if they have a size, or a resolution that is none."""
+    """The options with a resolution, and it; ConfigError if it is none."""
     options.file_settings()
-    if options.size != Options().size:
-        raise ConfigError(f"there is --size {options.size} and --print, which sets it; give one of them")
     dpi = options.dpi or PRINT_DPI
     return replace(options, dpi=dpi), dpi
 
@@ -68,3 +81,28 @@ def fit_paper(options: Options, paper: Paper, height: int, width: int) -> tuple[
         return options, []
     found = f"the content covers {covered:.3g} x {covered * aspect:.3g} of {longer:g} x {shorter:g} {paper.unit}"
     return options, [f"{found}; crop it to the proportions of the paper to fill it"]
+
+
+def check_print_shape(shape: tuple[int, int], output: Path) -> None:
+    """Raise PictureError if a result of this height and width, for a paper, is too small or too large."""
+    height, width = shape
+    found = f"at this --dpi, the result would have {width} x {height} pixels"
+    if min(shape) < MIN_SIDE:
+        expected = f"expected at least {MIN_SIDE} on the shorter side"
+        raise PictureError(f"{found}; {expected}: use a higher --dpi, or larger paper")
+    suffix = output.suffix.lower()
+    if suffix in FORMATS and max(shape) > FORMATS[suffix].max_side:
+        expected = f"{suffix} has at most {FORMATS[suffix].max_side} on a side"
+        raise PictureError(f"{found}, and {expected}; use .tiff, a lower --dpi, or smaller paper")
+    if height * width > MAX_PIXELS:
+        raise PictureError(f"{found}; expected at most {MAX_PIXELS} in all: use a lower --dpi, or smaller paper")
+
+
+def check_print_memory(need: MemoryNeed, dpi: int) -> MemoryNeed:
+    """As `check_memory`, with the resolution that fits in place of the size."""
+    size = need.workload.config.size
+    fitting = 0 if need.fits else dpi * largest_size(need.workload, need.available.bytes) // size
+    if not fitting:
+        return check_memory(need)
+    found = f"at --dpi {dpi}, the result has {size} pixels on its longest side and needs {need}"
+    raise MemoryLimitError(f"{found}; use --dpi {fitting} or less, or smaller paper")

@@ -1,4 +1,4 @@
-"""Warnings of sizes that do not fit: small style pictures, saved styles of other sizes, levels that there are not."""
+"""Warnings of sizes that do not fit: small pictures, saved styles of other sizes, levels that there are not."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -12,7 +12,7 @@ from jaxstyle.jobs.reading import is_saved_style
 from jaxstyle.optimization import schedule
 from jaxstyle.styles import read_style_file
 
-_MAX_ENLARGEMENT = 2.0  # of a style; beyond it, strokes are visibly blurred
+_MAX_ENLARGEMENT = 2.0  # beyond it, strokes of a style and edges of a content are visibly blurred
 _MAX_OTHER_SIZE = 1.05  # of a saved style, relative to the size that is needed; rounding stays below it
 
 
@@ -36,6 +36,15 @@ def style_warnings(uses: Iterable[tuple[tuple[Path, ...], StyleConfig]]) -> list
             else:
                 enlargements[file] = _enlargement(max(read_shape(file)), settings[file])
     return [warning for warning in (_enlarged(enlargements), _resized(resizings)) if warning]
+
+
+def content_warnings(content: Path, shape: tuple[int, int], size: int) -> list[str]:
+    """A warning if a content with this height and width in its file is much smaller than a result of this size."""
+    factor = size / max(shape)
+    if factor <= _MAX_ENLARGEMENT:
+        return []
+    found = f"{content} has {shape[1]} x {shape[0]} pixels and is enlarged {factor:.2g} times for this result"
+    return [f"{found}, which gives it no detail; use a larger file, or a smaller result"]
 
 
 def _enlargement(longest: int, settings: Collection[tuple[StyleConfig, float]]) -> tuple[float, int, int]:

@@ -121,7 +121,7 @@ EXPORT = "export --width 64 --height 48"
         ("stylize content.jpg style.jpg -o content.jpg --overwrite", USAGE, "content.jpg is one of the pictures to"),
         ("stylize content.jpg style.jpg -o ./style.jpg --overwrite", USAGE, "style.jpg is one of the pictures to"),
         ("stylize link.jpg style.jpg -o content.jpg --overwrite", USAGE, "content.jpg is one of the pictures to"),
-        ("stylize glass.png style.jpg -o out.jpg", PICTURE, "out.jpg: .jpg cannot store transparency"),
+        ("stylize glass.png style.jpg -o out.jpg --size 64", PICTURE, "out.jpg: .jpg cannot store transparency"),
         # Settings
         (f"{PAIR} --size 0", USAGE, "size is 0; expected "),
         (f"{PAIR} --size 8", PICTURE, "at size 8; expected at least 16 on each side"),

@@ -1,6 +1,8 @@
 """Results as files for print: 16 bits, resolution, color profiles, size and proof."""
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from support.pictures import ADOBE_RGB, printer_profile, rgb_profile
 import jaxstyle
 from jaxstyle.images import read_image, write_image
 from jaxstyle.jobs import read_records
+from jaxstyle.optimization import AvailableMemory, memory
 
 
 def read_levels(path: Path) -> np.ndarray:
@@ -71,9 +74,21 @@ def test_the_paper_sets_the_size(tmp_path: Path) -> None:
     assert (record["width"], record["height"], record["settings"]["dpi"]) == (51, 39, 50)
     record = json.loads(run("texture", STYLE, "-o", tmp_path / "more.png", *QUICK[2:6], *QUICK[8:], *words).out)
     assert (record["width"], record["height"], record["settings"]["dpi"]) == (59, 39, 50)
-    for command, flag in ((("stylize", CONTENT), "--size"), (("texture",), "--size"), (("texture",), "--width")):
-        outcome = run(*command, STYLE, "-o", tmp_path / "none.png", *words, flag, 64)
+    cases = (("stylize", CONTENT), "--size"), (("texture",), "--size"), (("texture",), "--width")
+    for (command, flag), size in itertools.product(cases, (64, 512)):  # also if it is the default
+        outcome = run(*command, STYLE, "-o", tmp_path / "none.png", *words, flag, size)
         assert outcome.code == 2 and f"{flag} " in outcome.err and "--print" in outcome.err
+
+
+def test_what_to_do_is_said_of_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "small.png", np.random.default_rng(0).random((48, 64, 3)))
+    monkeypatch.setattr(memory, "available_memory", lambda: AvailableMemory(5 * 2**28, "this machine"))
+    words = ("stylize", tmp_path / "small.png", STYLE, "-o", tmp_path / "out.png", *QUICK[4:], "--dry-run")
+    outcome = run(*words, "--print", "A3", "--dpi", 400)
+    (dpi,) = re.findall(r"at --dpi 400, .* use --dpi (\d+) or less, or smaller paper\n", outcome.err)
+    outcome = run(*words, "--print", "A3", "--dpi", dpi)
+    assert outcome.code == 0 and "small.png has 64 x 48 pixels and is enlarged " in outcome.err
+    assert "expected a number from 64" in run(*words, "--tile-size", 63).err
 
 
 def test_a_proof_is_written_beside_the_result(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from jaxstyle import ConfigError, StyleConfig
-from jaxstyle.jobs import Options, read_manifest, read_network, size_warnings, style_warnings
+from jaxstyle.jobs import Options, content_warnings, read_manifest, read_network, size_warnings, style_warnings
 
 
 def test_pooling_needs_a_network_with_pooling():
@@ -37,3 +37,9 @@ def test_unknown_networks_in_a_manifest_have_a_line(tmp_path: Path, value: str):
     manifest.write_text(f"content,style,network\na.jpg,b.jpg,\na.jpg,b.jpg,{value}\n")
     with pytest.raises(ConfigError, match=f"pairs.csv: line 3: --network is '{value}'"):
         read_manifest(manifest, Options())
+
+
+def test_contents_that_are_enlarged():
+    assert content_warnings(Path("a.jpg"), (300, 400), 800) == []
+    (warning,) = content_warnings(Path("a.jpg"), (300, 400), 1000)
+    assert warning.startswith("a.jpg has 400 x 300 pixels and is enlarged 2.5 times for this result")
