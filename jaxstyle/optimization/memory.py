@@ -42,6 +42,7 @@ _PROCESS, _FAST, _PROGRAM = 600 * 2**20, 300 * 2**20, 170 * 2**20
 # 4096 x 3124 pixels by tiles of 512.
 _PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.3}, 8
 TILE_SIZES = (1024, 512, 256)  # the sizes that are tried, if a whole picture does not fit
+_TILES_FROM = 0.9  # share of the available memory: other programs may take some of the rest during a long run
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill
 _RETRY = 0.75  # share of the predicted memory for the pictures to try next, if a run failed in spite of the prediction
 _MULTIPLE, _LARGEST = 16, 2**15  # the sizes among which the largest that fits is chosen, in pixels
@@ -159,11 +160,13 @@ def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
 
 
 def with_tiles(workload: Workload, limit: int) -> Workload:
-    """The workload as a whole if that needs at most `limit` bytes or may not be tiled, else by the largest tiles that
-    fit, or by the smallest.
+    """The workload as a whole if that leaves a tenth of `limit` bytes or may not be tiled, else by the largest tiles
+    that leave as much, or else in the way that needs the least.
     """
-    variants = _variants(workload)
-    return next((variant for variant in variants if predict_peak_bytes(variant) <= limit), variants[-1])
+    variants, usable = _variants(workload), _TILES_FROM * limit
+    return next((variant for variant in variants if predict_peak_bytes(variant) <= usable), None) or min(
+        variants, key=predict_peak_bytes
+    )
 
 
 def _variants(workload: Workload) -> list[Workload]:

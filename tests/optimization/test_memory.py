@@ -131,7 +131,11 @@ def test_tiles_make_larger_sizes_fit(network: Network) -> None:
         predict_peak_bytes(tiled) <= limit < predict_peak_bytes(whole) == predict_peak_bytes(with_tiles(whole, limit))
     )
     assert tiled.config.tile_size in memory.TILE_SIZES
-    assert with_tiles(replace(whole, may_tile=True), 2**40).config == config
+    needed = predict_peak_bytes(whole)
+    assert with_tiles(replace(whole, may_tile=True), round(needed / 0.89)).config == config
+    assert with_tiles(replace(whole, may_tile=True), round(needed / 0.91)).config.tile_size == memory.TILE_SIZES[0]
+    small = workload(network, config, size=320)  # whose windows by tiles are no smaller
+    assert with_tiles(replace(small, may_tile=True), predict_peak_bytes(small)).config.tile_size is None
     assert largest_size(replace(whole, may_tile=True), limit) > 1.5 * largest_size(whole, limit)
     nearest = replace(config, style_representation="nearest")  # which cannot be computed by tiles
     assert with_tiles(replace(whole, config=nearest, may_tile=True), limit).config == nearest
