@@ -33,8 +33,8 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-for requirement in [*project["dependencies"], *extras["test"], *extras["convert"], *extras["heic"], *extras["jxl"]]:
-    if bound := re.fullmatch(r"([\w-]+)>=([\w.]+)", requirement):
+for requirement in project["dependencies"] + sum(map(extras.get, ("test", "convert", "heic", "jxl", "remote")), []):
+    if bound := re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\w.]+)", requirement):
         print(f"{bound[1]}=={bound[2]}")
 END
 }
