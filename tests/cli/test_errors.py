@@ -195,7 +195,7 @@ EXPORT = "export --width 64 --height 48"
         (f"style show {LONG}.safetensors", STYLE_FILE, "cannot be read (File name too long)"),
         (f"batch {LONG}.csv -o out", USAGE, "cannot be read (File name too long)"),
         ("batch folder.png -o out", USAGE, "folder.png: cannot be read (Is a directory)"),
-        ("batch --content content.jpg --style style.jpg -o exists.png", FAILURE, "exists.png"),
+        ("batch --content content.jpg --style style.jpg -o exists.png", USAGE, "exists.png is a file"),
         (
             "batch weights.csv -o out",
             USAGE,

@@ -75,7 +75,7 @@ def test_the_largest_size_fits_and_a_larger_one_does_not(tmp_path: Path, compute
         assert run(*words, *out, "--overwrite", "--size", size).code == 0
         assert run(*words, *out, "--overwrite", "--size", size + 16).code == 1
     whole = ("stylize", CONTENT, STYLE, "--tile-size", 4096, *out)
-    assert size_of(*whole, "--style-scale", 3) < size_of(*whole) < size
+    assert size_of(*whole, "--style-scale", 3) < min(size_of(*whole), size)
 
 
 def test_the_largest_size_is_no_larger_than_pictures_can_be(
