@@ -37,7 +37,7 @@ PaperSize = Annotated[
         "--print",
         metavar="60x40cm",
         rich_help_panel=FILE,
-        help="Paper to print on, or A5 to A2: sets the size so that the result fills it, at 300 pixels per inch or --dpi.",
+        help="Paper to print on, or A5 to A2: sets the size so that it is filled, at 300 pixels per inch or --dpi.",
     ),
 ]
 PrinterProfile = Annotated[
