@@ -84,7 +84,9 @@ class CachedFunction(Generic[Result]):
             self.jitted.lower(*args, **kwargs).compile()
         else:
             static, arrays = self._bind(*args, **kwargs)
-            self._program(_cache_folder, static, arrays).lower(*jax.tree.leaves(arrays)).compile()
+            program = self._program(_cache_folder, static, arrays)
+            if not isinstance(program, jax.stages.Compiled):  # which later calls use: they would compile again
+                self._loaded[self._key(static, arrays)] = program.lower(*jax.tree.leaves(arrays)).compile()
         return_freed_memory()
 
     def _bind(self, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -97,12 +99,15 @@ class CachedFunction(Generic[Result]):
 
     def _program(self, folder: CacheFolder, static: dict[str, Any], arrays: dict[str, Any]) -> Any:
         """The jitted function of the leaves of these arrays."""
-        leaves, structure = jax.tree.flatten(arrays)
-        key = (*static.items(), structure, *map(_type_of, leaves), repr(jax.config.values))
+        key = self._key(static, arrays)
         with self._lock:  # otherwise several threads would compile the same program
             if key not in self._loaded:
                 self._loaded[key] = self._load(folder, self._file_name(key), static, arrays)
         return self._loaded[key]
+
+    def _key(self, static: dict[str, Any], arrays: dict[str, Any]) -> tuple[Any, ...]:
+        leaves, structure = jax.tree.flatten(arrays)
+        return (*static.items(), structure, *map(_type_of, leaves), repr(jax.config.values))
 
     def _file_name(self, key: tuple[Any, ...]) -> str:
         """A file name that identifies everything that the traced program depends on."""
