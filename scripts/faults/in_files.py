@@ -133,8 +133,8 @@ COMPILATION = (
         "cache-key-static",
         "the cache's key has no static arguments",
         "compilation/cached.py",
-        "key = (*static.items(), structure,",
-        "key = (structure,",
+        "return (*static.items(), structure,",
+        "return (structure,",
         ("compilation/test_cached.py",),
     ),
     Fault(
