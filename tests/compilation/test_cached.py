@@ -206,10 +206,21 @@ def test_a_call_after_compiling_for_shapes_compiles_nothing(tmp_path: Path, is_c
         assert function.traces == 1
         pair = jax.tree.map(jnp.asarray, PAIR)
         with compilations() as events:
-            check(function.cached(pair, 2.0, power=1))
+            result = function.cached(pair, 2.0, power=1)
         assert not events and function.traces == 1
+        check(result)
     finally:
         set_cache_folder(None)
+
+
+def test_a_call_with_results_of_another_function_compiles_nothing(folder: Path):
+    """Arrays on the device, as the state of a solver is, after compiling for shapes."""
+    first, second = CountedFunction(), CountedFunction(donate_argnames=("pair",))
+    result = first.cached(PAIR)
+    second.cached.compile(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), result), 2.0)
+    with compilations() as events:
+        second.cached(result, 2.0)
+    assert events == []
 
 
 def test_inside_another_traced_function(folder: Path):
