@@ -19,7 +19,20 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From files to files: each component may import those before it.
 COMPONENTS = (
     *("errors", "config", "images", "compilation", "networks", "weights", "styles", "optimization"),
-    *("stylize", "texture", "stylizer", "export", "batch", "jobs", "laboratory", "cli", "__main__"),
+    *(
+        "stylize",
+        "texture",
+        "stylizer",
+        "export",
+        "environment",
+        "batch",
+        "options",
+        "files",
+        "jobs",
+        "laboratory",
+        "cli",
+        "__main__",
+    ),
 )
 SUBPACKAGES = {component for component in COMPONENTS if (PACKAGE / component).is_dir()}
 FORBIDDEN_CALLS = {"print", "exit", "quit", "sys.exit", "os._exit", "jax.config.update"}

@@ -14,8 +14,8 @@ from support.quick import QUICK, first_layer, run
 
 from jaxstyle import stylize_batch
 from jaxstyle.errors import JaxStyleError, PictureError
+from jaxstyle.files import read_strength_mask
 from jaxstyle.images import read_image, read_shape, resize, write_image
-from jaxstyle.jobs import read_strength_mask
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress
 from jaxstyle.stylize import measure_style

@@ -13,9 +13,10 @@ from jaxstyle import load_style, make_stylizer, measure_style, stylize_batch
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import read_image, resize_longest, rotate
-from jaxstyle.jobs import Options, read_manifest
+from jaxstyle.jobs import read_manifest
 from jaxstyle.networks import Network
 from jaxstyle.optimization import style_statistics
+from jaxstyle.options import Options
 from jaxstyle.styles import gram_matrix
 
 TURNED = replace(QUICK, rotate_style=30.0)

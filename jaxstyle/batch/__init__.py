@@ -8,6 +8,7 @@ Modules:
     turns: which groups compute at the same time, and which take turns
     vmapped: the solver for a batch, vmapped and sharded over devices
     benchmark: the speed of a step, and the arithmetic that it takes
+    prediction: the time that a stylization will take
 """
 
 from jaxstyle.batch.benchmark import count_operations, matrix_product_rate, time_steps
@@ -24,6 +25,7 @@ from jaxstyle.batch.buckets import (
 )
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import CACHE_BYTES, MeasurementCache, Pair, check_pair, pair_workload
+from jaxstyle.batch.prediction import predict_seconds
 from jaxstyle.batch.stylize import concurrent_groups, default_batch_size, stylize_batch
 from jaxstyle.batch.turns import Turn, computing_lock, takes_turns
 from jaxstyle.batch.vmapped import BatchSolver
@@ -50,6 +52,7 @@ __all__ = [
     "pair_workload",
     "plan_groups",
     "plan_kinds",
+    "predict_seconds",
     "stylize_batch",
     "stylize_group",
     "takes_turns",

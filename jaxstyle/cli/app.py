@@ -134,7 +134,7 @@ def run() -> int:
 
 def _fail_by_device(error: MemoryError | RuntimeError) -> int:
     """The end of a command without enough memory or without a device; raises all other errors again."""
-    from jaxstyle.jobs import device
+    from jaxstyle.environment import device
     from jaxstyle.optimization import memory_message
 
     if message := memory_message(error):

@@ -15,33 +15,31 @@ from jaxstyle.cli.job import exit_unless_done, format_cost, print_counts, run_wi
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
 from jaxstyle.cli.progress import format_duration
+from jaxstyle.environment import device_name
 from jaxstyle.errors import ConfigError, PictureError, counted, escape_unprintable
+from jaxstyle.files import check_output_is_no_input, level_warnings, style_warnings
 from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
     WHOLE,
     Cost,
     Job,
-    Options,
     Share,
     Task,
     check_output_folder,
-    check_output_is_no_input,
     describe_job,
-    device_name,
     draw_contact_sheet,
     failure_cause,
     failure_message,
     find_pictures,
     has_job,
-    level_warnings,
     pair_up,
     parse_share,
     read_manifest,
     run_job,
     run_job_on_ray,
     share_from_variables,
-    style_warnings,
 )
+from jaxstyle.options import Options
 
 _MAX_PAIRS = 20  # to list in a dry run
 EXAMPLES = examples(

@@ -17,18 +17,7 @@ from jaxstyle.batch import Group
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
 from jaxstyle.errors import counted, escape_unprintable
-from jaxstyle.jobs import (
-    Event,
-    Failed,
-    Finished,
-    Plan,
-    Planned,
-    Started,
-    Step,
-    Written,
-    failure_cause,
-    failure_message,
-)
+from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Started, Step, Written, failure_cause, failure_message
 from jaxstyle.optimization import Progress, schedule
 
 

@@ -11,9 +11,10 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.options import NetworkName, Precision, WeightsFile
 from jaxstyle.config import StyleConfig
+from jaxstyle.environment import device, device_name, versions
 from jaxstyle.errors import ConfigError
+from jaxstyle.files import network_record, read_network
 from jaxstyle.images import MIN_SIDE
-from jaxstyle.jobs import device, device_name, network_record, read_network, versions
 from jaxstyle.networks import resolve_layers
 from jaxstyle.optimization import prepare_network
 

@@ -4,9 +4,10 @@ import json
 
 import typer
 
+from jaxstyle.batch import predict_seconds
 from jaxstyle.cli.progress import format_duration
+from jaxstyle.environment import device, device_name
 from jaxstyle.images import scaled_shape
-from jaxstyle.jobs import device, device_name, predict_seconds
 from jaxstyle.optimization import MemoryNeed
 
 

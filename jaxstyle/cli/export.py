@@ -10,18 +10,13 @@ import typer
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import with_options
+from jaxstyle.environment import device
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.export import PLATFORMS, export_stylizer
+from jaxstyle.files import check_output_is_no_input, level_warnings, read_network, read_styles
 from jaxstyle.images import check_target, path_in_errors, write_atomically
-from jaxstyle.jobs import (
-    Options,
-    check_output_is_no_input,
-    device,
-    level_warnings,
-    read_network,
-    read_styles,
-)
 from jaxstyle.optimization import blend_scale
+from jaxstyle.options import Options
 from jaxstyle.stylize import measure_style
 from jaxstyle.stylizer import make_stylizer
 

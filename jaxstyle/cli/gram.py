@@ -14,15 +14,10 @@ from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.messages import print_path
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
 from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.environment import device
 from jaxstyle.errors import ConfigError
+from jaxstyle.files import check_output_is_no_input, is_saved_style, read_network, read_on_background
 from jaxstyle.images import check_writable, write_image
-from jaxstyle.jobs import (
-    check_output_is_no_input,
-    device,
-    is_saved_style,
-    read_network,
-    read_on_background,
-)
 from jaxstyle.laboratory import (
     SAMPLERS,
     draw_grams,

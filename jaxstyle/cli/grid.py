@@ -10,24 +10,20 @@ from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.job import exit_unless_done, run_with_progress, summary_record
 from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import with_options
+from jaxstyle.files import check_output_is_no_input, level_warnings, resolve_size, style_warnings
 from jaxstyle.images import check_writable, read_image, read_shape, write_image
 from jaxstyle.jobs import (
     AXIS_EXAMPLE,
     Job,
-    Options,
-    Settings,
     check_output_folder,
-    check_output_is_no_input,
     draw_grid,
     grid_tasks,
     has_job,
-    level_warnings,
     parse_axis,
     picture_distances,
     read_records,
-    resolve_size,
-    style_warnings,
 )
+from jaxstyle.options import Options, Settings
 
 EXAMPLES = examples(
     "Shapes closer to the content from left to right:",

@@ -7,7 +7,8 @@ import typer
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.weights import list_weights
 from jaxstyle.compilation import cache_location
-from jaxstyle.jobs import check_network_name, device, device_name, read_network, versions
+from jaxstyle.environment import device, device_name, versions
+from jaxstyle.files import check_network_name, read_network
 from jaxstyle.networks import ARCHITECTURES
 from jaxstyle.optimization import device_memory
 

@@ -15,17 +15,10 @@ from jaxstyle.cli.help import examples
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.messages import print_path
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile
+from jaxstyle.environment import device, device_name, versions
 from jaxstyle.errors import ConfigError
+from jaxstyle.files import check_output_is_no_input, network_record, read_network, read_on_background
 from jaxstyle.images import check_writable, write_image
-from jaxstyle.jobs import (
-    check_output_is_no_input,
-    device,
-    device_name,
-    network_record,
-    read_network,
-    read_on_background,
-    versions,
-)
 from jaxstyle.laboratory import (
     check_entries,
     draw_entries,

@@ -11,7 +11,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs import FILE, Options, as_path, parse_size
+from jaxstyle.images import as_path
+from jaxstyle.options import FILE, Options, parse_size
 
 MIN_TILE = 64  # pixels; with the margins of VGG-19, the window of such a tile has twelve times its area
 

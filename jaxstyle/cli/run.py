@@ -27,9 +27,10 @@ from jaxstyle.cli.progress import (
     snapshot_steps,
     steps_taken,
 )
+from jaxstyle.environment import device_name
 from jaxstyle.errors import DivergedError, JaxStyleError, PictureError, escape_unprintable
+from jaxstyle.files import ResultWriter, Unfinished, first_and_last_losses, run_identity
 from jaxstyle.images import RemotePath, as_path, exists, print_proof
-from jaxstyle.jobs import ResultWriter, Unfinished, device_name, first_and_last_losses, run_identity
 from jaxstyle.networks import Network
 from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
 from jaxstyle.styles import Masks

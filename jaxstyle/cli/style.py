@@ -13,20 +13,12 @@ from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.messages import print_path, print_warnings
 from jaxstyle.cli.options import NetworkName, Overwrite, Pooling, WeightsFile, typer_option
 from jaxstyle.config import DEFAULTS, PARTITIONS, StyleConfig, Weighted
+from jaxstyle.environment import device
 from jaxstyle.errors import ConfigError, escape_unprintable
-from jaxstyle.jobs import (
-    check_output_is_no_input,
-    device,
-    network_record,
-    parse_layers,
-    parse_numbers,
-    parse_scales,
-    read_network,
-    read_styles,
-    style_warnings,
-)
+from jaxstyle.files import check_output_is_no_input, network_record, read_network, read_styles, style_warnings
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import style_sizes
+from jaxstyle.options import parse_layers, parse_numbers, parse_scales
 from jaxstyle.styles import Style, check_style_writable, read_style_file, save_style
 from jaxstyle.stylize import measure_style
 

@@ -22,21 +22,13 @@ from jaxstyle.cli.options import (
     with_options,
 )
 from jaxstyle.cli.run import Run, check_files, execute_and_print
-from jaxstyle.images import SRGB, fit_shape, read_printer_profile, read_shape
-from jaxstyle.jobs import (
-    STYLE,
-    Options,
+from jaxstyle.environment import device
+from jaxstyle.files import (
     ResultWriter,
     as_array,
     check_output_is_no_input,
-    check_print_memory,
-    check_print_shape,
-    check_size,
     content_warnings,
-    device,
-    fit_paper,
     level_warnings,
-    parse_paper,
     picture_shapes,
     read_content,
     read_initial_picture,
@@ -48,7 +40,9 @@ from jaxstyle.jobs import (
     result_record,
     style_warnings,
 )
+from jaxstyle.images import SRGB, fit_shape, read_printer_profile, read_shape
 from jaxstyle.optimization import Workload, check_memory, measure_need
+from jaxstyle.options import STYLE, Options, check_print_memory, check_print_shape, check_size, fit_paper, parse_paper
 
 EXAMPLES = examples(
     "A photograph in the style of a painting:",

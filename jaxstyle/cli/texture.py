@@ -22,21 +22,12 @@ from jaxstyle.cli.options import (
     with_options,
 )
 from jaxstyle.cli.run import Run, execute_and_print
+from jaxstyle.environment import device
 from jaxstyle.errors import ConfigError
-from jaxstyle.images import Picture, read_printer_profile
-from jaxstyle.jobs import (
-    MAX_SIZE,
-    Options,
+from jaxstyle.files import (
     ResultWriter,
-    Settings,
     check_output_is_no_input,
-    check_print_memory,
-    check_print_shape,
-    check_size,
-    device,
-    for_print,
     level_warnings,
-    parse_paper,
     picture_shapes,
     read_initial_picture,
     read_network,
@@ -45,7 +36,18 @@ from jaxstyle.jobs import (
     result_record,
     style_warnings,
 )
+from jaxstyle.images import Picture, read_printer_profile
 from jaxstyle.optimization import Workload, check_memory, measure_need
+from jaxstyle.options import (
+    MAX_SIZE,
+    Options,
+    Settings,
+    check_print_memory,
+    check_print_shape,
+    check_size,
+    for_print,
+    parse_paper,
+)
 from jaxstyle.texture import as_stylization, texture_config
 
 EXAMPLES = examples(

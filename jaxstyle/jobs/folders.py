@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from jaxstyle.errors import ConfigError
+from jaxstyle.files import is_saved_style
 from jaxstyle.images import RemotePath, as_path, exists, is_folder, list_folder, path_in_errors
 from jaxstyle.jobs.names import natural_order
-from jaxstyle.jobs.reading import is_saved_style
 
 # The suffixes of pictures in a folder, including formats that cannot be read and are reported as failures.
 _PICTURE = re.compile(

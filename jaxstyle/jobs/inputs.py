@@ -14,20 +14,21 @@ import numpy as np
 from jaxstyle.batch import Pair, check_pair
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.images import SRGB, Picture, path_in_errors
-from jaxstyle.jobs.manifest import Task
-from jaxstyle.jobs.output import ResultWriter, result_record
-from jaxstyle.jobs.reading import (
+from jaxstyle.files import (
+    ResultWriter,
     as_array,
     read_content,
     read_initial_picture,
     read_network,
     read_strength_mask,
     read_styles,
+    result_record,
 )
-from jaxstyle.jobs.settings import Settings
+from jaxstyle.images import SRGB, Picture, path_in_errors
+from jaxstyle.jobs.manifest import Task
 from jaxstyle.networks import Network
 from jaxstyle.optimization import prepare_network
+from jaxstyle.options import Settings
 from jaxstyle.styles import Style
 
 _MAX_PICTURES, _MAX_BYTES = 64, 2**28  # of each kind, in memory

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxstyle.batch import Group, takes_turns
+from jaxstyle.environment import device
 from jaxstyle.images import RemotePath, exists
 from jaxstyle.jobs.cost import Cost
-from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Planned, Written
 from jaxstyle.jobs.failures import describe_failures
 from jaxstyle.jobs.inputs import InputReader, NetworkCache

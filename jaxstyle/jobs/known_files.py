@@ -12,8 +12,8 @@ from pathlib import Path
 
 from jaxstyle.batch import Shape
 from jaxstyle.errors import JaxStyleError
+from jaxstyle.files import is_saved_style
 from jaxstyle.images import RemotePath, as_path, file_identity, path_in_errors, read_shape, write_atomically
-from jaxstyle.jobs.reading import is_saved_style
 from jaxstyle.jobs.records import STATE_FOLDER
 
 _MISSING = "missing"  # instead of the digest of a file that cannot be read

@@ -15,13 +15,11 @@ from typing import Any
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError, counted
+from jaxstyle.files import check_network, is_saved_style
 from jaxstyle.images import WRITABLE, check_format, exists, join_path, path_in_errors
 from jaxstyle.jobs.names import check_outputs, name_results, normalize_name
-from jaxstyle.jobs.options import Options
-from jaxstyle.jobs.parsing import format_weighted
-from jaxstyle.jobs.reading import check_network, is_saved_style
 from jaxstyle.jobs.records import STATE_FOLDER
-from jaxstyle.jobs.settings import Settings
+from jaxstyle.options import Options, Settings, format_weighted
 
 
 def _without_none(type_: Any) -> Any:

@@ -25,19 +25,18 @@ import numpy as np
 
 from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, pair_workload, stylize_group
 from jaxstyle.compilation import available_cores, stage
+from jaxstyle.environment import versions
 from jaxstyle.errors import JaxStyleError, PictureError
+from jaxstyle.files import GroupCheckpoints, first_and_last_losses, losses_by_step, open_checkpoints, result_record
 from jaxstyle.images import RemotePath, path_in_errors
-from jaxstyle.jobs.checkpoints import GroupCheckpoints, open_checkpoints
 from jaxstyle.jobs.cost import EnergyMeter
-from jaxstyle.jobs.environment import versions
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
-from jaxstyle.jobs.output import first_and_last_losses, losses_by_step, result_record
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER
-from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
+from jaxstyle.options import Settings
 from jaxstyle.stylize import Stylized
 
 _CHECKPOINTS = Path(STATE_FOLDER, "checkpoints")

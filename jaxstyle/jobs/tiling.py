@@ -6,9 +6,9 @@ from functools import cache
 
 from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.manifest import Task
-from jaxstyle.jobs.settings import Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Shape, Workload, available_memory, with_tiles
+from jaxstyle.options import Settings
 
 
 def by_tiles(

@@ -17,8 +17,8 @@ import numpy as np
 
 from jaxstyle.batch import Group
 from jaxstyle.compilation import enable_cache
+from jaxstyle.environment import device
 from jaxstyle.errors import JaxStyleError
-from jaxstyle.jobs.environment import device
 from jaxstyle.jobs.events import Event, Step
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.job import Job, make_runner, plan_job

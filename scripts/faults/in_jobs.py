@@ -12,15 +12,15 @@ JOBS = (
     Fault(
         "checkpoint-radius",
         "a checkpoint forgets the trust radius",
-        "jobs/checkpoints.py",
+        "files/checkpoints.py",
         'sorted(tree["state"])])\n',
         'sorted(tree["state"])])\n    state = state.replace(radius=state.radius / 2)\n',
-        ("jobs/test_checkpoints.py",),
+        ("files/test_checkpoints.py",),
     ),
     Fault(
         "manifest-column",
         "the color weight of a manifest or option is ignored",
-        "jobs/options.py",
+        "options/stylization.py",
         "            color_weight=self.color_weight,\n",
         "",
         ("jobs/test_manifest.py",),
@@ -156,7 +156,7 @@ JOBS = (
     Fault(
         "result-opaque",
         "results lose the transparency of the content",
-        "jobs/output.py",
+        "files/output.py",
         "            alpha=self.content.alpha,",
         "            alpha=None,",
         (f"{APP}::TestTransparency",),

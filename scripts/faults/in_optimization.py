@@ -192,7 +192,7 @@ OPTIMIZATION = (
     Fault(
         "mask-black",
         "black in a strength mask is painted a little",
-        "jobs/reading.py",
+        "files/reading.py",
         "mask = np.where(levels <= _BLACK, 0, levels)",
         "mask = levels",
         ("test_strength_mask.py::TestFiles",),
@@ -254,7 +254,7 @@ RUNS = (
         "stylize.py",
         "first = resume.level if resume else 0",
         "first = 0",
-        ("jobs/test_checkpoints.py",),
+        ("files/test_checkpoints.py",),
     ),
     Fault(
         "texture-content",

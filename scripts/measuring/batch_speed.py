@@ -140,7 +140,8 @@ def run_pairs(
     extent: Extent, contents: list[Path], styles: list[Path], out: Path, *, size: int, **options: Any
 ) -> list[float]:
     """Stylize all pairs of files; returns when each result was there, in seconds from the start."""
-    from jaxstyle.jobs import Job, Options, Written, pair_up, run_job
+    from jaxstyle.jobs import Job, Written, pair_up, run_job
+    from jaxstyle.options import Options
 
     settings = Options(**{"size": size, **dict(extent.options), **options})
     times: list[float] = []
@@ -221,8 +222,8 @@ class Stages:
 def measure_share(extent: Extent, folder: Path, steady: dict[str, Any] | None) -> dict[str, Any]:
     """Pairs a minute at each size, relative to the evaluations alone."""
     from jaxstyle import StyleConfig
-    from jaxstyle.jobs import Options
     from jaxstyle.optimization import schedule
+    from jaxstyle.options import Options
 
     contents, styles = files_in(folder / "contents"), files_in(folder / "styles")
     evaluations: dict[int, float] = {}
@@ -246,7 +247,7 @@ def measure_share(extent: Extent, folder: Path, steady: dict[str, Any] | None) -
 
 
 def measure_step(extent: Extent) -> dict[str, Any]:
-    from jaxstyle.jobs import Options
+    from jaxstyle.options import Options
 
     config = Options(**{"size": extent.size, **dict(extent.options)}).settings().config
     rows = {}

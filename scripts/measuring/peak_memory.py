@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxstyle.images import read_shape
-from jaxstyle.jobs import Options
 from jaxstyle.optimization import Workload, predict_peak_bytes
+from jaxstyle.options import Options
 from jaxstyle.weights import load_network
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, write_record

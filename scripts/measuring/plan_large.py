@@ -80,6 +80,8 @@ def write_pairs(folder: Path, contents: int, styles: int) -> Path:
 def write_results(manifest: Path, folder: Path, count: int) -> None:
     """Records and results of the first pairs, as if a job had computed them."""
     from jaxstyle import jobs
+    from jaxstyle.environment import device
+    from jaxstyle.files import result_record
     from jaxstyle.jobs.inputs import NetworkCache
     from jaxstyle.jobs.known_files import KnownFiles
     from jaxstyle.jobs.plan import make_plan
@@ -92,9 +94,7 @@ def write_results(manifest: Path, folder: Path, count: int) -> None:
     with (folder / "results.jsonl").open("w") as file:
         for task, key in list(zip(plan.tasks, plan.keys, strict=True))[:count]:
             settings, network = task.settings, networks(task.settings)
-            record = jobs.result_record(
-                task.content, task.styles, settings, network, saved_styles=[], device=jobs.device()
-            )
+            record = result_record(task.content, task.styles, settings, network, saved_styles=[], device=device())
             measured = {"width": 64, "height": 48, "steps": 3, "together": 1, "resumed": 0}
             seconds = {"wait": 0.0, "compute": 1.0, "write": 0.01}
             losses = {name: {"first": 1.2345678, "last": 0.1234567} for name in ("total", "content", "style", "color")}

@@ -28,7 +28,6 @@ import jax
 import numpy as np
 
 import jaxstyle
-from jaxstyle.jobs import Options
 from jaxstyle.networks import COMPILER_OPTIONS, Network
 from jaxstyle.optimization import (
     Objective,
@@ -41,6 +40,7 @@ from jaxstyle.optimization import (
 )
 from jaxstyle.optimization.tiles import content_targets_by_tiles
 from jaxstyle.optimization.windows import Windows, cover, margins_for
+from jaxstyle.options import Options
 from jaxstyle.styles import measure_statistics
 from scripts.measuring.pairs import DEFAULTS, ROOT
 from scripts.measuring.peak_memory import measured_bytes

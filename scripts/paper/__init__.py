@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 import jaxstyle
+from jaxstyle.environment import device, device_name, versions
 from jaxstyle.images import add_titles, resize
-from jaxstyle.jobs import device, device_name, versions
 from jaxstyle.optimization import prepare_network
 
 if TYPE_CHECKING:

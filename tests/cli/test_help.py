@@ -10,7 +10,8 @@ from support.command import run, succeed
 from typer.main import get_command
 
 from jaxstyle.cli.app import SUMMARIES, app
-from jaxstyle.jobs import Options, parse_axis
+from jaxstyle.jobs import parse_axis
+from jaxstyle.options import Options
 
 TYPE_NAMES = ("<", "bool", "int range", "float", "list[", "Path", "None")
 

@@ -120,7 +120,7 @@ def test_a_terminal_shows_both(tmp_path: Path, compute_nothing: None) -> None:
 
 def test_a_dry_run_predicts_memory_and_time_and_computes_nothing(tmp_path, monkeypatch):
     """The operations of one layer: a product and a sum for each of 27 x 64 weights and each pixel, forth and back."""
-    monkeypatch.setattr("jaxstyle.jobs.prediction.matrix_product_rate", lambda _: 1e9)
+    monkeypatch.setattr("jaxstyle.batch.prediction.matrix_product_rate", lambda _: 1e9)
     command = ("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", *QUICK, "--size", 256, "--levels", 1, "--dry-run")
     line = r"256 x 196 pixels: about [\d.]+ of [\d.]+ GiB of memory; about 0:02 for its steps on "
     assert re.match(line, succeed(*command))

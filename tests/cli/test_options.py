@@ -10,9 +10,9 @@ from support.command import CONTENT, STYLE, fake_stylize, succeed
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import read_image
-from jaxstyle.jobs import parse_numbers
-from jaxstyle.jobs.parsing import format_weighted, parse_init, parse_weighted
 from jaxstyle.networks import resolve_layers
+from jaxstyle.options import parse_numbers
+from jaxstyle.options.parsing import format_weighted, parse_init, parse_weighted
 
 names = st.text("abcrelu_123", min_size=1, max_size=8)
 weights = st.one_of(st.integers(0, 10_000), st.integers(1, 999).map(lambda thousandths: thousandths / 1000))

@@ -14,9 +14,10 @@ from PIL import Image
 from support.command import CONTENT, QUICK, STYLE, fake_stylize, run, succeed
 
 from jaxstyle.cli import run as command
+from jaxstyle.environment import device_name
 from jaxstyle.errors import DivergedError, JaxStyleError
+from jaxstyle.files import Unfinished
 from jaxstyle.images import files
-from jaxstyle.jobs import Unfinished, device_name
 
 
 def raising(error: BaseException):

@@ -12,7 +12,7 @@ from support.command import STYLE, Outcome, fake_stylize, run, succeed
 from jaxstyle import texture
 from jaxstyle.config import StyleConfig
 from jaxstyle.images import read_image
-from jaxstyle.jobs.parsing import parse_weighted
+from jaxstyle.options.parsing import parse_weighted
 
 QUICK = ("--size", 64, "--steps", 12, "--style-layers", "relu1_1,relu1_2")
 CONFIG = StyleConfig(steps=12, style_layers=parse_weighted("", "relu1_1,relu1_2"))

@@ -10,8 +10,9 @@ import pytest
 from support.command import CONTENT, STYLE
 
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs import Options, pair_up
+from jaxstyle.jobs import pair_up
 from jaxstyle.jobs.inputs import InputReader, Memo, NetworkCache
+from jaxstyle.options import Options
 
 
 class TestMemo:

@@ -15,7 +15,8 @@ from support.command import CONTENT
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs import Options, find_pictures, pair_up, read_manifest
+from jaxstyle.jobs import find_pictures, pair_up, read_manifest
+from jaxstyle.options import Options
 
 
 def folder_of(path: Path, *names: str) -> Path:

@@ -8,11 +8,12 @@ import pytest
 from support.command import CONTENT, STYLE
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.jobs import Options, Plan, Task, pair_up, read_records, tiling
+from jaxstyle.jobs import Plan, Task, pair_up, read_records, tiling
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.plan import count_pixel_steps, done_and_failed, make_plan, seconds_per_pixel_step
 from jaxstyle.optimization import AvailableMemory, memory
+from jaxstyle.options import Options
 
 networks = NetworkCache()
 SECOND = CONTENT.with_name("cat.jpg")

@@ -17,9 +17,9 @@ from jaxstyle import jobs
 from jaxstyle.cli import messages
 from jaxstyle.cli.arrivals import PictureState
 from jaxstyle.errors import WeightsError
-from jaxstyle.images import RemotePath
-from jaxstyle.jobs import as_path, read_records, record_objects
-from jaxstyle.jobs.checkpoints import CheckpointObjects, snapshot
+from jaxstyle.files.checkpoints import CheckpointObjects, snapshot
+from jaxstyle.images import RemotePath, as_path
+from jaxstyle.jobs import read_records, record_objects
 from jaxstyle.jobs.record_objects import RecordObjects
 from jaxstyle.jobs.records import iterate_records, open_records
 from jaxstyle.optimization import Progress

@@ -12,8 +12,7 @@ from support.stores import Faulty, s3
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import read_image
-from jaxstyle.jobs import as_path
+from jaxstyle.images import as_path, read_image
 from jaxstyle.jobs.record_objects import RecordObjects
 from jaxstyle.jobs.records import iterate_records
 

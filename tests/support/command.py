@@ -19,8 +19,8 @@ from support.examples import EXAMPLES
 
 from jaxstyle.__main__ import main
 from jaxstyle.cli import jax_config, progress
+from jaxstyle.files import reading
 from jaxstyle.images import fit_shape
-from jaxstyle.jobs import reading
 from jaxstyle.networks import Network
 from jaxstyle.optimization import STEPS_PER_CALL, Progress, Terms, schedule
 from jaxstyle.stylize import Stylized

@@ -6,7 +6,9 @@ from unittest.mock import Mock
 import pytest
 
 from jaxstyle import ConfigError, StyleConfig
-from jaxstyle.jobs import Options, content_warnings, read_manifest, read_network, size_warnings, style_warnings
+from jaxstyle.files import content_warnings, read_network, size_warnings, style_warnings
+from jaxstyle.jobs import read_manifest
+from jaxstyle.options import Options
 
 
 def test_pooling_needs_a_network_with_pooling():

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from jaxstyle.environment import versions
+from jaxstyle.files.reading import network_record
 from jaxstyle.images import Picture, check_writable, resize, write_image
-from jaxstyle.jobs.environment import versions
-from jaxstyle.jobs.reading import network_record
-from jaxstyle.jobs.settings import FileSettings, Settings
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Terms
+from jaxstyle.options import FileSettings, Settings
 
 
 @dataclass(frozen=True, eq=False)

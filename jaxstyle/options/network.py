@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxstyle.jobs.described import described
 from jaxstyle.networks import POOLINGS, PRECISIONS
+from jaxstyle.options.described import described
 from jaxstyle.weights import DEFAULT_NETWORK, NAMES, RANDOM
 
 NETWORK = "Network"  # their heading in `--help`

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError, counted
+from jaxstyle.files.reading import is_saved_style
 from jaxstyle.images import read_shape
-from jaxstyle.jobs.reading import is_saved_style
 from jaxstyle.optimization import schedule
 from jaxstyle.styles import read_style_file
 

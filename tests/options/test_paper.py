@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.jobs import Options, check_print_shape, fit_paper, for_print, parse_paper
+from jaxstyle.options import Options, check_print_shape, fit_paper, for_print, parse_paper
 
 
 @pytest.mark.parametrize(

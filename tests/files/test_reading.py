@@ -10,8 +10,8 @@ from support.quick import random_picture
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError, PictureError
+from jaxstyle.files import level_warnings, read_initial_picture, read_masks, read_styles, style_warnings
 from jaxstyle.images import resize, write_image
-from jaxstyle.jobs import level_warnings, read_initial_picture, read_masks, read_styles, style_warnings
 from jaxstyle.networks import Network
 
 

@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from jaxstyle.batch import Pair
+from jaxstyle.environment import device, versions
 from jaxstyle.errors import JaxStyleError
+from jaxstyle.files.checkpoints import Checkpoints
 from jaxstyle.images import path_in_errors, write_atomically
-from jaxstyle.jobs.checkpoints import Checkpoints
-from jaxstyle.jobs.environment import device, versions
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress
 from jaxstyle.styles import Masks

@@ -15,7 +15,7 @@ import pytest
 from support.pyramid import sizes_from_32
 from support.quick import QUICK, random_picture, run
 
-from jaxstyle.jobs.checkpoints import Checkpoints, GroupCheckpoints, snapshot
+from jaxstyle.files.checkpoints import Checkpoints, GroupCheckpoints, snapshot
 from jaxstyle.optimization import Progress
 
 

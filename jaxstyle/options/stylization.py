@@ -8,10 +8,10 @@ from pathlib import Path
 
 from jaxstyle.config import COLORS, DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
 from jaxstyle.errors import ConfigError
-from jaxstyle.jobs.described import described
-from jaxstyle.jobs.file_options import FileOptions
-from jaxstyle.jobs.network_options import NetworkOptions
-from jaxstyle.jobs.parsing import (
+from jaxstyle.options.described import described
+from jaxstyle.options.file import FileOptions
+from jaxstyle.options.network import NetworkOptions
+from jaxstyle.options.parsing import (
     NAMED_INITS,
     check_size,
     format_weighted,
@@ -21,7 +21,7 @@ from jaxstyle.jobs.parsing import (
     parse_scales,
     parse_weighted,
 )
-from jaxstyle.jobs.settings import Settings
+from jaxstyle.options.settings import Settings
 from jaxstyle.styles import REPRESENTATIONS, check_representation
 
 # Groups of options in `--help`.

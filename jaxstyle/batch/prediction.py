@@ -2,7 +2,7 @@
 
 import jax
 
-from jaxstyle.batch import count_operations, matrix_product_rate
+from jaxstyle.batch.benchmark import count_operations, matrix_product_rate
 from jaxstyle.config import StyleConfig
 from jaxstyle.images import scaled_shape
 from jaxstyle.networks import Network

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import BITS, KEEP, MAX_DPI, SRGB
-from jaxstyle.jobs.described import described
-from jaxstyle.jobs.settings import FileSettings
+from jaxstyle.options.described import described
+from jaxstyle.options.settings import FileSettings
 
 FILE = "File"  # their heading in `--help`
 PROFILES = (SRGB, KEEP)

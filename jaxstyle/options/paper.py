@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxstyle.errors import ConfigError, MemoryLimitError, PictureError
 from jaxstyle.images import FORMATS, MAX_PIXELS, MIN_SIDE
-from jaxstyle.jobs.options import Options
 from jaxstyle.optimization import MemoryNeed, check_memory, largest_size
+from jaxstyle.options.stylization import Options
 
 PRINT_DPI = 300  # pixels per inch that print shops expect
 _PER_INCH = {"cm": 2.54, "mm": 25.4, "in": 1.0}
