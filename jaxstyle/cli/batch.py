@@ -35,7 +35,6 @@ from jaxstyle.jobs import (
     pair_up,
     parse_share,
     read_manifest,
-    run_job,
     run_job_on_ray,
     share_from_variables,
 )
@@ -158,7 +157,7 @@ def batch_command(
     find_tasks = partial(_tasks, manifest, content, style, options, zipped=zipped)
     if ray and not dry_run:
         leave_gpus_alone()
-    run = partial(run_job_on_ray, address=ray) if ray else run_job
+    run = partial(run_job_on_ray, address=ray) if ray else None
     tasks = find_tasks()
     while True:
         state = PictureState.of(tasks)

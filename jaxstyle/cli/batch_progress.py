@@ -60,6 +60,10 @@ class BatchProgress:
             "failed": self._failed + (len(pairs & self._plan.failed.keys()) if self._plan else 0),
         }
 
+    def has_steps(self) -> bool:
+        """Whether any step was taken of groups that are not finished."""
+        return any(share > 0 for _, share in self._running.values())
+
     def describe(self) -> str:
         """The counts in words."""
         if not self._plan:

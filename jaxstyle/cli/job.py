@@ -1,6 +1,7 @@
 """Run a job from a command: interruptible, with progress bars, and with an exit code for pairs that failed."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import typer
 
 from jaxstyle.cli.batch_progress import BatchProgress, describe_done
-from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.cli.interrupts import on_interrupt, wait_for_end
 from jaxstyle.cli.messages import print_note
 from jaxstyle.cli.progress import format_duration
 from jaxstyle.jobs import WHOLE, Cost, Event, Job, Summary, run_job
@@ -19,17 +20,27 @@ def run_with_progress(
 ) -> Summary:
     """Run a job by this function, by default `run_job`, with its progress shown in the terminal.
 
-    Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record.
+    Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record. `run_job` saves
+    checkpoints before.
     """
-    progress = BatchProgress(job.folder)
+    progress, stop, saved = BatchProgress(job.folder), threading.Event(), threading.Event()
 
     def finish() -> str:
         if as_json:
             typer.echo(json.dumps({"interrupted": True, "output": str(job.folder)} | progress.counts(), indent=2))
         return f"stopped; {progress.describe()}; run the same command again to resume"
 
-    with on_interrupt(finish), progress.display():
-        return (run or run_job)(job, progress)
+    def save() -> threading.Event | None:
+        if run or not progress.has_steps():
+            return None
+        stop.set()
+        return saved
+
+    with on_interrupt(finish, save=save), progress.display():
+        summary = run(job, progress) if run else run_job(job, progress, stop=stop)
+        if stop.is_set():
+            wait_for_end(saved)
+        return summary
 
 
 def exit_unless_done(summary: Summary) -> None:

@@ -1,12 +1,13 @@
 """Run one stylization from the command line: interruptible at any moment, with snapshots, progress and a record.
 
-A run that was stopped goes on from its last checkpoint, if it took long enough to have one.
+A run that was stopped goes on from its last checkpoint. Ctrl-C and SIGTERM save one, after the steps in flight.
 """
 
 import itertools
 import json
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Any
 import typer
 
 from jaxstyle.batch import Pair
-from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.cli.interrupts import on_interrupt, wait_for_end
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.progress import (
     Levels,
@@ -81,6 +82,8 @@ class _Monitor:
     last: Progress | None = None
     next_checkpoint: float = 0.0
     saved_steps: int = 0
+    is_stopping: bool = False
+    saved: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         is_local = not isinstance(as_path(self.run.output), RemotePath)
@@ -93,16 +96,37 @@ class _Monitor:
         steps = steps_taken(progress, self.levels)
         if progress.step > 0 and steps in self.snapshots:
             self.run.writer.write(self.snapshots[steps], progress.picture, steps)
-        started = time.perf_counter()
-        if started >= self.next_checkpoint and self.saved_steps < steps < sum(steps for _, steps in self.levels):
-            try:
-                self.checkpoint.save(progress)
-            except JaxStyleError as error:
-                print_warnings(f"{error}; the run goes on without")
-                self.next_checkpoint = math.inf
-                return
-            self.saved_steps, ended = steps, time.perf_counter()
-            self.next_checkpoint = ended + max(CHECKPOINT_EVERY, 10 * (ended - started))
+        is_stopping = self.is_stopping and steps < self.total
+        if is_stopping or time.perf_counter() >= self.next_checkpoint:
+            self._save(progress)
+        if is_stopping:
+            wait_for_end(self.saved)
+
+    def stop(self) -> threading.Event | None:
+        """Save the state after the steps that are being computed; returns an event for that, if there is a need."""
+        if self.next_checkpoint == math.inf or not self.saved_steps < self.steps < self.total:
+            return None
+        self.is_stopping = True
+        return self.saved
+
+    def _save(self, progress: Progress) -> None:
+        """Save a checkpoint, unless the last one was of this step, or the run is at its end."""
+        steps, started = steps_taken(progress, self.levels), time.perf_counter()
+        if not self.saved_steps < steps < self.total:
+            return
+        try:
+            self.checkpoint.save(progress)
+        except JaxStyleError as error:
+            print_warnings(f"{error}; there are no more checkpoints")
+            self.next_checkpoint = math.inf
+            return
+        self.saved_steps, ended = steps, time.perf_counter()
+        self.next_checkpoint = ended + max(CHECKPOINT_EVERY, 10 * (ended - started))
+
+    @property
+    def total(self) -> int:
+        """The number of steps of the run at all sizes together."""
+        return sum(steps for _, steps in self.levels)
 
     @property
     def steps(self) -> int:
@@ -123,7 +147,7 @@ class _Monitor:
         return {
             **self.run.writer.record,
             "steps": self.steps,
-            "interrupted": self.steps < sum(steps for _, steps in self.levels),
+            "interrupted": self.steps < self.total,
             "output": str(self.run.output) if is_written else None,
             "width": width,
             "height": height,
@@ -171,14 +195,13 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
                 typer.echo(json.dumps(stopped.record(), indent=2))
             if not is_written:
                 return "stopped before the first step; nothing was written"
-            total = sum(steps for _, steps in levels)
-            text = f"stopped after {stopped.steps} of {total} steps; the current picture is in {run.output}"
+            text = f"stopped after {stopped.steps} of {stopped.total} steps; the current picture is in {run.output}"
             if not stopped.saved_steps:
-                return f"{text}; there was no checkpoint yet to go on from"
+                return f"{text}; there is no checkpoint to go on from"
             checkpoint.note_picture()
             return f"{text}; the same command goes on from step {stopped.saved_steps}"
 
-        with on_interrupt(finish):
+        with on_interrupt(finish, save=monitor.stop):
             result = _stylize(run, monitor, begun)
     output = _write(run, result)
     checkpoint.drop()

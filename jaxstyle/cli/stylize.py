@@ -96,8 +96,7 @@ def stylize_command(
 ) -> None:
     """Stylize CONTENT with STYLE.
 
-    Prints the path of the result. Ctrl-C stops and writes the current picture; of a long run, the same command goes on
-    from there.
+    Prints the path of the result. Ctrl-C stops and writes the current picture; the same command goes on from there.
     """
     started = time.perf_counter()
     regions = read_masks(content_mask, style_mask or [], content, styles)

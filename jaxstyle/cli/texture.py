@@ -101,7 +101,7 @@ def texture_command(
 ) -> None:
     """Make a texture in the style of STYLE, without a content picture.
 
-    Prints the path of the result. Ctrl-C stops and writes the current picture.
+    Prints the path of the result. Ctrl-C stops and writes the current picture; the same command goes on from there.
     """
     started = time.perf_counter()
     if paper:

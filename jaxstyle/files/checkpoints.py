@@ -153,6 +153,12 @@ class GroupCheckpoints:
         self._saved_at = time.monotonic()
         self._saving = self._writers.submit(self._checkpoints.save, self._name, snapshot(progress))
 
+    def save(self, progress: Progress) -> None:
+        """Save now, after what is being saved; raise the errors of both."""
+        if self._saving:
+            self._saving.result()
+        self._checkpoints.save(self._name, progress)
+
     def drop(self, writes: Sequence[Future[None]]) -> None:
         """Delete the checkpoint, once these results are written and nothing is saved any more."""
         for future in (*writes, *([self._saving] if self._saving else [])):

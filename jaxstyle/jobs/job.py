@@ -1,5 +1,6 @@
 """A job of many pairs, from files to files: plan it, run it, and sum it up."""
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,7 +63,7 @@ class Summary:
         done: how many of them have results.
         done_before: how many of them had results before this run.
         failed: `{"output": name, "error": message}` for each pair that failed.
-        untried: the number of pairs that were not tried, because the job was stopped by a failure.
+        untried: the number of pairs that were not tried or not finished, because the job was stopped.
         output: the folder of the results.
         record: the file of their records; in an object store, their folder. None if there is none, because other shares
             did these pairs.
@@ -86,7 +87,9 @@ class Summary:
     results: dict[int, Path]
 
 
-def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) -> Summary:
+def run_job(
+    job: Job, callback: Callable[[Event], None] = lambda event: None, *, stop: threading.Event | None = None
+) -> Summary:
     """Run a job to its end, or resume one that was stopped in any way, and return a summary.
 
     Args:
@@ -94,6 +97,8 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
             files or settings have changed.
         callback: called with each `Event`, from several threads but one call at a time; an exception from it ends the
             job. What a `Step` holds is only valid during the call.
+        stop: set it to stop the job: after the steps that are being computed, it saves checkpoints and returns. The
+            same job then goes on from there.
 
     Raises:
         ConfigError: if a result would replace a picture to read.
@@ -126,6 +131,7 @@ def run_job(job: Job, callback: Callable[[Event], None] = lambda event: None) ->
             on_event,
             at_once=at_once,
             take=lambda wait: groups.popleft() if groups else None,
+            stop=stop,
         )
         running_since = time.perf_counter()
         runner()
@@ -157,6 +163,7 @@ def make_runner(
     *,
     at_once: int,
     take: Callable[[bool], Group | None],
+    stop: threading.Event | None = None,
 ) -> Runner:
     """The runner of a planned job; see `Run`."""
     return Runner(
@@ -172,6 +179,7 @@ def make_runner(
             checkpoint_every=job.checkpoint_every,
             fail_fast=job.fail_fast,
             record_losses=job.record_losses,
+            stop=stop or threading.Event(),
         )
     )
 

@@ -43,7 +43,11 @@ _CHECKPOINTS = Path(STATE_FOLDER, "checkpoints")
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
-    """Raised in an optimization to end it."""
+    """Raised in an optimization to end it; has the progress to save, if there is any."""
+
+    def __init__(self, progress: Progress | None = None):
+        super().__init__()
+        self.progress = progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class Run:
         checkpoint_every: seconds between the checkpoints of a group.
         fail_fast: whether to stop when a pair fails.
         record_losses: whether records hold the losses of every step, not only of the first and the last.
+        stop: when it is set, groups in work save checkpoints and end, and no others begin.
     """
 
     plan: Plan
@@ -75,6 +80,7 @@ class Run:
     checkpoint_every: float
     fail_fast: bool
     record_losses: bool
+    stop: threading.Event
 
 
 class Runner:
@@ -130,13 +136,16 @@ class Runner:
     def _next_group(self) -> tuple[Group, dict[int, Future[Inputs]]] | None:
         """The next group with its inputs; those of the groups after it start to be read."""
         with self._lock:
-            while len(self._reading) <= self._run.workers and not self._stopping.is_set():
+            while len(self._reading) <= self._run.workers and not self._is_stopping():
                 group = self._run.take(not self._reading)
                 if group is None:
                     break
                 reads = {pair: self._readers.submit(self._read, pair) for pair in group.pairs}
                 self._reading.append((group, reads))
-            return self._reading.popleft() if self._reading and not self._stopping.is_set() else None
+            return self._reading.popleft() if self._reading and not self._is_stopping() else None
+
+    def _is_stopping(self) -> bool:
+        return self._stopping.is_set() or self._run.stop.is_set()
 
     def _read(self, pair: int) -> Inputs:
         with stage("reading"):
@@ -158,7 +167,12 @@ class Runner:
             read_at, turn = time.perf_counter(), Turn(self._computing)
             self._report(Started(group))
             resume = checkpoints.load(self._plan.tasks[group.pairs[0]].settings.config.optimizer)
-            results = self._stylize(group, inputs, resume, checkpoints, turn)
+            try:
+                results = self._stylize(group, inputs, resume, checkpoints, turn)
+            except _Stopped as stopped:
+                if stopped.progress:
+                    checkpoints.save(stopped.progress)
+                raise
             computing_since = turn.since or read_at
             seconds = {"wait": computing_since - started, "compute": time.perf_counter() - computing_since}
             resumed = resume.history.total.shape[-1] if resume else 0
@@ -209,10 +223,13 @@ class Runner:
         def on_progress(progress: Progress) -> None:
             if self._stopping.is_set():
                 raise _Stopped
+            is_stopping = self._run.stop.is_set()
             self._report(Step(group, progress))
             # A group that ran out of memory continues in halves, whose states are not those of the group.
-            is_whole = np.size(progress.state.loss) == group.batch_size
-            if is_whole and progress.history.total.size > 0:
+            may_save = np.size(progress.state.loss) == group.batch_size and progress.history.total.size > 0
+            if is_stopping and not progress.is_last:
+                raise _Stopped(progress if may_save else None)
+            if may_save:
                 checkpoints.save_if_due(progress, self._run.checkpoint_every)
 
         return on_progress

@@ -51,6 +51,11 @@ class Progress:
     state: solver.State
     finish: Callable[[np.ndarray], np.ndarray] = as_it_is
 
+    @property
+    def is_last(self) -> bool:
+        """Whether all steps at all sizes are taken."""
+        return self.step == self.steps and self.level + 1 == self.levels
+
     @cached_property
     def picture(self) -> np.ndarray:
         """The current picture, `[h, w, 3]` in [0, 1].

@@ -52,7 +52,8 @@ def test_a_stopped_job_resumes_from_its_checkpoint(tmp_path):
         finally:
             process.kill()
     assert (process.returncode, printed) == (130, "") and time.monotonic() - stopped < 3
-    (line,) = without_progress(err).splitlines()
+    waiting, line = without_progress(err).splitlines()
+    assert waiting.startswith("jaxstyle: stopping after the steps that are being computed")
     assert line.startswith("jaxstyle: stopped; 0 of 1 pair is done, ")
     assert pictures_in(out) == {} and records_in(out) == []
 

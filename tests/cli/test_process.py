@@ -64,10 +64,13 @@ def test_stopped_run_writes_the_current_picture(environment, tmp_path, stop):
     process.send_signal(stop)
     code, printed, err = wait(process)
     assert code == 130 and printed == ""
-    assert err.startswith("jaxstyle: stopped after ") and err.count("\n") == 1 and str(out) in err
+    waiting, err = err.splitlines()
+    assert waiting.startswith("jaxstyle: stopping after the steps that are being computed")
+    assert err.startswith("jaxstyle: stopped after ") and f"; the current picture is in {out}; " in err
     with Image.open(out) as image:
         assert image.size == (32, 24)
-        assert f"after {json.loads(image.text['jaxstyle'])['steps']} of 100000 steps" in err
+        steps = json.loads(image.text["jaxstyle"])["steps"]
+    assert f"after {steps} of 100000 steps" in err and err.endswith(f"the same command goes on from step {steps}")
 
 
 def test_stop_while_compiling_takes_effect_at_once(environment, tmp_path):

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+import time
 
 import jax
 import numpy as np
@@ -95,7 +96,7 @@ class TestInterruption:
         outcome = self.interrupted(tmp_path, monkeypatch, number)
         out = tmp_path / "out.png"
         message = f"jaxstyle: stopped after 40 of 40 steps; the current picture is in {out}"
-        message += "; there was no checkpoint yet to go on from\n"
+        message += "; there is no checkpoint to go on from\n"
         assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
         assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 40
 
@@ -229,6 +230,49 @@ class TestGoingOn:
         assert (tmp_path / "stopped/out.png").read_bytes() == (tmp_path / "out.png").read_bytes()
         assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "stopped"]
 
+    @pytest.mark.parametrize("signals", [1, 2])
+    def test_a_signal_saves_a_checkpoint_and_the_second_ends_at_once(self, tmp_path, monkeypatch, signals):
+        monkeypatch.setattr(command, "CHECKPOINT_EVERY", 3600.0)
+        step, released = command._Monitor.__call__, threading.Event()
+
+        def wait_for_end(saved=None) -> None:
+            if saved:
+                saved.set()
+            assert released.wait(60)
+            raise SystemExit  # the end of the process
+
+        def stop(monitor, progress):
+            step(monitor, progress)
+            if progress.step == 10:
+                signal.raise_signal(signal.SIGTERM)
+                while not monitor.is_stopping:
+                    time.sleep(0.01)
+                if signals == 2:
+                    signal.raise_signal(signal.SIGINT)
+                    wait_for_end()
+
+        def leave(code: int) -> None:
+            released.set()
+            raise SystemExit(code)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(command._Monitor, "__call__", stop)
+            patch.setattr(command, "wait_for_end", wait_for_end)
+            patch.setattr(os, "_exit", leave)
+            (tmp_path / "stopped").mkdir()
+            outcome = self.stylize(tmp_path / "stopped")
+        taken = 20 if signals == 1 else 10
+        end = "the same command goes on from step 20" if signals == 1 else "there is no checkpoint to go on from"
+        waiting, last = outcome.err.splitlines()
+        assert outcome.code == 130 and waiting.startswith("jaxstyle: stopping after the steps")
+        assert last.startswith(f"jaxstyle: stopped after {taken} of 30 steps; ") and last.endswith(f"; {end}")
+        if signals == 1:
+            assert self.stylize(tmp_path).code == 0
+            outcome = self.stylize(tmp_path / "stopped")
+            assert outcome.code == 0 and "going on from step 20 of 30" in outcome.err
+            assert (tmp_path / "stopped/out.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+            assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["out.png"]
+
     def test_replaces_the_picture_of_the_stopped_run_and_no_other(self, tmp_path, monkeypatch):
         self.stopped(tmp_path, monkeypatch, 10)
         (tmp_path / "out.png").write_text("precious")
@@ -256,4 +300,4 @@ class TestGoingOn:
 
         monkeypatch.setattr(Unfinished, "save", save)
         outcome = self.stylize(tmp_path)
-        assert outcome.code == 0 and "warning: no space; the run goes on without" in outcome.err
+        assert outcome.code == 0 and "warning: no space; there are no more checkpoints" in outcome.err

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from support.command import CONTENT, STYLE
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError
+from jaxstyle.jobs.records import read_records
 from jaxstyle.jobs.run import checkpoint_name
 
 TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
@@ -48,6 +50,29 @@ def test_events_and_summary_and_silence(tmp_path: Path, damaged: Path, capfd: py
     assert jobs.describe_job(job(tmp_path / "out", [CONTENT]))["spent"] == asdict(summary.cost)
     assert summary.results == {0: written.path} and Path(summary.record).exists()
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_that_is_asked_to_stop_saves_its_state_and_goes_on_from_there(tmp_path: Path):
+    def long(name: str) -> jobs.Job:
+        options = jobs.Options(size=32, steps=30, content_layers="relu1_1", style_layers="relu1_1")
+        return jobs.Job(jobs.pair_up([CONTENT, STYLE], [STYLE], options, zipped=False), tmp_path / name, batch_size=1)
+
+    stop, events = threading.Event(), list[jobs.Event]()
+
+    def stop_at_the_first_step(event: jobs.Event) -> None:
+        events.append(event)
+        if isinstance(event, jobs.Step) and event.progress.step == 10:
+            stop.set()
+
+    summary = jobs.run_job(long("stopped"), stop_at_the_first_step, stop=stop)
+    assert (summary.done, summary.untried, summary.failed) == (0, 2, [])
+    assert max(event.progress.step for event in events if isinstance(event, jobs.Step)) <= 20
+    assert len(list((tmp_path / "stopped/.jaxstyle/checkpoints").iterdir())) in (1, 2)
+    assert jobs.run_job(long("stopped")).done == jobs.run_job(long("straight")).done == 2
+    resumed = [record["resumed"] for record in read_records(tmp_path / "stopped").values()]
+    assert max(resumed) in (10, 20)
+    for file in (tmp_path / "straight").glob("*.png"):
+        assert file.read_bytes() == (tmp_path / "stopped" / file.name).read_bytes()
 
 
 def test_a_second_run_has_nothing_to_do(tmp_path: Path):
