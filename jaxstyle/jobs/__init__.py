@@ -5,7 +5,9 @@ Modules:
     events: what a job reports while it runs
     failures: the pairs that failed, in words and as plain values
     folders: the pictures in a folder, or those that a pattern matches
-    manifest: the pairs of a job, from pictures or a manifest
+    tasks: the pairs of a job
+    manifest: pairs from a table
+    cells: the values in its cells
     names: names for results
     known_files: digests and shapes of files, each read once
     results: which results exist, and that they replace nothing
@@ -34,11 +36,12 @@ from jaxstyle.jobs.failures import failure_cause, failure_message
 from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
 from jaxstyle.jobs.job import Job, Summary, describe_job, run_job
-from jaxstyle.jobs.manifest import Task, check_styles, match_column, pair_up, parse_cell, read_manifest
+from jaxstyle.jobs.manifest import read_manifest
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER, has_job, read_records
 from jaxstyle.jobs.results import check_output_folder
 from jaxstyle.jobs.shares import WHOLE, Share, parse_share, share_from_variables
+from jaxstyle.jobs.tasks import Task, pair_up
 from jaxstyle.options import Options
 
 __all__ = [
@@ -61,7 +64,6 @@ __all__ = [
     "Written",
     "as_path",
     "check_output_folder",
-    "check_styles",
     "describe_job",
     "draw_contact_sheet",
     "draw_grid",
@@ -70,10 +72,8 @@ __all__ = [
     "find_pictures",
     "grid_tasks",
     "has_job",
-    "match_column",
     "pair_up",
     "parse_axis",
-    "parse_cell",
     "parse_share",
     "picture_distances",
     "read_manifest",

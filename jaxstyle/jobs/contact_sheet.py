@@ -8,7 +8,7 @@ import numpy as np
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import is_saved_style
 from jaxstyle.images import GAP, MIN_SIDE, fit_shape, read_image, resize, tile_pictures
-from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.tasks import Task
 from jaxstyle.styles import load_style
 
 _MAX_CELL, _MAX_SHEET = 192, 8192  # longest side of a thumbnail and of the sheet in pixels

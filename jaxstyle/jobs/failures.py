@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.plan import Plan
+from jaxstyle.jobs.tasks import Task
 
 
 def failure_message(task: Task, error: str) -> str:

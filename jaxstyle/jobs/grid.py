@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import add_caption, add_titles, fit_shape, resize
-from jaxstyle.jobs.manifest import Task, check_styles, match_column, parse_cell
+from jaxstyle.jobs.cells import match_column, parse_cell
+from jaxstyle.jobs.tasks import Task, check_styles
 from jaxstyle.options import Options
 
 _MAX_CELL = 320  # longest side of a picture on the sheet in pixels

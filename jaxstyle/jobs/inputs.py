@@ -25,7 +25,7 @@ from jaxstyle.files import (
     result_record,
 )
 from jaxstyle.images import SRGB, Picture, path_in_errors
-from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.tasks import Task
 from jaxstyle.networks import Network
 from jaxstyle.optimization import prepare_network
 from jaxstyle.options import Settings

@@ -16,10 +16,10 @@ from jaxstyle.errors import PictureError
 from jaxstyle.files import network_record
 from jaxstyle.images import path_in_errors, read_shape, scaled_shape, target_shape
 from jaxstyle.jobs.known_files import KnownFiles
-from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.records import format_settings, pair_key
 from jaxstyle.jobs.results import existing_results
 from jaxstyle.jobs.shares import WHOLE, Share, split_evenly
+from jaxstyle.jobs.tasks import Task
 from jaxstyle.jobs.tiling import by_tiles
 from jaxstyle.networks import Network
 from jaxstyle.optimization import schedule

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxstyle.errors import ConfigError, JaxStyleError, PictureError
 from jaxstyle.images import RemotePath, list_folder, path_in_errors, real_path
-from jaxstyle.jobs.manifest import Task
 from jaxstyle.jobs.records import has_job
+from jaxstyle.jobs.tasks import Task
 
 
 def existing_results(tasks: Sequence[Task], folder: Path) -> set[int]:

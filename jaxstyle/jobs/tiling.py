@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 
 from jaxstyle.jobs.known_files import KnownFiles
-from jaxstyle.jobs.manifest import Task
+from jaxstyle.jobs.tasks import Task
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Shape, Workload, available_memory, with_tiles
 from jaxstyle.options import Settings
