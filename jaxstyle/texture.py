@@ -45,23 +45,22 @@ def texture(
     Raises:
         PictureError, ConfigError, DivergedError: see `stylize`.
     """
-    content, config = as_stylization(height, width, config)
-    return stylize(content, style, network=network, config=config, seed=seed, callback=callback)
-
-
-def as_stylization(height: int, width: int, config: StyleConfig) -> tuple[np.ndarray, StyleConfig]:
-    """The content and the settings with which `stylize` synthesizes a texture.
-
-    Raises:
-        PictureError: if the texture would be too small.
-        ConfigError: for regions, which need a content.
-    """
     config = texture_config(height, width, config)
-    return np.full((height, width, 3), 0.5, np.float32), config
+    return stylize(texture_content(height, width), style, network=network, config=config, seed=seed, callback=callback)
+
+
+def texture_content(height: int, width: int) -> np.ndarray:
+    """The gray content `[height, width, 3]` with which `stylize` synthesizes a texture."""
+    return np.full((height, width, 3), 0.5, np.float32)
 
 
 def texture_config(height: int, width: int, config: StyleConfig) -> StyleConfig:
-    """The settings with which `stylize` synthesizes a texture; errors as `as_stylization`."""
+    """The settings with which `stylize` synthesizes a texture.
+
+    Raises:
+        PictureError: if the texture would be too small.
+        ConfigError: for regions, colors or a strength, which need a content.
+    """
     check_without_content(config)
     if config.strength != 1:
         raise ConfigError(f"strength is {config.strength:g}, but a texture has no content to stay close to; expected 1")

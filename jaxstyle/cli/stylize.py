@@ -1,13 +1,11 @@
 """`jaxstyle stylize`: read and check everything, then run one stylization."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jaxstyle.batch import Pair
 from jaxstyle.cli.dry_run import print_prediction
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.messages import print_warnings
@@ -21,28 +19,11 @@ from jaxstyle.cli.options import (
     check_paper_alone,
     with_options,
 )
-from jaxstyle.cli.run import Run, check_files, execute_and_print
-from jaxstyle.environment import device
-from jaxstyle.files import (
-    ResultWriter,
-    as_array,
-    check_output_is_no_input,
-    content_warnings,
-    level_warnings,
-    picture_shapes,
-    read_content,
-    read_initial_picture,
-    read_masks,
-    read_network,
-    read_strength_mask,
-    read_styles,
-    resolve_size,
-    result_record,
-    style_warnings,
-)
-from jaxstyle.images import SRGB, fit_shape, read_printer_profile, read_shape
-from jaxstyle.optimization import Workload, check_memory, measure_need
-from jaxstyle.options import STYLE, Options, check_print_memory, check_print_shape, check_size, fit_paper, parse_paper
+from jaxstyle.cli.prepare import prepare_run
+from jaxstyle.cli.run import check_files, execute_and_print
+from jaxstyle.files import read_masks, resolve_size
+from jaxstyle.images import fit_shape, read_shape
+from jaxstyle.options import STYLE, Options, check_print_shape, check_size, fit_paper, parse_paper
 
 EXAMPLES = examples(
     "A photograph in the style of a painting:",
@@ -99,57 +80,29 @@ def stylize_command(
     Prints the path of the result. Ctrl-C stops and writes the current picture; the same command goes on from there.
     """
     started = time.perf_counter()
-    regions = read_masks(content_mask, style_mask or [], content, styles)
-    count = len(regions.content) if regions else 1
+    masks = read_masks(content_mask, style_mask or [], content, styles)
     original = read_shape(content)
     if paper:
         check_paper_alone(context, "size")
         options, warnings = fit_paper(options, parse_paper(paper), *original)
         print_warnings(*warnings)
         check_print_shape(fit_shape(*original, check_size(options.size)), output)
-    options = resolve_size(options, content, styles, regions=count)
-    settings = options.settings()
-    initial, strength_mask, background = settings.initial_picture, settings.strength_mask, settings.background
-    masks = [*([content_mask] if content_mask else []), *(style_mask or [])]
-    check_output_is_no_input(output, [content, *styles, *settings.files, *masks, *([proof] if proof else [])])
-    printer = read_printer_profile(proof) if proof else None
-    device_record = device()
-    network = read_network(*settings.network_key)
-    settings = settings.resolve(network)
-    size = settings.config.size
-    shape, style_shapes = read_shape(content, size=size), picture_shapes(styles, settings.config)
-    predicted = replace(settings.config, regions=max(count, settings.config.regions))
-    need = measure_need([Workload(network, predicted, shape, style_shapes, may_tile=True)])
-    memory = check_print_memory(need, settings.file.dpi) if paper and settings.file.dpi else check_memory(need)
-    settings = settings.by_tiles(memory.workload.config.tile_size)
-    picture = read_content(content, size, background, settings.file.profile)
-    profile = picture.profile or SRGB
-    style_inputs, saved = read_styles(
-        styles, network, settings.config, background, crop=regions is None, profile=profile
-    )
-    initial_picture = read_initial_picture(initial, size, background, content, profile) if initial else None
-    mask = read_strength_mask(strength_mask, size, content) if strength_mask else None
-    print_warnings(*(regions.warnings if regions else ()), *style_warnings([(tuple(styles), settings.config)]))
-    print_warnings(*content_warnings(content, original, size), *level_warnings([settings.config], shape))
-    record = result_record(content, styles, settings, network, saved_styles=saved, device=device_record)
-    run = Run(
-        pair=Pair(as_array(picture), tuple(style_inputs), settings.config, settings.seed, initial_picture, mask),
-        network=network,
-        writer=ResultWriter(
-            picture,
-            record | ({"masks": [mask.name for mask in masks]} if masks else {}),
-            settings.file,
-            overwrite=overwrite,
-        ),
-        output=output,
-        memory=memory,
-        masks=regions,
-        printer=printer,
+    options = resolve_size(options, content, styles, regions=len(masks.content) if masks else 1)
+    run = prepare_run(
+        options.settings(),
+        content,
+        styles,
+        output,
+        masks=masks,
+        mask_files=[*([content_mask] if content_mask else []), *(style_mask or [])],
+        on_paper=paper is not None,
+        proof=proof,
+        overwrite=overwrite,
         save_every=save_every,
     )
     if dry_run:
         check_files(run)
-        print_prediction(memory, as_json=as_json)
+        print_prediction(run.memory, as_json=as_json)
         return
     execute_and_print(run, f"{content.name} at ", started, as_json=as_json)
 

@@ -8,9 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jaxstyle.batch import Pair
 from jaxstyle.cli.help import command_app, examples
-from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.options import (
     AsJson,
     OutputPath,
@@ -21,34 +19,12 @@ from jaxstyle.cli.options import (
     check_paper_alone,
     with_options,
 )
-from jaxstyle.cli.run import Run, execute_and_print
-from jaxstyle.environment import device
+from jaxstyle.cli.prepare import prepare_run
+from jaxstyle.cli.run import execute_and_print
 from jaxstyle.errors import ConfigError
-from jaxstyle.files import (
-    ResultWriter,
-    check_output_is_no_input,
-    level_warnings,
-    picture_shapes,
-    read_initial_picture,
-    read_network,
-    read_styles,
-    resolve_size,
-    result_record,
-    style_warnings,
-)
-from jaxstyle.images import Picture, read_printer_profile
-from jaxstyle.optimization import Workload, check_memory, measure_need
-from jaxstyle.options import (
-    MAX_SIZE,
-    Options,
-    Settings,
-    check_print_memory,
-    check_print_shape,
-    check_size,
-    for_print,
-    parse_paper,
-)
-from jaxstyle.texture import as_stylization, texture_config
+from jaxstyle.files import resolve_size
+from jaxstyle.options import MAX_SIZE, Options, Settings, check_print_shape, check_size, for_print, parse_paper
+from jaxstyle.texture import texture_config
 
 EXAMPLES = examples(
     "A square texture:",
@@ -113,31 +89,14 @@ def texture_command(
         raise ConfigError(f"--size is {MAX_SIZE}, and there is --height or --width too; give numbers for both, or none")
     settings_of = partial(_texture_settings, height=height, width=width)
     options = resolve_size(options, (1, 1), styles, settings_of=lambda options: [settings_of(options)])
-    settings = settings_of(options)
-    initial, background = settings.initial_picture, settings.background
-    check_output_is_no_input(output, [*styles, *(file for file in (initial, proof) if file)])
-    printer = read_printer_profile(proof) if proof else None
-    device_record = device()
-    network = read_network(*settings.network_key)
-    settings = settings.resolve(network)
-    height, width = _texture_shape(options, height, width)
-    style_shapes = picture_shapes(styles, settings.config)
-    workload = Workload(network, settings.config, (height, width), style_shapes, may_tile=True)
-    need = measure_need([workload])
-    memory = check_print_memory(need, settings.file.dpi) if paper and settings.file.dpi else check_memory(need)
-    settings = settings.by_tiles(memory.workload.config.tile_size)
-    canvas, config = as_stylization(height, width, settings.config)
-    style_inputs, saved = read_styles(styles, network, config, background)
-    initial_picture = read_initial_picture(initial, config.size, background, (height, width)) if initial else None
-    print_warnings(*style_warnings([(tuple(styles), config)]), *level_warnings([config], (height, width)))
-    record = result_record(None, styles, settings, network, saved_styles=saved, device=device_record)
-    run = Run(
-        pair=Pair(canvas, tuple(style_inputs), config, settings.seed, initial_picture),
-        network=network,
-        writer=ResultWriter(Picture(canvas), record, settings.file, overwrite=overwrite),
-        output=output,
-        memory=memory,
-        printer=printer,
+    run = prepare_run(
+        settings_of(options),
+        _texture_shape(options, height, width),
+        styles,
+        output,
+        on_paper=paper is not None,
+        proof=proof,
+        overwrite=overwrite,
         save_every=save_every,
     )
     execute_and_print(run, "", started, as_json=as_json)

@@ -218,9 +218,9 @@ COMMAND = (
     Fault(
         "overwrite-ignored",
         "--overwrite is ignored",
-        "cli/stylize.py",
-        "overwrite=overwrite,\n",
-        "overwrite=False,\n",
+        "cli/prepare.py",
+        "settings.file, overwrite=overwrite)",
+        "settings.file, overwrite=False)",
         (f"{APP}::test_existing_file_is_replaced_only_with_overwrite",),
     ),
     Fault(
