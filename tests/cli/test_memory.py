@@ -91,7 +91,7 @@ def test_the_largest_size_is_no_larger_than_pictures_can_be(
 def test_the_largest_size_of_a_grid_fits_all_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
-    def stop(job, callback):
+    def stop(job, *_, **__):
         sizes.extend(task.settings.config.size for task in job.tasks)
         raise KeyboardInterrupt
 
