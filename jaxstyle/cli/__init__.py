@@ -9,6 +9,7 @@ Modules:
     options: typer parameters for the options of a stylization
     interrupts: Ctrl-C and SIGTERM
     messages: errors as the command line words them
+    prepare: what a stylization reads, checked before it runs
     run, progress, dry_run: one stylization, interruptible and with a progress bar, or predicted
     job, batch_progress: a job of many pairs, interruptible and with progress bars
     arrivals: waiting for pictures of a job
