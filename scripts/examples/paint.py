@@ -8,7 +8,6 @@ Finally, the thickness of the paint is lit from the upper left. The method follo
 curved brush strokes of multiple sizes", SIGGRAPH 1998.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from scripts.arguments import make_parser
 from scripts.examples.scenes import SCENES, SHAPE, Array, Layer, Scene, lookup, noise, unit
 
 OUTPUT = Path(__file__).resolve().parents[2] / "examples" / "style"
@@ -128,11 +128,7 @@ def paint_picture(name: str) -> Image.Image:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.examples.paint",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("examples.paint", __doc__)
     parser.add_argument("scenes", nargs="*", choices=("all", *SCENES), default="all", help="(default all)")
     parser.add_argument("-o", "--out", type=Path, default=OUTPUT, help="folder (default examples/style)")
     arguments = parser.parse_args()

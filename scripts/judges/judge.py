@@ -34,7 +34,6 @@ The first row measures the content picture itself, for comparison. With `--again
 those of that picture. Requires torch, safetensors, scipy and pillow.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -44,6 +43,7 @@ from PIL import Image
 from scipy.ndimage import median_filter
 from scipy.spatial import cKDTree
 
+from scripts.arguments import make_parser
 from scripts.judges.pixels import border_ratio, grain_ratios, psnr, ssim, total_variation
 from scripts.judges.torch_vgg import Parameters, activations, load_vgg, preprocess, read_picture, to_tensor
 from scripts.judges.unseen import UnseenJudge, gram
@@ -136,11 +136,7 @@ def table(rows: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.judges.judge",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("judges.judge", __doc__)
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULT")

@@ -19,7 +19,6 @@ Writes OUT.png; with `--save-every N`, also OUT_N.png and so on; and OUT.json wi
 seconds since the first step began and the losses. Requires torch, safetensors and pillow.
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -28,6 +27,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from scripts.arguments import make_parser
 from scripts.judges.torch_vgg import activations, deprocess, load_vgg, preprocess, read_picture, to_tensor
 
 CONTENT_LAYER, CONTENT_WEIGHT = "relu4_2", 5.0
@@ -70,11 +70,7 @@ def save(inputs: torch.Tensor, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.judges.neural_style",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("judges.neural_style", __doc__)
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png")

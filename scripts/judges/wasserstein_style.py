@@ -16,7 +16,6 @@ The recipe is that of crowson/style-transfer-pytorch, as its documentation descr
 It differs in details that are not documented, and by default in nothing else. Requires torch, safetensors and pillow.
 """
 
-import argparse
 import math
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from scripts.arguments import make_parser
 from scripts.judges.torch_vgg import activations, load_vgg, preprocess, read_picture, to_tensor
 
 CONTENT_LAYER, CONTENT_WEIGHT = "relu4_2", 0.015
@@ -133,11 +133,7 @@ def sizes(size: int) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.judges.wasserstein_style",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("judges.wasserstein_style", __doc__)
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png")

@@ -8,13 +8,13 @@ Each picture of DIR shows the content and the style above, and both results belo
 in DIR/key.json, and counts how often the first variant was chosen.
 """
 
-import argparse
 import json
 import random
 from pathlib import Path
 
 from PIL import Image
 
+from scripts.arguments import make_parser
 from scripts.looks.compare import picture_file
 from scripts.looks.pairs import Pair, available_pairs
 
@@ -63,9 +63,7 @@ def open_key(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.looks.blind", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("looks.blind", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("make", help="make the pictures")
     making.add_argument("variants", nargs=2, metavar="VARIANT")

@@ -13,7 +13,6 @@ The variant "identity" stylizes each style with itself: psnr and ssim are the id
 Results of other programs, made by `scripts.looks.peers`, are variants too. Requires PyTorch and the extra "bench".
 """
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import jaxstyle
+from scripts.arguments import make_parser
 from scripts.examples.scenes import Array
 from scripts.looks.pairs import Pair, available_pairs, read_content, read_style
 from scripts.measuring.pairs import ROOT
@@ -175,11 +175,7 @@ def ratios(numbers: dict[str, dict[str, dict[str, float]]], baseline: str) -> di
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.looks.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("looks.compare", __doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[256], help="longest sides (default 256)")
     parser.add_argument("--variants", nargs="+", default=["default"], help=f"among {', '.join(VARIANTS)}, and peers")
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default all)")

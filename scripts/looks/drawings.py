@@ -5,7 +5,6 @@
 draws all of them into a folder, for a look. Each is a function of a random generator, `[H, W, 3]` in [0, 1].
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from scripts.arguments import make_parser
 from scripts.examples.scenes import SHAPE, Array, X, Y, hex_colors, noise, standardized
 
 SEED = 20
@@ -119,11 +119,7 @@ def draw(name: str) -> Array:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.looks.drawings",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("looks.drawings", __doc__)
     parser.add_argument("folder", type=Path, metavar="DIR")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)

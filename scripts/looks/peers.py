@@ -9,11 +9,11 @@ With `--share 0.2` each takes a fifth of its steps; records and names then say s
 that `scripts.looks.compare` writes.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
+from scripts.arguments import make_parser
 from scripts.looks.compare import picture_file, write_inputs
 from scripts.looks.pairs import Pair, available_pairs
 
@@ -43,9 +43,7 @@ def run(pair: Pair, name: str, command: list[str], size: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.looks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("looks.peers", __doc__)
     parser.add_argument("--size", type=int, default=256, help="longest side (default 256)")
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default all)")
     parser.add_argument("--share", type=float, default=1.0, help="share of the steps (default 1)")

@@ -14,7 +14,6 @@ under 6 minutes on an H100 with 16 cores. `--rehearse` runs everything with tiny
 no GPU; its figures mean nothing.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -28,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.arguments import make_parser
 from scripts.measuring.records import machine, write_record
 
 SHAPES = ((3, 4), (4, 3), (2, 3), (3, 2), (1, 1), (9, 16), (16, 9), (4, 5))  # height to width
@@ -56,11 +56,7 @@ REHEARSAL = Extent(32, (32, 48), 2, 2, 3, 64, 8, 1, 128, TINY_LAYERS)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.batch_speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.batch_speed", __doc__)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a record as JSON")
     parser.add_argument("--trace", type=Path, metavar="FOLDER", help="write a trace of one group by jax.profiler")
     parser.add_argument("--only", default=",".join(SECTIONS), help="comma-separated sections (default all)")

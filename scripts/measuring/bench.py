@@ -12,7 +12,6 @@ precision in JAX. On a GPU, milliseconds and peak memory are printed too. JAX us
 process. Requires the extra "bench".
 """
 
-import argparse
 import json
 import math
 import os
@@ -35,6 +34,7 @@ from jaxstyle.networks import Network, convolution, resolve_layers
 from jaxstyle.optimization import Objective, content_targets, make_objective, prepare_network
 from jaxstyle.styles import STYLE_LAYERS, measure_statistics
 from jaxstyle.weights import load_network
+from scripts.arguments import make_parser
 from scripts.judges.torch_vgg import activations, load_vgg, preprocess
 from scripts.measuring.records import machine, median_seconds, write_record
 
@@ -173,11 +173,7 @@ def report(size: int, batch: int, measured: dict[str, dict[str, Any]], peak: flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.bench", __doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512], help="longest sides of the 4:3 pictures")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4], help="numbers of pictures per evaluation")
     parser.add_argument("--precision", default="bfloat16" if ON_GPU else "float32", help="precision of the features")

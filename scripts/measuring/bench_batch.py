@@ -7,7 +7,6 @@ different aspect ratios. Prints a table with the largest differences from the re
 record with the machine and versions.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import numpy as np
 from jaxstyle import StyleConfig, Stylized, load_network, read_image, stylize, stylize_batch
 from jaxstyle.cli.jax_config import configure_jax
 from jaxstyle.images import fit_shape, resize
+from scripts.arguments import make_parser
 from scripts.measuring.records import machine
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -87,11 +87,7 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.bench_batch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.bench_batch", __doc__)
     parser.add_argument("--size", type=int, default=128, help="longest side in pixels (default 128)")
     parser.add_argument("--contents", type=int, default=8, help="number of contents (default 8)")
     parser.add_argument("--styles", type=int, default=4, help="number of styles, at most 6 (default 4)")

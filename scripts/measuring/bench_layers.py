@@ -8,7 +8,6 @@ counted as in direct convolutions, relative to that of a large matrix product in
 "bench".
 """
 
-import argparse
 import json
 import os
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from jaxstyle.batch import matrix_product_rate
 from jaxstyle.networks import convolution
 from jaxstyle.networks.winograd import Transformed, transform_kernel
 from jaxstyle.weights import load_network
+from scripts.arguments import make_parser
 from scripts.measuring.records import machine, median_seconds, write_record
 
 LAYERS = ("conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv4_1", "conv4_2", "conv5_1")
@@ -86,11 +86,7 @@ def measure(layer: str, size: int, rounds: int, peak: float) -> dict[str, object
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.bench_layers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.bench_layers", __doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512], help="longest sides of the 4:3 pictures")
     parser.add_argument("--layers", nargs="+", default=LAYERS, metavar="NAME", help="names of convolutions")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")

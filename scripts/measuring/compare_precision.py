@@ -8,7 +8,6 @@ float32; the losses along the way are those of each run. Each run is repeated, a
 does not compile. Times are recorded for GPUs only, where the other precisions are useful.
 """
 
-import argparse
 import json
 import time
 from dataclasses import replace
@@ -20,6 +19,7 @@ import numpy as np
 
 import jaxstyle
 from jaxstyle.optimization import make_targets, prepare_network
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import DEFAULTS, PAIRS, read_pair
 from scripts.measuring.records import machine, write_record
 
@@ -71,11 +71,7 @@ def compare(content: np.ndarray, style: np.ndarray, config: jaxstyle.StyleConfig
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.compare_precision",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.compare_precision", __doc__)
     parser.add_argument("--size", type=int, default=512, help="longest side in pixels (default 512)")
     parser.add_argument("--steps", type=int, default=jaxstyle.StyleConfig().steps, help="steps at full size")
     parser.add_argument("--out", type=Path, help="write the pictures to this folder")

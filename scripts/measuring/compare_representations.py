@@ -9,7 +9,6 @@ numbers.json and a sheet of pictures for each pair to docs/representations, and 
 median of rounds in which the representations take turns, and the compiler's account of its memory.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 import jaxstyle
 from jaxstyle.images import resize
 from jaxstyle.styles import REPRESENTATIONS, STYLE_LAYERS
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, median_seconds
 
@@ -141,11 +141,7 @@ def mean_ratios(numbers: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.compare_representations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.compare_representations", __doc__)
     parser.add_argument("pictures", type=Path, nargs="+", metavar="CONTENT STYLE")
     parser.add_argument("--steps", type=int, default=20, help="steps at full size (default 20)")
     parser.add_argument("--only", nargs="+", choices=tuple(REPRESENTATIONS), default=tuple(REPRESENTATIONS))

@@ -9,7 +9,6 @@ Runs are cached in build/compare_settings. With `--report-only`, only cached run
 pictures.jpg to docs/defaults and prints a table.
 """
 
-import argparse
 import json
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import jaxstyle
 from jaxstyle.images import resize
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import DEFAULTS, PAIRS, ROOT, Judge, read_pair
 from scripts.measuring.records import machine
 
@@ -135,11 +135,7 @@ def table(records: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.compare_settings",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.compare_settings", __doc__)
     parser.add_argument("--report-only", action="store_true", help="make no runs, report the cached ones")
     if not parser.parse_args().report_only:
         run_all()

@@ -10,7 +10,6 @@ Runs are cached in build/compare_solvers. With `--report-only`, only cached runs
 and solvers-SIZE.png to docs/defaults and prints a table. Requires the extra "bench".
 """
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -48,6 +47,8 @@ from scripts.measuring.solvers import (
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
+
+from scripts.arguments import make_parser
 
 RUNS, DOCS = ROOT / "build" / "compare_solvers", ROOT / "docs" / "defaults"
 
@@ -227,11 +228,7 @@ def draw(records: dict[str, dict[str, Trace]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.compare_solvers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.compare_solvers", __doc__)
     parser.add_argument("--size", type=int, default=256, help="longest side in pixels (default 256)")
     names = "; ".join(VARIANTS)
     parser.add_argument(

@@ -7,7 +7,6 @@ relative to the import of JAX alone, and the first picture to the second one. Th
 are ratios of medians. On a GPU, seconds are printed too.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import jax
 
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, write_record
 from scripts.measuring.time_to_start import timed
@@ -43,11 +43,7 @@ def commands(content: Path, style: Path, size: int, output: Path) -> dict[str, t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.first_minute",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.first_minute", __doc__)
     parser.add_argument("content", type=Path, nargs="?", default=ROOT / "examples/content/harbour.jpg")
     parser.add_argument("style", type=Path, nargs="?", default=ROOT / "examples/style/swirls.jpg")
     parser.add_argument("--size", type=int, default=512, help="longest side of the picture in pixels (default 512)")

@@ -16,14 +16,15 @@ import time
 from functools import partial
 from pathlib import Path
 
-from scripts.measuring.killed_jobs import EXAMPLES, count_differing, make_parser, read_results, run_in_folder
+from scripts.arguments import make_parser
+from scripts.measuring.killed_jobs import EXAMPLES, count_differing, read_results, run_in_folder
 
 OPTIONS = ("--content-layers", "relu1_1", "--style-layers", "relu1_1", "--init", "content=0.9,noise=0.1")
 
 
 def main() -> None:
     parser = make_parser(
-        "kill_batch",
+        "measuring.kill_batch",
         __doc__,
         pairs=(24, "pairs in a job"),
         kills=(50, "number of kills"),

@@ -1,6 +1,5 @@
-"""Shared by the scripts that kill jobs: their arguments, a temporary folder, and the comparison of results."""
+"""Shared by the scripts that kill jobs: a temporary folder, and the comparison of results."""
 
-import argparse
 import json
 import sys
 import tempfile
@@ -10,18 +9,6 @@ from pathlib import Path
 from typing import Any
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-def make_parser(module: str, description: str | None, **options: tuple[Any, str]) -> argparse.ArgumentParser:
-    """A parser of options, each with its default, of the same type as its values, and its help."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m scripts.measuring.{module}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    for name, (default, text) in options.items():
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{text} (default {default})")
-    return parser
 
 
 def run_in_folder(trial: Callable[[Path], bool]) -> None:

@@ -9,7 +9,6 @@ With `--against-neural-style`, the whole default at 512 pixels, with an empty ca
 with neural-style in PyTorch after as many steps as fill its history. Requires torch.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ from jaxstyle.images import read_shape
 from jaxstyle.optimization import Workload, predict_peak_bytes
 from jaxstyle.options import Options
 from jaxstyle.weights import load_network
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, write_record
 
@@ -87,11 +87,7 @@ def against_neural_style() -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.peak_memory",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.peak_memory", __doc__)
     parser.add_argument("--against-neural-style", action="store_true", help="compare with neural-style in PyTorch")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from scripts.arguments import make_parser
 from scripts.measuring.records import machine, write_record
 
 SHAPES = ((48, 64), (64, 48), (43, 64), (64, 43), (36, 64), (64, 36), (64, 64), (51, 64))
@@ -30,11 +31,7 @@ TINY = ("--size", "32", "--steps", "3", "--content-layers", "relu1_1", "--style-
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.plan_large",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.plan_large", __doc__)
     parser.add_argument("--contents", type=int, default=1000, help="content pictures (default 1000)")
     parser.add_argument("--styles", type=int, default=100, help="style pictures (default 100)")
     parser.add_argument("--done", type=float, default=0.9, help="share of the pairs that are done (default 0.9)")

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import psutil
 
+from scripts.arguments import make_parser
 from scripts.measuring.killed_jobs import (
     EXAMPLES,
     count_differing,
-    make_parser,
     read_lines,
     read_results,
     run_in_folder,
@@ -32,7 +32,7 @@ from scripts.measuring.killed_jobs import (
 
 def main() -> None:
     parser = make_parser(
-        "ray_batch",
+        "measuring.ray_batch",
         __doc__,
         pairs=(40, "pairs in a job"),
         kills=(5, "workers to kill"),

@@ -24,7 +24,8 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from scripts.measuring.killed_jobs import make_parser, read_lines, run_in_folder
+from scripts.arguments import make_parser
+from scripts.measuring.killed_jobs import read_lines, run_in_folder
 from scripts.measuring.records import machine, write_record
 
 STYLES = 5
@@ -35,7 +36,7 @@ GROWTH = 1.05  # of the memory, at most
 
 def main() -> None:
     parser = make_parser(
-        "soak_batch",
+        "measuring.soak_batch",
         __doc__,
         pairs=(200, "pairs, five for each content"),
         kills=(3, "number of kills"),

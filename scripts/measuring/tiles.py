@@ -16,7 +16,6 @@ seams: a picture is stylized as a whole and by tiles. The energy of its gradient
 to that of all of the picture, is compared with that at the same places of the picture stylized as a whole.
 """
 
-import argparse
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,6 +41,7 @@ from jaxstyle.optimization.tiles import content_targets_by_tiles
 from jaxstyle.optimization.windows import Windows, cover, margins_for
 from jaxstyle.options import Options
 from jaxstyle.styles import measure_statistics
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import DEFAULTS, ROOT
 from scripts.measuring.peak_memory import measured_bytes
 from scripts.measuring.records import machine, median_seconds, write_record
@@ -130,11 +130,7 @@ def measure_seams(network: Network, size: int, tile_size: int) -> dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.tiles",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.tiles", __doc__)
     parser.add_argument("kinds", nargs="*", choices=KINDS, help="what to measure; all by default")
     parser.add_argument("--sizes", nargs="+", type=int, default=[1024], help="longest sides of the pictures")
     parser.add_argument("--tile-sizes", nargs="+", type=int, default=[512, 1024], help="sizes of the tiles")

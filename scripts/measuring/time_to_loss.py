@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from scripts.arguments import make_parser
 from scripts.judges.judge import Judge
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, write_record
@@ -79,11 +80,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, dict[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.time_to_loss",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.time_to_loss", __doc__)
     parser.add_argument("content", type=Path, nargs="?", default=ROOT / "examples/content/harbour.jpg")
     parser.add_argument("style", type=Path, nargs="?", default=ROOT / "examples/style/swirls.jpg")
     parser.add_argument("--against", choices=SIZES, default="pastiche", help="the other tool (default pastiche)")

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from scripts.arguments import make_parser
 from scripts.measuring.pairs import ROOT
 from scripts.measuring.records import machine, write_record
 
@@ -65,11 +66,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, list[float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.measuring.time_to_start",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("measuring.time_to_start", __doc__)
     parser.add_argument("content", type=Path, nargs="?", default=ROOT / "examples/content/harbour.jpg")
     parser.add_argument("style", type=Path, nargs="?", default=ROOT / "examples/style/swirls.jpg")
     parser.add_argument("--size", type=int, default=128, help="longest side in pixels (default 128)")

@@ -7,7 +7,6 @@ distributed uniformly there, the root mean square error of a kernel is the root 
 For the errors of features and Gram matrices, an original network is sampled from this distribution.
 """
 
-import argparse
 import dataclasses
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from jaxstyle.images import read_image
 from jaxstyle.weights import load_network, load_weights
+from scripts.arguments import make_parser
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 SIZE = 320
@@ -43,11 +43,7 @@ def gram(features: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.weights.precision",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("weights.precision", __doc__)
     parser.add_argument("pictures", type=Path, nargs="*", metavar="PICTURE")
     arguments = parser.parse_args()
     jax.config.update("jax_default_matmul_precision", "highest")

@@ -19,7 +19,6 @@ Gradients are with respect to `picture` as RGB in [0, 1], `[H, W, 3]`.
 Requires torch, safetensors and pillow.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from scripts.arguments import make_parser
 from scripts.judges.torch_vgg import (
     CONVOLUTIONS,
     Parameters,
@@ -148,11 +148,7 @@ def print_gains(paths: list[Path]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.weights.reference_values",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("weights.reference_values", __doc__)
     parser.add_argument("--gain", type=Path, nargs="+", metavar="PICTURE", help="print the gains for these pictures")
     arguments = parser.parse_args()
     if arguments.gain:
