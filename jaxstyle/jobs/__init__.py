@@ -14,6 +14,7 @@ Modules:
     plan: which pairs are done, and groups for the others
     memory: how many groups fit at the same time
     run: the threads that read, compute and write
+    leftovers: what killed processes leave behind
     inputs: files and networks, each read once
     cost: what results have cost, in time of devices and energy
     records: the file of records, keys and locks

@@ -17,11 +17,12 @@ from jaxstyle.jobs.events import Event, Planned, Written
 from jaxstyle.jobs.failures import describe_failures
 from jaxstyle.jobs.inputs import InputReader, NetworkCache
 from jaxstyle.jobs.known_files import KnownFiles
+from jaxstyle.jobs.leftovers import delete_leftovers
 from jaxstyle.jobs.memory import plan_workers
 from jaxstyle.jobs.plan import STATE_FIELDS, Plan, done_and_failed, make_plan, seconds_per_pixel_step
 from jaxstyle.jobs.records import is_running, iterate_records, open_records, read_records
 from jaxstyle.jobs.results import check_inputs_stay
-from jaxstyle.jobs.run import Run, Runner, delete_leftovers
+from jaxstyle.jobs.run import Run, Runner
 from jaxstyle.jobs.shares import WHOLE, Share
 from jaxstyle.jobs.tasks import Task
 from jaxstyle.optimization import MemoryNeed, check_memory, predict_bytes

@@ -5,10 +5,7 @@ writing is atomic.) Long optimizations write checkpoints. If the process is kill
 last checkpoint are lost and nothing else.
 """
 
-import hashlib
-import json
 import os
-import re
 import shutil
 import threading
 import time
@@ -16,30 +13,26 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, pair_workload, stylize_group
 from jaxstyle.compilation import available_cores, stage
-from jaxstyle.environment import versions
 from jaxstyle.errors import JaxStyleError, PictureError
 from jaxstyle.files import GroupCheckpoints, first_and_last_losses, losses_by_step, open_checkpoints, result_record
 from jaxstyle.images import RemotePath, path_in_errors
 from jaxstyle.jobs.cost import EnergyMeter
 from jaxstyle.jobs.events import Event, Failed, Finished, Started, Step, Written
 from jaxstyle.jobs.inputs import InputReader, Inputs
+from jaxstyle.jobs.leftovers import CHECKPOINTS, checkpoint_name
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
 from jaxstyle.options import Settings
 from jaxstyle.stylize import Stylized
-
-_CHECKPOINTS = Path(STATE_FOLDER, "checkpoints")
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
@@ -95,7 +88,7 @@ class Runner:
         self._reading: deque[tuple[Group, dict[int, Future[Inputs]]]] = deque()
         self._caches: dict[int, MeasurementCache] = {}
         self._energy = EnergyMeter(run.reader.device["platform"])
-        self._checkpoints = open_checkpoints(run.folder / _CHECKPOINTS)
+        self._checkpoints = open_checkpoints(run.folder / CHECKPOINTS)
         self._writing = run.folder / STATE_FOLDER / f"writing-{run.plan.share.name}-{os.urandom(4).hex()}"
 
     def __call__(self) -> None:
@@ -282,30 +275,6 @@ class Runner:
         self._report(Failed(pair, error))
         if self._run.fail_fast:
             self._stopping.set()
-
-
-def delete_leftovers(plan: Plan, folder: Path) -> None:
-    """Delete what killed processes with this share, or of another split of the job, have left behind."""
-    running = re.compile(rf"(?!{plan.share.name}-)[0-9]+-of-{plan.share.count}-.*")  # perhaps
-    todo = [group for group in plan.groups if any(map(plan.is_todo, group.pairs))]
-    names = cache(lambda: {checkpoint_name(plan, group) for group in todo})  # rarely needed
-    open_checkpoints(folder / _CHECKPOINTS).drop_all(lambda name: not running.fullmatch(name) and name not in names())
-    for path in () if isinstance(folder, RemotePath) else (folder / STATE_FOLDER).glob("writing-*"):
-        if not running.fullmatch(path.name.removeprefix("writing-")):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def checkpoint_name(plan: Plan, group: Group) -> str:
-    """A digest of everything that the state of a group depends on, versions and device included."""
-    device = jax.local_devices()[0]
-    identity = [
-        [plan.keys[pair] for pair in group.pairs],
-        group.batch_size,
-        [str(padded_shape) for padded_shape in group.padded_shapes],
-        versions(),
-        [device.platform, device.device_kind],
-    ]
-    return f"{plan.share.name}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"
 
 
 def _wait(futures: list[Future[None]]) -> None:

@@ -22,8 +22,8 @@ from jaxstyle.errors import JaxStyleError
 from jaxstyle.jobs.events import Event, Step
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.job import Job, make_runner, plan_job
+from jaxstyle.jobs.leftovers import delete_leftovers
 from jaxstyle.jobs.plan import Plan
-from jaxstyle.jobs.run import delete_leftovers
 from jaxstyle.optimization import MemoryNeed
 
 # A record to add, an event, an error that ends the job, or None at the end.

@@ -12,8 +12,8 @@ from support.command import CONTENT, STYLE
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError
+from jaxstyle.jobs.leftovers import checkpoint_name
 from jaxstyle.jobs.records import read_records
-from jaxstyle.jobs.run import checkpoint_name
 
 TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
 
