@@ -18,6 +18,7 @@ from jaxstyle.optimization import STEPS_PER_CALL, Progress
 
 _INTERVAL, _UNCHANGED_INTERVAL = 10.0, 60.0  # seconds between lines where there is no terminal, new or the same
 _COMPILING_SECONDS = {"cpu": 15, "gpu": 15}  # usually, for a size, by platform; see "Startup" in docs/speed.md
+_STEADY_SIZE = 512  # the longest side in pixels from which steps take longer than the compilation beside them
 
 Levels = Sequence[tuple[int, int]]  # (longest side, steps) from coarse to fine, from `schedule`
 
@@ -46,14 +47,16 @@ def seconds_by_size(timeline: Sequence[TimedStep], started: float) -> list[dict[
 def seconds_left(timeline: Sequence[TimedStep], levels: Levels) -> float | None:
     """The remaining seconds at the speed of the last steps, in proportion to pixels; None while that is unknown.
 
-    The first steps of a size are ignored, because they wait for compilation.
+    The first steps of a size are ignored, because they wait for compilation. So are those of small sizes once a larger
+    one has begun: they share the cores with its compilation, and the estimate would be several times too long.
     """
+    size, step = timeline[-1].size, timeline[-1].step
     measured = [(a, b) for a, b in pairwise(timeline) if a.size == b.size and a.step > 0]
-    if not measured:
+    if not measured or measured[-1][1].size < min(size, _STEADY_SIZE):
         return None
     before, after = measured[-1]
     pace = (after.time - before.time) / ((after.step - before.step) * after.size**2)
-    return pace * work_left(timeline[-1].size, timeline[-1].step, levels)
+    return pace * work_left(size, step, levels)
 
 
 def steps_taken(progress: Progress, levels: Levels) -> int:

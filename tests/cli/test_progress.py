@@ -52,12 +52,19 @@ def test_seconds_by_size():
         (2, None),  # the first steps waited for compilation
         (3, 1 + 12 + 32),
         (4, 12 + 32),
-        (6, 8 + 32),
+        (6, None),  # 128 px was measured beside the compilation for 256 px
+        (7, 4 + 32),
         (8, 32),
     ],
 )
 def test_time_left_is_in_proportion_to_pixels_and_excludes_compilation(count, expected):
     assert seconds_left(TIMELINE[:count], LEVELS) == (expected and pytest.approx(expected))
+
+
+def test_time_left_of_a_large_size_follows_from_the_one_before():
+    timeline = [TimedStep(200, 512, 10), TimedStep(220, 512, 20), TimedStep(230, 1024, 0), TimedStep(330, 1024, 10)]
+    levels = ((512, 20), (1024, 30))
+    assert [seconds_left(timeline[:count], levels) for count in (3, 4)] == [pytest.approx(s) for s in (240, 160)]
 
 
 def test_time_left_ends_at_0():
