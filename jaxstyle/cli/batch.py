@@ -166,6 +166,7 @@ def batch_command(
         job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
         if dry_run:
             description = describe_job(job)
+            print_warnings(*description["warnings"])
             typer.echo(json.dumps(description, indent=2) if as_json else _format(description, tasks))
             return
         summary = run_with_progress(job, as_json=as_json, run=run)

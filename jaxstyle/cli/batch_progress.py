@@ -79,6 +79,8 @@ class BatchProgress:
                 if memory and sys.stderr.isatty():
                     self._print_line(f"{counted(len(plan.todo), 'pair')} to do, {memory}")
                 self._plan, self._started = plan, time.monotonic()
+                for warning in plan.warnings:
+                    self._print_line(f"jaxstyle: warning: {warning}")
                 if plan.replaced:
                     found = f"{counted(len(plan.replaced), 'result')} in {self._folder}"
                     self._print_line(f"jaxstyle: replacing {found}, made of other files or with other settings")

@@ -71,7 +71,7 @@ def prepare_run(
     initial_picture = read_initial_picture(initial, size, background, content, profile) if initial else None
     strength_mask = read_strength_mask(strength, size, file) if strength and file else None
     print_warnings(*(masks.warnings if masks else ()), *style_warnings([(tuple(styles), settings.config)]))
-    enlarged = content_warnings(file, read_shape(file), size) if file else []
+    enlarged = content_warnings([(file, read_shape(file), size)]) if file else []
     print_warnings(*enlarged, *level_warnings([settings.config], shape))
     record = result_record(file, styles, settings, network, saved_styles=saved, device=device_record)
     if mask_files:

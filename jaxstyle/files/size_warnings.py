@@ -38,12 +38,17 @@ def style_warnings(uses: Iterable[tuple[tuple[Path, ...], StyleConfig]]) -> list
     return [warning for warning in (_enlarged(enlargements), _resized(resizings)) if warning]
 
 
-def content_warnings(content: Path, shape: tuple[int, int], size: int) -> list[str]:
-    """A warning if a content with this height and width in its file is much smaller than a result of this size."""
-    factor = size / max(shape)
-    if factor <= _MAX_ENLARGEMENT:
+def content_warnings(uses: Iterable[tuple[Path, tuple[int, int], int]]) -> list[str]:
+    """A warning of contents that are much smaller than their results; `uses` are file, its height and width, size."""
+    factors: dict[Path, tuple[float, tuple[int, int]]] = {}
+    for file, shape, size in uses:
+        factors[file] = max(factors.get(file, (0.0, shape)), (size / max(shape), shape))
+    small = {file: found for file, found in factors.items() if found[0] > _MAX_ENLARGEMENT}
+    if not small:
         return []
-    found = f"{content} has {shape[1]} x {shape[0]} pixels and is enlarged {factor:.2g} times for this result"
+    file = max(small, key=lambda name: small[name])
+    factor, (height, width) = small[file]
+    found = f"{file} has {width} x {height} pixels and is enlarged {factor:.2g} times for its result{_others(small)}"
     return [f"{found}, which gives it no detail; use a larger file, or a smaller result"]
 
 
@@ -59,9 +64,12 @@ def _enlarged(enlargements: Mapping[Path, tuple[float, int, int]]) -> str | None
         return None
     file = max(small, key=lambda name: small[name][0])
     factor, longest, size = small[file]
-    others = f" (also too small: {counted(len(small) - 1, 'other')})" if len(small) > 1 else ""
-    found = f"{file} has {longest} pixels on its longest side and is enlarged {factor:.2g} times{others}"
+    found = f"{file} has {longest} pixels on its longest side and is enlarged {factor:.2g} times{_others(small)}"
     return f"{found}, which blurs the style; use a larger file, or --style-scale {longest / size:.2g} for finer strokes"
+
+
+def _others(small: Collection[Path]) -> str:
+    return f" (also too small: {counted(len(small) - 1, 'other')})" if len(small) > 1 else ""
 
 
 def _resizing(

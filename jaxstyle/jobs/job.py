@@ -242,6 +242,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "todo": [str(plan.tasks[pair].output) for pair in sorted(todo)],
         "shares": _describe_shares(plan, job.folder),
         "replaced": len(plan.replaced),
+        "warnings": list(plan.warnings),
         "groups": list(descriptions.values()),
         "at_once": workers,
         "memory": {"needed": memory.needed, "available": memory.available.bytes} if memory else None,

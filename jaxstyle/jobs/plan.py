@@ -13,7 +13,7 @@ import jax
 from jaxstyle.batch import Group, PairKind, Shape, default_batch_size, group_kinds, plan_kinds
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import PictureError
-from jaxstyle.files import network_record
+from jaxstyle.files import content_warnings, network_record
 from jaxstyle.images import path_in_errors, read_shape, scaled_shape, target_shape
 from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.records import format_settings, pair_key
@@ -43,6 +43,7 @@ class Plan:
         share_of: the index of the share that each pair belongs to.
         groups: of all pairs of this share whose content can be read; each group has one network.
         pixel_steps: for each pair whose content can be read, the number of pixels that all its steps process.
+        warnings: lines on contents of pairs to compute that are much smaller than their results.
     """
 
     tasks: tuple[Task, ...]
@@ -55,6 +56,7 @@ class Plan:
     share_of: tuple[int, ...]
     groups: tuple[Group, ...]
     pixel_steps: dict[int, int]
+    warnings: tuple[str, ...] = ()
 
     def is_todo(self, pair: int) -> bool:
         """Whether a pair has to be computed."""
@@ -100,6 +102,7 @@ def make_plan(
     kinds = _kinds(tasks, shapes)
     unreadable = {pair: error for pair, error in errors.items() if pair not in failed}
     grouped = {pair: kind for pair, kind in kinds.items() if share_of[pair] == share.index}
+    computed = [tasks[pair] for pair in grouped.keys() - done - failed.keys()]
     return Plan(
         tasks=tuple(tasks),
         keys=tuple(keys),
@@ -111,6 +114,13 @@ def make_plan(
         share_of=tuple(share_of),
         groups=tuple(_groups(tasks, networks, grouped, batch_size)),
         pixel_steps={pair: count_pixel_steps(tasks[pair].settings.config, *shape) for pair, shape in shapes.items()},
+        warnings=tuple(
+            content_warnings(
+                (task.content, shape, task.settings.config.size)
+                for task in computed
+                if (shape := files[task.content].shape)
+            )
+        ),
     )
 
 

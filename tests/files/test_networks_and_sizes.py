@@ -42,6 +42,9 @@ def test_unknown_networks_in_a_manifest_have_a_line(tmp_path: Path, value: str):
 
 
 def test_contents_that_are_enlarged():
-    assert content_warnings(Path("a.jpg"), (300, 400), 800) == []
-    (warning,) = content_warnings(Path("a.jpg"), (300, 400), 1000)
-    assert warning.startswith("a.jpg has 400 x 300 pixels and is enlarged 2.5 times for this result")
+    file, other = Path("a.jpg"), Path("b.jpg")
+    assert content_warnings([(file, (300, 400), 800)]) == []
+    (warning,) = content_warnings([(file, (300, 400), 1000)])
+    assert warning.startswith("a.jpg has 400 x 300 pixels and is enlarged 2.5 times for its result, which")
+    (warning,) = content_warnings((name, (300, 400), size) for name in (other, file) for size in (64, 1000, 1200, 800))
+    assert "b.jpg has 400 x 300 pixels and is enlarged 3 times for its result (also too small: 1 other), " in warning

@@ -4,10 +4,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.command import CONTENT, STYLE
 
 from jaxstyle.config import StyleConfig
+from jaxstyle.images import write_image
 from jaxstyle.jobs import Plan, Task, pair_up, read_records, tiling
 from jaxstyle.jobs.inputs import NetworkCache
 from jaxstyle.jobs.known_files import KnownFiles
@@ -38,6 +40,22 @@ def test_everything_is_new_at_first(tasks, tmp_path):
     plan = planned(tasks, {}, tmp_path)
     assert (plan.done, plan.failed, set(plan.unreadable)) == (frozenset(), {}, {2})
     assert sorted(plan.todo) == [0, 1] and sorted(pair for group in plan.groups for pair in group.pairs) == [0, 1]
+
+
+def test_contents_that_are_enlarged_have_one_warning(tmp_path):
+    small = [tmp_path / name for name in ("a.png", "b.png")]
+    for file, side in zip(small, (20, 25), strict=True):
+        write_image(file, np.zeros((16, side, 3)))
+    pairs = pair_up([*small, CONTENT], [STYLE, SECOND], Options(size=64), zipped=False)
+    plan = planned(pairs, {}, tmp_path)
+    (warning,) = plan.warnings
+    expected = f"{small[0]} has 20 x 16 pixels and is enlarged 3.2 times for its result (also too small: 1 other), "
+    assert warning.startswith(expected)
+    records = {}
+    for pair in range(4):
+        (tmp_path / pairs[pair].output).touch()
+        records |= record(plan, pair)
+    assert planned(pairs, records, tmp_path).warnings == ()
 
 
 def test_a_pair_is_done_with_picture_and_record(tasks, tmp_path):
