@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from jaxstyle.batch import Pair
@@ -24,8 +25,8 @@ from jaxstyle.files import (
     style_warnings,
 )
 from jaxstyle.images import SRGB, Picture, read_printer_profile, read_shape
-from jaxstyle.optimization import Shape, Workload, check_memory, measure_need
-from jaxstyle.options import Settings, check_print_memory
+from jaxstyle.optimization import Shape, Workload, check_memory, measure_need, memory_error
+from jaxstyle.options import Paper, Settings, check_print_memory, print_memory_error
 from jaxstyle.styles import Masks
 from jaxstyle.texture import texture_content
 
@@ -38,15 +39,15 @@ def prepare_run(
     *,
     masks: Masks | None = None,
     mask_files: Sequence[Path] = (),
-    on_paper: bool,
+    paper: Paper | None,
     proof: Path | None,
     overwrite: bool,
     save_every: int | None,
 ) -> Run:
     """The run of a stylization with everything that it reads, after warnings of sizes that do not fit.
 
-    The content is a file, or for a texture, with settings from `texture_config`, its shape. `on_paper` says whether the
-    size is that of a paper at the resolution of the settings. The others are attributes of the run.
+    The content is a file, or for a texture, with settings from `texture_config`, its shape. If there is a
+    `paper`, the size is that of it at the resolution of the settings. The others are attributes of the run.
 
     Raises:
         JaxStyleError: if something cannot be read or does not fit the rest, or if there is not enough memory.
@@ -62,7 +63,8 @@ def prepare_run(
     shape = read_shape(content, size=size) if isinstance(content, Path) else content
     config = replace(settings.config, regions=max(len(masks.content) if masks else 1, settings.config.regions))
     need = measure_need([Workload(network, config, shape, picture_shapes(styles, settings.config), may_tile=True)])
-    memory = check_print_memory(need, settings.file.dpi) if on_paper and settings.file.dpi else check_memory(need)
+    dpi = settings.file.dpi
+    memory = check_print_memory(need, paper, dpi) if paper and dpi else check_memory(need)
     settings = settings.by_tiles(memory.workload.config.tile_size)
     picture = read_content(file, size, background, settings.file.profile) if file else Picture(texture_content(*shape))
     profile = picture.profile or SRGB
@@ -87,4 +89,5 @@ def prepare_run(
         masks=masks,
         printer=printer,
         save_every=save_every,
+        memory_error=partial(print_memory_error, paper=paper, dpi=dpi) if paper and dpi else memory_error,
     )

@@ -29,16 +29,15 @@ from jaxstyle.cli.progress import (
     steps_taken,
 )
 from jaxstyle.environment import device_name
-from jaxstyle.errors import DivergedError, JaxStyleError, PictureError, escape_unprintable
+from jaxstyle.errors import DivergedError, JaxStyleError, MemoryLimitError, PictureError, escape_unprintable
 from jaxstyle.files import ResultWriter, Unfinished, first_and_last_losses, run_identity
 from jaxstyle.images import RemotePath, as_path, exists, print_proof
 from jaxstyle.networks import Network
-from jaxstyle.optimization import MemoryNeed, Progress, is_out_of_memory, memory_error, schedule
+from jaxstyle.optimization import MemoryNeed, Progress, Workload, is_out_of_memory, memory_error, schedule
 from jaxstyle.styles import Masks
 from jaxstyle.stylize import Stylized, stylize
 
 CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, and at least ten times what it takes to write one
-
 _OF_NO_RESULT = ("tile_size", "bits", "dpi", "profile")
 
 
@@ -54,7 +53,8 @@ class Run:
         memory: what the stylization needs and what there is.
         masks: of content and styles, if there are regions.
         printer: the color profile of a printer, for a proof beside the result; None for no proof.
-        save_every: steps between snapshots; None for no snapshots.
+        save_every: steps between snapshots; None for none.
+        memory_error: the error if memory runs out.
     """
 
     pair: Pair
@@ -65,6 +65,7 @@ class Run:
     masks: Masks | None = None
     printer: bytes | None = None
     save_every: int | None = None
+    memory_error: Callable[[Workload], MemoryLimitError] = memory_error
 
 
 @dataclass(eq=False)
@@ -181,12 +182,11 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
         typer.echo(escape_unprintable(f"{title}{width} x {height} pixels, on {name}, {run.memory}"), err=True)
     levels = schedule(run.pair.config, *run.pair.content.shape[:2])
     run, checkpoint, begun, snapshots = _checked(run, levels)
-    steps_before = steps_taken(begun[0], levels) if begun else 0
     if not begun:
         checkpoint.drop()  # of another run, or one that cannot be read
     with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
         monitor = _Monitor(run, checkpoint, levels, snapshots, started, time.perf_counter(), update_bar)
-        monitor.saved_steps = steps_before
+        monitor.saved_steps = steps_taken(begun[0], levels) if begun else 0
 
         def finish() -> str:
             stopped = replace(monitor, timeline=[*monitor.timeline])  # the run goes on in its thread
@@ -296,5 +296,5 @@ def _stylize(run: Run, monitor: _Monitor, begun: list[Progress]) -> Stylized:
         raise DivergedError(f"{error}; {written}") from error
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise memory_error(run.memory.workload) from error
+            raise run.memory_error(run.memory.workload) from error
         raise

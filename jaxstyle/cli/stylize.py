@@ -82,9 +82,10 @@ def stylize_command(
     started = time.perf_counter()
     masks = read_masks(content_mask, style_mask or [], content, styles)
     original = read_shape(content)
-    if paper:
+    sheet = parse_paper(paper) if paper else None
+    if sheet:
         check_paper_alone(context, "size")
-        options, warnings = fit_paper(options, parse_paper(paper), *original)
+        options, warnings = fit_paper(options, sheet, *original)
         print_warnings(*warnings)
         check_print_shape(fit_shape(*original, check_size(options.size)), output)
     options = resolve_size(options, content, styles, regions=len(masks.content) if masks else 1)
@@ -95,7 +96,7 @@ def stylize_command(
         output,
         masks=masks,
         mask_files=[*([content_mask] if content_mask else []), *(style_mask or [])],
-        on_paper=paper is not None,
+        paper=sheet,
         proof=proof,
         overwrite=overwrite,
         save_every=save_every,

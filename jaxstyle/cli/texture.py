@@ -80,10 +80,11 @@ def texture_command(
     Prints the path of the result. Ctrl-C stops and writes the current picture; the same command goes on from there.
     """
     started = time.perf_counter()
-    if paper:
+    sheet = parse_paper(paper) if paper else None
+    if sheet:
         check_paper_alone(context, "size", "width", "height")
         options, dpi = for_print(options)
-        height, width = parse_paper(paper).shape(dpi)
+        height, width = sheet.shape(dpi)
         check_print_shape((height, width), output)
     if options.size == MAX_SIZE and (height or width):
         raise ConfigError(f"--size is {MAX_SIZE}, and there is --height or --width too; give numbers for both, or none")
@@ -94,7 +95,7 @@ def texture_command(
         _texture_shape(options, height, width),
         styles,
         output,
-        on_paper=paper is not None,
+        paper=sheet,
         proof=proof,
         overwrite=overwrite,
         save_every=save_every,

@@ -54,6 +54,7 @@ from jaxstyle.optimization.memory import (
     network_bytes,
     predict_bytes,
     predict_peak_bytes,
+    size_to_retry,
     with_tiles,
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
@@ -139,6 +140,7 @@ __all__ = [
     "prepare_network",
     "resize_padded",
     "schedule",
+    "size_to_retry",
     "solver",
     "split_into_bands",
     "start_level",

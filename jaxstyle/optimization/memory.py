@@ -186,18 +186,22 @@ def check_memory(need: MemoryNeed) -> MemoryNeed:
     """
     if need.fits:
         return need
-    found = f"size {need.workload.config.size} needs about {_gibibytes(need.needed)} GiB of memory"
-    limit = f"{need.available.source} has {_gibibytes(need.available.bytes)} GiB available"
-    raise MemoryLimitError(f"{found}, but {limit}; {_advice(largest_size(need.workload, need.available.bytes))}")
+    found = f"size {need.workload.config.size} needs about {_gibibytes(need.needed)} GiB of memory, but"
+    found = f"{found} {need.available.source} has {_gibibytes(need.available.bytes)} GiB available"
+    raise MemoryLimitError(f"{found}; {_advice(largest_size(need.workload, need.available.bytes))}")
 
 
 def memory_error(workload: Workload) -> MemoryLimitError:
     """The error for a run that did not get the memory that it needs, although `check_memory` found enough."""
+    found = f"there is not enough memory for size {workload.config.size}"
+    return MemoryLimitError(f"{found}; {_advice(size_to_retry(workload))}")
+
+
+def size_to_retry(workload: Workload) -> int:
+    """As `largest_size`, after a run that did not get the memory that it was predicted to need."""
     smallest = predict_peak_bytes(replace(workload, config=replace(workload.config, size=_MULTIPLE)))
     limit = min(available_memory().bytes, smallest + int(_RETRY * (predict_peak_bytes(workload) - smallest)))
-    return MemoryLimitError(
-        f"there is not enough memory for size {workload.config.size}; {_advice(largest_size(workload, limit))}"
-    )
+    return largest_size(workload, limit)
 
 
 def largest_size(workload: Workload, limit: int | None = None) -> int:

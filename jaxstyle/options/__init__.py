@@ -11,7 +11,15 @@ Modules:
 """
 
 from jaxstyle.options.file import FILE
-from jaxstyle.options.paper import check_print_memory, check_print_shape, fit_paper, for_print, parse_paper
+from jaxstyle.options.paper import (
+    Paper,
+    check_print_memory,
+    check_print_shape,
+    fit_paper,
+    for_print,
+    parse_paper,
+    print_memory_error,
+)
 from jaxstyle.options.parsing import (
     MAX_SIZE,
     check_size,
@@ -30,6 +38,7 @@ __all__ = [
     "STYLE",
     "FileSettings",
     "Options",
+    "Paper",
     "Settings",
     "check_print_memory",
     "check_print_shape",
@@ -42,4 +51,5 @@ __all__ = [
     "parse_paper",
     "parse_scales",
     "parse_size",
+    "print_memory_error",
 ]

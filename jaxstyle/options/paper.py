@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxstyle.errors import ConfigError, MemoryLimitError, PictureError
 from jaxstyle.images import FORMATS, MAX_PIXELS, MIN_SIDE
-from jaxstyle.optimization import MemoryNeed, check_memory, largest_size
+from jaxstyle.optimization import MemoryNeed, Workload, check_memory, largest_size, memory_error, size_to_retry
 from jaxstyle.options.stylization import Options
 
 PRINT_DPI = 300  # pixels per inch that print shops expect
@@ -98,11 +98,28 @@ def check_print_shape(shape: tuple[int, int], output: Path) -> None:
         raise PictureError(f"{found}; expected at most {MAX_PIXELS} in all: use a lower --dpi, or smaller paper")
 
 
-def check_print_memory(need: MemoryNeed, dpi: int) -> MemoryNeed:
-    """As `check_memory`, with the resolution that fits in place of the size."""
+def check_print_memory(need: MemoryNeed, paper: Paper, dpi: int) -> MemoryNeed:
+    """As `check_memory`, with the resolution and the paper that fit in place of the size."""
     size = need.workload.config.size
-    fitting = 0 if need.fits else dpi * largest_size(need.workload, need.available.bytes) // size
-    if not fitting:
+    fitting = 0 if need.fits else largest_size(need.workload, need.available.bytes)
+    if not dpi * fitting // size:
         return check_memory(need)
     found = f"at --dpi {dpi}, the result has {size} pixels on its longest side and needs {need}"
-    raise MemoryLimitError(f"{found}; use --dpi {fitting} or less, or smaller paper")
+    raise MemoryLimitError(f"{found}; {_advice(paper, dpi, fitting / size)}")
+
+
+def print_memory_error(workload: Workload, paper: Paper, dpi: int) -> MemoryLimitError:
+    """As `memory_error`, with the resolution and the paper that should fit in place of the size."""
+    size, fitting = workload.config.size, size_to_retry(workload)
+    if not dpi * fitting // size:
+        return memory_error(workload)
+    found = f"at --dpi {dpi}, there is not enough memory for {size} pixels on the longest side"
+    return MemoryLimitError(f"{found}; {_advice(paper, dpi, fitting / size)}")
+
+
+def _advice(paper: Paper, dpi: int, scale: float) -> str:
+    """What to use for a result whose sides are multiplied by `scale`, which is less than 1."""
+    parts_per_unit = 1 if paper.unit == "mm" else 10
+    width, height = (math.floor(scale * side * parts_per_unit) / parts_per_unit for side in (paper.width, paper.height))
+    smaller = f"--print {width:g}x{height:g}{paper.unit} or smaller" if width and height else "smaller paper"
+    return f"use --dpi {math.floor(dpi * scale)} or less, or {smaller}"

@@ -85,9 +85,11 @@ def test_what_to_do_is_said_of_the_paper(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(memory, "available_memory", lambda: AvailableMemory(5 * 2**28, "this machine"))
     words = ("stylize", tmp_path / "small.png", STYLE, "-o", tmp_path / "out.png", *QUICK[4:], "--dry-run")
     outcome = run(*words, "--print", "A3", "--dpi", 400)
-    (dpi,) = re.findall(r"at --dpi 400, .* use --dpi (\d+) or less, or smaller paper\n", outcome.err)
-    outcome = run(*words, "--print", "A3", "--dpi", dpi)
-    assert outcome.code == 0 and "small.png has 64 x 48 pixels and is enlarged " in outcome.err
+    advice = r"at --dpi 400, .* use --dpi (\d+) or less, or --print (\d+x\d+mm) or smaller\n"
+    ((dpi, smaller),) = re.findall(advice, outcome.err)
+    for paper, resolution in (("A3", dpi), (smaller, 400)):
+        outcome = run(*words, "--print", paper, "--dpi", resolution)
+        assert outcome.code == 0 and "small.png has 64 x 48 pixels and is enlarged " in outcome.err
     assert "expected a number from 64" in run(*words, "--tile-size", 63).err
 
 

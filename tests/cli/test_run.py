@@ -156,6 +156,16 @@ class TestOutOfMemory:
         message = "jaxstyle: error: there is not enough memory for size 256; the largest size that fits is "
         assert re.fullmatch(message + r"(1\d\d|2[0-4]\d)\n", outcome.err)
 
+    def test_is_said_of_the_paper(self, tmp_path):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jaxstyle.cli.run.stylize", fake_stylize(raising(MemoryError())))
+            outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--print", "9x6cm", "--dpi", 72)
+        message = "jaxstyle: error: at --dpi 72, there is not enough memory for \\d+ pixels on the longest side; use "
+        found = re.search(message + r"--dpi (\d+) or less, or --print (\S+)x(\S+)cm or smaller\n", outcome.err)
+        dpi, width, height = map(float, found.groups())
+        assert outcome.code == 1 and 0.5 < dpi / 72 < 0.95 and dpi / 72 == pytest.approx(width / 9, abs=0.03)
+        assert height / 6 == pytest.approx(width / 9, abs=0.03)
+
     def test_is_one_line_if_others_hold_the_memory_of_the_gpu(self, tmp_path):
         error = jax.errors.JaxRuntimeError("FAILED_PRECONDITION: DNN library initialization failed. Look at the errors")
         outcome = stylized(tmp_path, end=raising(error))
