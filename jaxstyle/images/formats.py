@@ -19,7 +19,10 @@ _INCH = 0.0254  # meters
 _PNG_LEVEL = 6  # of compression
 _TILE = 256  # side of the tiles of a TIFF in pixels
 _BIG_TIFF = 2**32 - 2**25  # bytes of samples from which offsets may not fit 32 bits
-_RESOLUTION_TAGS, _UNIT_TAG, _PER_INCH = (282, 283), 296, 2  # in Exif, for x and y
+# Tags of TIFF and Exif: the resolution for x and y, its unit, and texts.
+_RESOLUTION_TAGS, _UNIT_TAG, _PER_INCH = (282, 283), 296, 2
+_DESCRIPTION_TAG, _SOFTWARE_TAG = 270, 305
+_MAX_EXIF_TEXT = 60_000  # bytes; Exif in a JPEG has less than 65,536 in all
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,23 @@ class About:
     Attributes:
         profile: the ICC profile of its colors.
         dpi: pixels per inch, or None.
-        texts: entries for a PNG; other formats have none.
+        texts: entries by name; see `write_image`.
     """
 
     profile: bytes
     dpi: int | None
     texts: Mapping[str, str]
+
+    @property
+    def software(self) -> str | None:
+        """The entry `Software`."""
+        return self.texts.get("Software")
+
+    @property
+    def description(self) -> bytes:
+        """All other entries, a line for each."""
+        lines = (f"{name}: {text}" for name, text in self.texts.items() if name != "Software")
+        return "\n".join(lines).encode()
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,8 @@ def _encode_tiff(levels: np.ndarray, about: About) -> bytes:
         resolutionunit="inch" if about.dpi else None,
         iccprofile=about.profile,
         metadata=None,
-        software=False,
+        description=about.description or None,
+        software=about.software or False,
     )
     return encoded.getvalue()
 
@@ -105,21 +120,25 @@ def _encode_tiff(levels: np.ndarray, about: About) -> bytes:
 def _pillow_encoder(format_name: str, **options: Any) -> Callable[[np.ndarray, About], bytes]:
     def encode(levels: np.ndarray, about: About) -> bytes:
         encoded, keywords = io.BytesIO(), dict(options)
-        if about.dpi and format_name == "WEBP":
-            keywords["exif"] = _exif_resolution(about.dpi)
-        elif about.dpi:
+        if about.dpi and format_name != "WEBP":
             keywords["dpi"] = (about.dpi, about.dpi)
+        if format_name != "BMP" and (exif := _exif(about)):
+            keywords["exif"] = exif
         Image.fromarray(levels).save(encoded, format_name, icc_profile=about.profile, **keywords)
         return encoded.getvalue()
 
     return encode
 
 
-def _exif_resolution(dpi: int) -> Image.Exif:
+def _exif(about: About) -> Image.Exif:
+    """The resolution and the texts of a picture, as far as there are any."""
     exif = Image.Exif()
-    exif[_UNIT_TAG] = _PER_INCH
-    for tag in _RESOLUTION_TAGS:
-        exif[tag] = dpi
+    if about.dpi:
+        exif.update({_UNIT_TAG: _PER_INCH} | dict.fromkeys(_RESOLUTION_TAGS, about.dpi))
+    if about.software:
+        exif[_SOFTWARE_TAG] = about.software
+    if 0 < len(about.description) <= _MAX_EXIF_TEXT:
+        exif[_DESCRIPTION_TAG] = about.description
     return exif
 
 

@@ -61,7 +61,9 @@ def write_image(
         path: the file.
         picture: floats `[H, W, 3]`, clipped to [0, 1] and rounded to the nearest level.
         alpha: `[H, W]` in [0, 1], or None for an opaque picture.
-        metadata: text entries of a PNG; other formats ignore them.
+        metadata: texts by name. A PNG has them as text entries; TIFF, JPEG and WebP have `Software` as the tag of this
+            name, and the others as lines `name: text` of the tag ImageDescription, in JPEG and WebP if they have at
+            most 60,000 bytes; BMP has none.
         bits: per sample, 8 or 16; 16 for PNG and TIFF only.
         dither: whether values between two of 256 levels become one of both, the nearer one more often, so that smooth
             gradients have no steps. The same picture gives the same file. For results, not for masks.

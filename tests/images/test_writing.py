@@ -55,10 +55,22 @@ def test_alpha_is_written(tmp_path, name):
 
 def test_metadata(tmp_path):
     settings_of_run = {"jaxstyle": '{"size": 512}', "Title": "日本 é", "Software": "x" * 5000}
-    for name in ("a.png", "a.jpg"):
-        write_image(tmp_path / name, COLORS / 255, metadata=settings_of_run)
-    with Image.open(tmp_path / "a.png") as image:
-        assert isinstance(image, PngImagePlugin.PngImageFile) and image.text == settings_of_run
+    for name in ("a.png", "a.jpg", "a.tiff", "a.webp"):
+        write_image(tmp_path / name, COLORS / 255, metadata=settings_of_run, dpi=200)
+        with Image.open(tmp_path / name) as image:
+            if isinstance(image, PngImagePlugin.PngImageFile):
+                assert image.text == settings_of_run
+                continue
+            tags = image.getexif()
+            description = tags[270].encode("latin-1").decode()  # Pillow takes it for Latin-1
+            assert description == 'jaxstyle: {"size": 512}\nTitle: 日本 é' and tags[305] == "x" * 5000
+            assert tags[282] == tags[283] == 200
+
+
+def test_metadata_that_a_jpeg_cannot_hold_are_left_out(tmp_path):
+    write_image(tmp_path / "a.jpg", COLORS / 255, metadata={"jaxstyle": "x" * 70_000, "Software": "jaxstyle"})
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert dict(image.getexif()) == {305: "jaxstyle"}
 
 
 def test_tilde_is_expanded(tmp_path, monkeypatch):
