@@ -41,7 +41,7 @@ _PROCESS, _FAST, _PROGRAM = 600 * 2**20, 300 * 2**20, 170 * 2**20
 # border. On a CPU, the process has further copies of the pictures. The prediction is 1.1 times what was measured of
 # 4096 x 3124 pixels by tiles of 512.
 _PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.3}, 8
-TILE_SIZES = (1024, 512, 256)  # the sizes that are tried, if a whole picture does not fit
+TILE_SIZES = (2048, 1536, 1024, 768, 512, 384, 256)  # that are tried in this order, if a whole picture does not fit
 _TILES_FROM = 0.9  # share of the available memory: other programs may take some of the rest during a long run
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill
 _RETRY = 0.75  # share of the predicted memory for the pictures to try next, if a run failed in spite of the prediction

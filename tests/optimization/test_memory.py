@@ -133,7 +133,8 @@ def test_tiles_make_larger_sizes_fit(network: Network) -> None:
     assert tiled.config.tile_size in memory.TILE_SIZES
     needed = predict_peak_bytes(whole)
     assert with_tiles(replace(whole, may_tile=True), round(needed / 0.89)).config == config
-    assert with_tiles(replace(whole, may_tile=True), round(needed / 0.91)).config.tile_size == memory.TILE_SIZES[0]
+    below = [size for size in memory.TILE_SIZES if size < 2048]  # a tile of the picture's size is the picture
+    assert with_tiles(replace(whole, may_tile=True), round(needed / 0.91)).config.tile_size == max(below)
     small = workload(network, config, size=320)  # whose windows by tiles are no smaller
     assert with_tiles(replace(small, may_tile=True), predict_peak_bytes(small)).config.tile_size is None
     assert largest_size(replace(whole, may_tile=True), limit) > 1.5 * largest_size(whole, limit)
