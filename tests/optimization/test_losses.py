@@ -11,19 +11,24 @@ import optax
 import pytest
 from support import naive
 
+from jaxstyle import optimization, styles
 from jaxstyle.networks import Network
-from jaxstyle.optimization import content_loss, content_targets, style_loss, total_variation
-from jaxstyle.styles import style_targets
+from jaxstyle.optimization import content_targets
 
+# Uncompiled, each of their operations would be compiled by itself, again for each shape.
+content_loss, style_loss, total_variation = (
+    jax.jit(loss, static_argnames="normalization" if loss is not optimization.total_variation else ())
+    for loss in (optimization.content_loss, optimization.style_loss, optimization.total_variation)
+)
+style_targets = jax.jit(styles.style_targets, static_argnums=2)
 NORMALIZATIONS = ("relative", "gatys")
 WEIGHTS = {"a": 1.0, "b": 4.0}
 
 
-def random_layers(seed: int, height: int = 5) -> dict[str, jax.Array]:
+def random_layers(seed: int, height: int = 5) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
-    return {"a": jnp.asarray(random.exponential(2, (height, 4, 6)), jnp.float32)} | {
-        "b": jnp.asarray(random.exponential(9, (3, height, 8)), jnp.float32)
-    }
+    layers = {"a": random.exponential(2, (height, 4, 6)), "b": random.exponential(9, (3, height, 8))}
+    return {layer: values.astype(np.float32) for layer, values in layers.items()}
 
 
 class TestLosses:
@@ -63,9 +68,11 @@ class TestLosses:
         """They are also finite for flat black pictures, whose targets are 0."""
         measure = grams if loss is style_loss else dict
         expected = loss(random_layers(0), measure(random_layers(1)))
-        features, target_features = (jax.tree.map(lambda x: 1000 * x, random_layers(seed)) for seed in (0, 1))
+        features, target_features = (
+            jax.tree.map(lambda x: np.float32(1000) * x, random_layers(seed)) for seed in (0, 1)
+        )
         assert loss(features, measure(target_features)) == pytest.approx(float(expected), rel=1e-5)
-        zeros = jax.tree.map(jnp.zeros_like, random_layers(1))
+        zeros = jax.tree.map(np.zeros_like, random_layers(1))
         assert np.isfinite(loss(random_layers(0), measure(zeros)))
         assert loss(zeros, measure(zeros)) == 0
 
@@ -73,15 +80,15 @@ class TestLosses:
     def test_is_0_at_the_target_and_1_for_features_of_0(self, loss: Callable[..., jax.Array]) -> None:
         targets = random_layers(0) if loss is content_loss else grams(random_layers(0))
         assert loss(random_layers(0), targets) == pytest.approx(0, abs=1e-12)
-        assert loss(jax.tree.map(jnp.zeros_like, random_layers(0)), targets) == pytest.approx(1, rel=1e-5)
+        assert loss(jax.tree.map(np.zeros_like, random_layers(0)), targets) == pytest.approx(1, rel=1e-5)
 
     def test_layers_without_targets_are_ignored(self) -> None:
-        features = random_layers(0) | {"c": jnp.full((2, 2, 3), jnp.nan)}
+        features = random_layers(0) | {"c": np.full((2, 2, 3), np.nan)}
         assert content_loss(features, random_layers(1)) == content_loss(random_layers(0), random_layers(1))
 
 
-def grams(layers: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    return {layer: jnp.asarray(naive.gram(values), jnp.float32) for layer, values in layers.items()}
+def grams(layers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {layer: np.float32(naive.gram(values)) for layer, values in layers.items()}
 
 
 class TestTotalVariation:
@@ -98,15 +105,15 @@ class TestTotalVariation:
             squares_of(picture[i, j + 1], picture[i, j]) for i in range(shape[0]) for j in range(shape[1] - 1)
         ]
         expected = sum(np.mean(squares) for squares in (vertical, horizontal) if squares) * (max(shape[:2]) / 512) ** 2
-        assert total_variation(jnp.asarray(picture)) == pytest.approx(expected, rel=1e-5)
+        assert total_variation(picture) == pytest.approx(expected, rel=1e-5)
 
     def test_of_known_pictures(self) -> None:
-        board = jnp.asarray(np.indices((8, 9)).sum(0) % 2, jnp.float32)[..., None]
+        board = np.float32(np.indices((8, 9)).sum(0) % 2)[..., None]
         assert total_variation(board) == pytest.approx(2 * (9 / 512) ** 2, rel=1e-6)
-        assert total_variation(jnp.full((4, 4, 3), 0.7)) == 0
-        red_and_green = 0.2 * board * jnp.array([[[1.0, -1.0, 0.0]]])
+        assert total_variation(np.full((4, 4, 3), np.float32(0.7))) == 0
+        red_and_green = np.float32(0.2) * board * np.float32([1, -1, 0])
         assert total_variation(red_and_green) == pytest.approx(8 * 0.04 * 2 / 3 * 2 * (9 / 512) ** 2, rel=1e-5)
-        ramp = jnp.broadcast_to(jnp.linspace(0, 1, 11).reshape(-1, 1, 1), (11, 5, 3))
+        ramp = np.broadcast_to(np.linspace(0, 1, 11, dtype=np.float32).reshape(-1, 1, 1), (11, 5, 3))
         assert total_variation(ramp) == pytest.approx(0.01 * (11 / 512) ** 2, rel=1e-5)
 
     @pytest.mark.parametrize("size", [64, 128, 512, 700])
@@ -114,20 +121,20 @@ class TestTotalVariation:
         """Of waves with periods of an eighth of the longest side and more."""
         x, y = (np.arange(side, dtype=np.float32) + 0.5 for side in (size, 3 * size // 4))
         waves = np.sin(2 * np.pi * x / size) + np.cos(16 * np.pi * x / size + 6 * np.pi * y[:, None] / size)
-        picture = jnp.asarray(waves, jnp.float32)[..., None] / 4 + 0.5
+        picture = waves[..., None] / 4 + np.float32(0.5)
         # The mean squares of both derivatives with respect to coordinates in units of 1/512 of the longest side.
         expected = (2 * np.pi / 512 / 4) ** 2 / 2 * (1 + 8**2 + 3**2)
         assert total_variation(picture) == pytest.approx(expected, rel=0.06)
 
     def test_of_padded_pictures(self) -> None:
         picture = np.random.default_rng(0).random((9, 12, 3), np.float32)
-        padded = jnp.asarray(np.pad(picture, ((0, 4), (0, 8), (0, 0))))
-        weights = jnp.asarray(np.pad(np.ones((9, 12), np.float32), ((0, 4), (0, 8))))
-        found = total_variation(padded, weights=weights, longest=jnp.asarray(12))
-        assert found == pytest.approx(float(total_variation(jnp.asarray(picture))), rel=1e-5)
+        padded = np.pad(picture, ((0, 4), (0, 8), (0, 0)))
+        weights = np.pad(np.ones((9, 12), np.float32), ((0, 4), (0, 8)))
+        found = total_variation(padded, weights=weights, longest=12)
+        assert found == pytest.approx(float(total_variation(picture)), rel=1e-5)
 
     def test_of_a_single_pixel_is_0(self) -> None:
-        value, gradient = jax.value_and_grad(total_variation)(jnp.ones((1, 1, 3)))
+        value, gradient = jax.jit(jax.value_and_grad(total_variation))(np.ones((1, 1, 3), np.float32))
         assert value == 0 and not gradient.any()
 
 
@@ -150,9 +157,7 @@ class TestSizes:
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     def test_losses_do_not_depend_on_the_size(self, normalization: str) -> None:
         features, targets = random_layers(0), random_layers(1)
-        tiled, tiled_targets = (
-            jax.tree.map(lambda x: jnp.tile(x, (3, 2, 1)), layers) for layers in (features, targets)
-        )
+        tiled, tiled_targets = (jax.tree.map(lambda x: np.tile(x, (3, 2, 1)), layers) for layers in (features, targets))
         for loss, measure in ((content_loss, dict), (style_loss, grams)):
             expected = loss(features, measure(targets), normalization=normalization)
             found = loss(tiled, measure(tiled_targets), normalization=normalization)
@@ -165,7 +170,7 @@ class TestTraining:
         random = np.random.default_rng(0)
         noise, content, style = (random.random(shape, np.float32) for shape in ((24, 20, 3), (24, 20, 3), (30, 17, 3)))
         targets = (
-            content_targets(network, content, ("relu1_1",)),
+            jax.jit(content_targets, static_argnums=2)(network, content, ("relu1_1",)),
             style_targets(network, style**3, ("relu1_1", "relu2_1")),
         )
         solver = optax.adam(0.05)
@@ -184,7 +189,7 @@ class TestTraining:
             updates, state = solver.update(gradient, state)
             return optax.apply_updates(parameters, updates), state, value
 
-        parameters = {"mix": jnp.eye(3), "bias": jnp.zeros(3)}
+        parameters = jax.device_put({"mix": np.eye(3, dtype=np.float32), "bias": np.zeros(3, np.float32)})
         state, losses = solver.init(parameters), []
         for _ in range(30):
             parameters, state, value = train(network, targets, parameters, state)

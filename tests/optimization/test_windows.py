@@ -63,13 +63,13 @@ class TestMargins:
         """With average pooling and positive kernels, every pixel of the receptive field has a derivative."""
         with tiny_networks() as networks:
             network = networks[name].replace(pooling="avg")
-            network = network.replace(parameters=jax.tree.map(jnp.abs, network.parameters), mean=jnp.zeros(3))
+            network = network.replace(parameters=jax.tree.map(np.abs, network.parameters), mean=np.zeros(3, np.float32))
             field, position = network.receptive_field(layer), 5
 
             def value(picture: jax.Array) -> jax.Array:
                 return network.features(picture, (layer,))[layer][position, position].sum()
 
-            used = np.asarray(jax.grad(value)(jnp.ones((100, 100, 3)))).any(-1)
+            used = np.asarray(jax.jit(jax.grad(value))(np.ones((100, 100, 3), np.float32))).any(-1)
         expected = np.arange(field.stride * position - field.before, field.stride * position + field.after + 1)
         for axis in (0, 1):
             assert np.flatnonzero(used.any(axis)).tolist() == expected.tolist()

@@ -65,11 +65,9 @@ class TestGram:
         assert naive.error(gram_matrix(jnp.asarray(values), weights=jnp.asarray(counts)), naive.gram(repeated)) < 1e-6
 
     @settings(max_examples=20, deadline=None)
-    @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 8), st.integers(0, 999))
-    def test_ignores_positions_and_is_positive_semidefinite(
-        self, height: int, width: int, channels: int, seed: int
-    ) -> None:
-        values = random_features(height, width, channels, seed=seed)
+    @given(st.sampled_from([(1, 1, 1), (1, 5, 8), (4, 3, 2), (2, 2, 5)]), st.integers(0, 999))  # each is compiled
+    def test_ignores_positions_and_is_positive_semidefinite(self, shape: tuple[int, int, int], seed: int) -> None:
+        values, (height, width, channels) = random_features(*shape, seed=seed), shape
         found = np.asarray(gram_matrix(jnp.asarray(values)))
         shuffled = np.random.default_rng(seed).permutation(naive.flat(values)).reshape(width, height, channels)
         np.testing.assert_allclose(gram_matrix(jnp.asarray(shuffled)), found, rtol=1e-5)
@@ -77,11 +75,11 @@ class TestGram:
         assert np.linalg.eigvalsh(found.astype(float)).min() > -1e-5 * found.max()
 
     @settings(max_examples=10, deadline=None)
-    @given(st.integers(1, 8), st.integers(1, 6), st.integers(0, 999))
+    @given(st.sampled_from([3, 6]), st.sampled_from([1, 6]), st.integers(0, 999))  # tiles of four shapes
     def test_adds_up_over_tiles(self, row: int, column: int, seed: int) -> None:
         values = random_features(9, 7, 5, seed=seed)
         tiles = [tile for half in np.split(values, [row]) for tile in np.split(half, [column], axis=1)]
-        total = sum(tile.shape[0] * tile.shape[1] * gram_matrix(jnp.asarray(tile)) for tile in tiles)
+        total = sum(tile.shape[0] * tile.shape[1] * np.asarray(gram_matrix(tile)) for tile in tiles)
         np.testing.assert_allclose(total / 63, gram_matrix(jnp.asarray(values)), rtol=1e-5)
 
     def test_is_quadratic_in_the_features(self) -> None:
@@ -90,7 +88,8 @@ class TestGram:
 
     def test_bfloat16_accumulates_in_float32(self) -> None:
         """A bfloat16 sum of ones would stop at 256."""
-        values = jnp.asarray(random_features(100, 100, 4), jnp.bfloat16).at[..., 0].set(1)
+        values = random_features(100, 100, 4).astype(jnp.bfloat16)
+        values[..., 0] = 1
         found = gram_matrix(values)
         assert found.dtype == jnp.float32
         assert found[0, 0] == 1
@@ -109,7 +108,7 @@ class TestGram:
             return jnp.sum(jnp.float32(factors) * gram_matrix(values, weights=weights if weighted else None))
 
         expected = directional_derivative(naive_loss, values.astype(float), direction, 1e-3)
-        assert np.vdot(jax.grad(loss)(jnp.asarray(values)), direction) == pytest.approx(expected, rel=1e-4)
+        assert np.vdot(jax.jit(jax.grad(loss))(values), direction) == pytest.approx(expected, rel=1e-4)
 
     def test_second_derivative_is_that_of_the_plain_product(self) -> None:
         values, factors = random_features(3, 4, 5, 6), np.random.default_rng(2).normal(size=(6, 6)).astype(np.float32)
@@ -121,7 +120,9 @@ class TestGram:
         def gradient_norm(gram: Callable[[jax.Array], jax.Array], values: jax.Array) -> jax.Array:
             return jnp.sum(jax.grad(lambda values: jnp.sum(factors * gram(values) ** 2))(values) ** 2)
 
-        found, expected = (jax.vmap(jax.grad(partial(gradient_norm, gram)))(values) for gram in (gram_matrix, product))
+        found, expected = (
+            jax.jit(jax.vmap(jax.grad(partial(gradient_norm, gram))))(values) for gram in (gram_matrix, product)
+        )
         assert naive.error(found, np.asarray(expected)) < 1e-5
 
     def test_jit_and_vmap_change_nothing(self) -> None:
@@ -166,7 +167,8 @@ class TestColor:
     @given(st.lists(st.tuples(*3 * [st.floats(0, 1, width=32)]), min_size=1, max_size=4), st.integers(0, 99))
     def test_approaches_the_integral_from_below(self, colors: list[tuple[float, float, float]], seed: int) -> None:
         """The difference is that of the harmonics above the 8th, whose moments differ by at most 2."""
-        picture, other = np.float32([colors]), np.random.default_rng(seed).random((2, 3, 3), np.float32)
+        picture = np.resize(np.float32(colors), (1, 12, 3))  # each equally often, so that one shape is compiled
+        other = np.random.default_rng(seed).random((2, 3, 3), np.float32)
         exact, found = exact_distance(picture, other), distance(picture, other)
         tail = 2 / np.pi**2 * sum(2**2 / k**2 for k in range(9, 100_000))
         assert -1e-6 <= exact - found <= tail + 1e-6
@@ -229,7 +231,7 @@ class TestColor:
         def naive_loss(picture: np.ndarray) -> float:
             return naive.color_distance(naive.color_moments(picture), naive.color_moments(other))
 
-        gradient = jax.grad(lambda x: color_distance(color_moments(x), color_moments(jnp.asarray(other))))
+        gradient = jax.jit(jax.grad(lambda x: color_distance(color_moments(x), color_moments(jnp.asarray(other)))))
         expected = directional_derivative(naive_loss, picture.astype(float), direction, 1e-4)
         assert np.vdot(gradient(jnp.asarray(picture)), direction) == pytest.approx(expected, rel=1e-3)
 
