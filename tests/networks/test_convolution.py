@@ -49,7 +49,7 @@ def with_gradients(
     return value, *pull(cotangent)
 
 
-compiled = jax.jit(with_gradients)
+compiled, transform = jax.jit(with_gradients), jax.jit(transform_kernel)
 
 
 def problem(shape: Shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,22 +88,20 @@ class TestShapes:
     )
     def test_random_shapes(self, shape: Shape, seed: int, prepare: bool) -> None:
         arrays = problem(shape, seed)
-        prepared = transform_kernel(jnp.asarray(arrays[1])) if prepare else None
+        prepared = transform(arrays[1]) if prepare else None
         assert_correct(compiled(*arrays, prepared), *arrays)
 
     def test_agrees_with_xla(self) -> None:
         inputs, kernel, cotangent = problem((2, 30, 23, 64, 48))
-        expected_result, pull = jax.vjp(
-            lambda inputs, kernel: jax.lax.conv_general_dilated(
-                inputs, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            ),
-            inputs,
-            kernel,
-        )
-        for value, expected in zip(
-            compiled(inputs, kernel, cotangent), (expected_result, *pull(cotangent)), strict=True
-        ):
-            assert naive.error(value, expected) < 1e-4
+
+        @jax.jit
+        def run(*arguments: jax.Array) -> tuple[jax.Array, ...]:
+            convolve = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            value, pull = jax.vjp(lambda inputs, kernel: convolve(inputs, kernel, (1, 1), "SAME"), *arguments)
+            return value, *pull(cotangent)
+
+        for value, expected in zip(compiled(inputs, kernel, cotangent), run(inputs, kernel), strict=True):
+            assert naive.error(value, np.asarray(expected)) < 1e-4
 
 
 class TestBiasAndRectifier:
@@ -139,7 +137,7 @@ class TestTransformations:
     def test_differentiated_twice(self, prepare: bool) -> None:
         """The gradient of the norm of a gradient, as for differentiated optimizations, against XLA's."""
         inputs, kernel, cotangent = problem(self.SHAPE)
-        prepared = transform_kernel(jnp.asarray(kernel)) if prepare else None
+        prepared = transform(kernel) if prepare else None
 
         def gradient_norm(convolve: Callable[..., jax.Array], inputs: jax.Array, kernel: jax.Array) -> jax.Array:
             def loss(inputs: jax.Array) -> jax.Array:
@@ -167,9 +165,9 @@ class TestTransformations:
         inputs, kernel = inputs if pictures == 0 else inputs[0], kernel if kernels == 0 else kernel[0]
         prepared = None
         if prepare:
-            prepared = transform_kernel(kernel) if kernels is None else jax.vmap(transform_kernel)(kernel)
+            prepared = transform(kernel) if kernels is None else jax.vmap(transform_kernel)(kernel)
         mapped = jax.jit(jax.vmap(with_gradients, in_axes=(pictures, kernels, 0, kernels)))
-        results = mapped(inputs, kernel, cotangent, prepared)
+        results = jax.device_get(mapped(inputs, kernel, cotangent, prepared))
         for index in range(3):
             arrays = inputs[index] if pictures == 0 else inputs, kernel[index] if kernels == 0 else kernel
             assert_correct(tuple(result[index] for result in results), *arrays, cotangent[index])
@@ -208,9 +206,7 @@ class TestPrecision:
     def test_bfloat16_inputs_give_bfloat16_results(self, channels: int, prepare: bool) -> None:
         inputs, kernel, cotangent = problem((2, 9, 11, channels, 32))
         inputs, cotangent = (jnp.asarray(array, jnp.bfloat16) for array in (inputs, cotangent))
-        value, gradient, _ = compiled(
-            inputs, kernel, cotangent, transform_kernel(jnp.asarray(kernel)) if prepare else None
-        )
+        value, gradient, _ = compiled(inputs, kernel, cotangent, transform(kernel) if prepare else None)
         assert value.dtype == gradient.dtype == jnp.bfloat16
         inputs, cotangent = (np.asarray(array, np.float64) for array in (inputs, cotangent))
         assert naive.error(value, naive.convolution(inputs, kernel)) < 1e-2

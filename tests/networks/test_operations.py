@@ -32,10 +32,10 @@ class TestAgainstNumPy:
             layer: {"kernel": 20 * np.asarray(arrays["kernel"]), "bias": random.uniform(-2, 3, arrays["bias"].shape)}
             for layer, arrays in network.parameters.items()
         }
-        network = network.replace(parameters=jax.tree.map(jnp.float32, parameters))
+        network = network.replace(parameters=jax.tree.map(np.float32, parameters))
         expected = naive_features(network, picture, "inception_3a/output")
         assert np.abs(expected["pool1/norm1"] - expected["pool1/3x3_s2"]).max() > 0.1
-        activations = features(network, picture, tuple(expected))
+        activations = jax.device_get(features(network, picture, tuple(expected)))
         for layer, values in expected.items():
             assert activations[layer].shape == values.shape, layer
             assert np.abs(activations[layer] - values).max() < 1e-4 * np.abs(values).max(), layer
