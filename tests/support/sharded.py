@@ -57,9 +57,7 @@ with patch.object(
     BatchSolver, "_mesh", property(lambda self: jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",)))
 ):
     on_one_device = stylize_batch(contents, styles, network=first, config=CONFIG, batch_size=8)
-separate = stylize_batch(contents, styles, network=first, config=CONFIG)
-for found, expected, single in zip(sharded, on_one_device, separate, strict=True):
+for found, expected in zip(sharded, on_one_device, strict=True):
     assert np.abs(found.image - expected.image).max() < 1 / 255
-    assert np.abs(found.image - single.image).max() < 1 / 255
     np.testing.assert_allclose(found.history.total, expected.history.total, rtol=1e-3)
 sys.stdout.write("no collective, equal results\n")
