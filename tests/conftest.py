@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 from support.examples import EXAMPLES
 from support.pyramid import sizes_from_32
+from support.quick import FIRST_LAYER
 
 from jaxstyle.images import read_image
-from jaxstyle.networks import Network, convolution
+from jaxstyle.networks import ARCHITECTURES, Network, convolution
 from jaxstyle.weights import load_network
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -59,6 +60,7 @@ def interruptible() -> None:
 def clear_compiled_functions() -> Iterator[None]:
     """Clear JAX's caches after every few modules: the compiled functions of all tests would take gigabytes."""
     yield
+    ARCHITECTURES.pop(FIRST_LAYER, None)
     if next(_modules) % 4 == 0:
         jax.clear_caches()
 

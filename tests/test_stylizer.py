@@ -281,7 +281,7 @@ class TestErrors:
             make_stylizer(first, FAST, height=12, width=48)
 
     def test_unknown_layers(self, first: Network) -> None:
-        with pytest.raises(ConfigError, match="vgg19 has no layer 'relu9_9'"):
+        with pytest.raises(ConfigError, match="first-layer has no layer 'relu9_9'"):
             make_stylizer(first, replace(FAST, content_layers=(("relu9_9", 1.0),)), height=36, width=48)
 
 

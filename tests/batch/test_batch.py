@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support.compiler import simulated_devices
 from support.pyramid import sizes_from_32
-from support.quick import QUICK, random_picture, run
+from support.quick import QUICK, first_layer, random_picture, run
 
 from jaxstyle import Progress
 from jaxstyle.batch import (
@@ -49,7 +49,7 @@ def small_pyramid() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def first(network: Network) -> Network:
     """The network's first layer."""
-    return network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
+    return first_layer(network)
 
 
 @pytest.fixture(scope="module")

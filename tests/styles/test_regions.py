@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 from support.masks import LEFT, TOP, mask_of, with_noise
-from support.quick import QUICK, random_picture, run
+from support.quick import QUICK, first_layer, random_picture, run
 from support.tiny import tiny_networks
 
 from jaxstyle import stylize
@@ -45,7 +45,7 @@ def tiny() -> Iterator[Network]:
 @pytest.fixture(scope="module")
 def first(network: Network) -> Network:
     """The embedded network's first layer."""
-    return network.replace(parameters={"conv1_1": network.parameters["conv1_1"]})
+    return first_layer(network)
 
 
 class TestRegionsAtSize:
