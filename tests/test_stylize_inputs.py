@@ -86,7 +86,10 @@ class TestSettings:
         config = replace(QUICK, style_scale=scale, steps=1)
         found = run(network, photo, style, config=config, callback=calls.append).history.style[0]
         scaled = resize(style, *fit_shape(*shape, round(64 * scale)))
-        grams = [naive.gram(naive.features(first_layer(network), x, "relu1_1")["relu1_1"]) for x in (calls[0].picture, scaled)]
+        grams = [
+            naive.gram(naive.features(first_layer(network), x, "relu1_1")["relu1_1"])
+            for x in (calls[0].picture, scaled)
+        ]
         assert found == pytest.approx(naive.style_loss(*grams, "relative"), rel=1e-3)
 
     @pytest.mark.parametrize(("shape", "size"), [((61, 45), 67), ((16, 16), 16)])
