@@ -1,5 +1,6 @@
 """Settings for all tests (quick compilation, strict JAX, no internet), and shared pictures and networks."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -31,6 +32,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 # The compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile several times as long.
 MIN_CHANNELS, convolution.MIN_CHANNELS = convolution.MIN_CHANNELS, 10_000
+# Tracing makes so many objects that Python's default, a collection for every 700, takes a twentieth of the time.
+gc.set_threshold(100_000, 50, 100)
 _modules = itertools.count(1)
 
 

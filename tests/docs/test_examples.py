@@ -11,9 +11,10 @@ from types import ModuleType
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from support.compiler import simulated_devices
 from support.examples import EXAMPLES
-from support.quick import QUICK, random_picture
+from support.quick import QUICK, first_layer, random_picture
 
 import jaxstyle
 
@@ -48,7 +49,8 @@ class TestFeedForward:
 
 
 class TestAugmentation:
-    def test_training_goes_on_through_it(self) -> None:
+    def test_training_goes_on_through_it(self, network: jaxstyle.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(jaxstyle, "load_network", lambda _: first_layer(network))
         augmentation = program("augmentation")
         layer = (("relu1_1", 1.0),)
         augmentation.CONFIG = replace(augmentation.CONFIG, steps=2, style_layers=layer, content_layers=layer)
@@ -61,7 +63,7 @@ class TestAugmentation:
         augmentation = program("augmentation")
         layer = (("relu1_1", 1.0),)
         config = replace(augmentation.CONFIG, style_layers=layer, content_layers=layer)
-        stylizer = jaxstyle.make_stylizer(network, config, height=32, width=32)
+        stylizer = jaxstyle.make_stylizer(first_layer(network), config, height=32, width=32)
         styles = [stylizer.measure(picture) for picture in (painting, 1 - painting)]
         stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), *styles)
         pictures = jnp.stack([random_picture(32, 32)] * 4)
