@@ -40,7 +40,7 @@ from jaxstyle.optimization import (
     network_at,
     optimize_level,
     pictures_to_optimize,
-    prepare_network,
+    prepare_for_one,
     schedule,
     solver,
     split_into_bands,
@@ -122,7 +122,7 @@ def stylize(
     """
     network = network or load_network()
     config = resolve_layers(config, network.architecture)
-    network = prepare_network(network, config)
+    network = prepare_for_one(network, config)
     original = check_content(content, config)
     styles = check_styles(as_style_list(style), network, config)
     initial_picture = check_initial_picture(initial_picture, original)

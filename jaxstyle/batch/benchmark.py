@@ -42,7 +42,7 @@ def time_steps(
     content, style, picture = random.random((3, height, width, 3), np.float32)
     targets = content_targets(network.direct(), content, config.content_names)
     objective = make_objective(config, targets, measure_statistics(network.direct(), style, config.style_names))
-    solver, used = BatchSolver(batch_size), network_at(network, max(height, width))
+    solver, used = BatchSolver(batch_size), network if batch_size > 1 else network_at(network, max(height, width))
     objectives, state = solver.stack([objective]), solver.init(solver.stack([picture]), optimizer=config.optimizer)
 
     def timed_run(steps: int) -> float:

@@ -28,7 +28,6 @@ from jaxstyle.optimization import (
     enlarge,
     finished_picture,
     has_diverged,
-    network_at,
     optimize_level,
     pad_picture,
     schedule,
@@ -202,8 +201,7 @@ def _optimize(
                         state = _enlarged(batch, progress, pairs, previous, level)
                 history = progress.history if progress else None
                 progress = last = start_level(schedules, level.index, state, history)
-            network_of_size = network_at(network, progress.size)
-            run = partial(batch.run, network_of_size, level.objective, optimizer=optimizer)
+            run = partial(batch.run, network, level.objective, optimizer=optimizer)
             progress = optimize_level(progress, run, on_progress)
     assert last is not None
     return _Optimized(batch.pictures(last.state), last.size, last.history, errors)

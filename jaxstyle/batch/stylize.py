@@ -1,7 +1,8 @@
 """`stylize` for many pairs: one program computes a whole group of them.
 
 On GPUs and TPUs a group is a batch of one vmapped program. A CPU is busy with one pair, so there pairs are computed
-separately, in a few threads, because small pictures leave cores idle. Each pair gives the result that it gives alone.
+separately, in a few threads, because small pictures leave cores idle. Each pair gives the result that it gives alone,
+up to rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,8 +57,9 @@ def stylize_batch(
         initial_pictures: for each pair a picture to start from, or None.
         strength_masks: for each pair a mask of where and how strongly to paint, or None.
         batch_size: pairs in one program, sharded over the local devices. By default what fits a GPU or TPU, and 1 on
-            CPU. With 1, pairs are computed separately, and each result is byte for byte that of `stylize`, unless
-            there are so many shapes that `plan_groups` merges some.
+            CPU. With 1, pairs are computed separately, and no result depends on another pair, unless there are so many
+            shapes that `plan_groups` merges some. It differs from that of `stylize` by rounding, because on CPU a
+            batch uses fast convolutions also up to 128 pixels, for which a single run would compile for too long.
         callback: called as that of `stylize`, with the indices of the pairs first; from several threads if there are
             several. In a batch, arrays have a leading axis. With the colors "luminance", its pictures are gray. A
             picture is copied from the device when it is read, which must be before the callback returns.

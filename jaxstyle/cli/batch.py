@@ -228,7 +228,7 @@ def _check_pictures(tasks: list[Task], sheet: Path | None, *, overwrite: bool) -
         check_output_is_no_input(sheet, [file for task in tasks for file in task.files])
         try:
             check_writable(sheet, overwrite=overwrite)
-        except PictureError as error:
+        except (ConfigError, PictureError) as error:
             raise ConfigError(f"--contact-sheet: {error}") from error
     uses = {(task.styles, task.settings.config) for task in tasks}
     print_warnings(*style_warnings(uses), *level_warnings({config for _, config in uses}))

@@ -31,8 +31,19 @@ def path_in_errors(path: PathLike, participle: str, error_class: type[JaxStyleEr
     except (OSError, error_class) as error:
         message = str(error)
         if isinstance(error, OSError):
-            message = f"cannot be {participle} ({error.strerror}); check the name, the permissions and the {place}"
+            reason = _missing_bucket(file, error) or error.strerror
+            message = f"cannot be {participle} ({reason}); check the name, the permissions and the {place}"
         raise error_class(escape_unprintable(" ".join(f"{os.fspath(shown)}: {message}".split()))) from error
+
+
+def _missing_bucket(file: Path, error: OSError) -> str | None:
+    """That the bucket of an object does not exist, if that may be why there is no such object."""
+    if isinstance(file, RemotePath) and len(file.parts) > 2 and isinstance(error, FileNotFoundError):
+        try:
+            file.check_bucket()
+        except OSError as reason:
+            return reason.strerror
+    return None
 
 
 def exists(path: PathLike) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from jaxstyle.errors import PictureError
+from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images.files import check_target, path_in_errors, resolve_target, write_atomically
 from jaxstyle.images.formats import FORMATS, About
 from jaxstyle.images.profiles import srgb_profile
@@ -25,7 +25,7 @@ def check_writable(
     bits: int = 8,
     profile: bytes | None = None,
 ) -> None:
-    """Raise PictureError, before any work, if `write_image` could not write a picture to this path.
+    """Raise the error, before any work, with which `write_image` could not write a picture to this path.
 
     Args:
         path: the file.
@@ -36,7 +36,8 @@ def check_writable(
         profile: the color profile of the picture, None for sRGB.
     """
     with path_in_errors(path, "written", PictureError) as file:
-        check_format(file, shape, alpha=alpha, bits=bits, profile=profile)
+        with path_in_errors(path, "written", ConfigError):
+            check_format(file, shape, alpha=alpha, bits=bits, profile=profile)
         check_target(file, PictureError, overwrite=overwrite)
 
 
@@ -72,16 +73,18 @@ def write_image(
         overwrite: whether to replace an existing file.
 
     Raises:
-        PictureError: for an unknown suffix, a file that exists (without `overwrite`), a missing or read-only folder, a
-            full disk, a picture that the format cannot hold (transparency, 16 bits, too many pixels on a side), or an
-            array that is not a picture.
+        ConfigError: for an unknown suffix, or settings that the format cannot store (16 bits, a color profile).
+        PictureError: for a file that exists (without `overwrite`), a missing or read-only folder, a full disk, a
+            picture that the format cannot hold (transparency, too many pixels on a side), or an array that is not a
+            picture.
     """
     with path_in_errors(path, "written", PictureError) as file:
         picture = np.asarray(picture)
         _check_arrays(picture, alpha)
-        if dpi is not None and not 1 <= dpi <= MAX_DPI:
-            raise PictureError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
-        check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
+        with path_in_errors(path, "written", ConfigError):
+            if dpi is not None and not 1 <= dpi <= MAX_DPI:
+                raise ConfigError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
+            check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
         target = resolve_target(file, PictureError, overwrite=overwrite)
         about = About(profile or srgb_profile(), dpi, metadata or {})
         write_atomically(target, _encode(file, quantize(picture, alpha, bits=bits, dither=dither), about))
@@ -95,20 +98,22 @@ def check_format(
     bits: int = 8,
     profile: bytes | None = None,
 ) -> None:
-    """Raise PictureError if the suffix is not that of a format, or the format cannot hold such a picture."""
+    """ConfigError if the suffix is not that of a format, or not of one with these settings; PictureError if the format
+    cannot hold such a picture.
+    """
     suffix = path.suffix.lower()
     if bits not in BITS:
-        raise PictureError(f"bits is {bits}; expected 8 or 16")
+        raise ConfigError(f"bits is {bits}; expected 8 or 16")
     if suffix not in FORMATS:
         found = f"has the suffix {suffix!r}" if suffix else "has no suffix"
-        raise PictureError(f"{found}; expected one of {' '.join(FORMATS)}: choose another name")
+        raise ConfigError(f"{found}; expected one of {' '.join(FORMATS)}: choose another name")
     file_format = FORMATS[suffix]
     if alpha and not file_format.has_alpha:
         raise PictureError(f"{suffix} cannot store transparency; choose .png, .webp or .tiff, or a --background")
     if bits > file_format.max_bits:
-        raise PictureError(f"{suffix} cannot store {bits} bits; choose .png or .tiff, or 8 bits")
+        raise ConfigError(f"{suffix} cannot store {bits} bits; choose .png or .tiff, or 8 bits")
     if profile is not None and not file_format.has_profile:
-        raise PictureError(f"{suffix} cannot store a color profile; choose .png, .tiff, .jpg or .webp, or sRGB")
+        raise ConfigError(f"{suffix} cannot store a color profile; choose .png, .tiff, .jpg or .webp, or sRGB")
     height, width = shape or (1, 1)
     if max(height, width) > file_format.max_side:
         found = f"{suffix} cannot hold {width} x {height} pixels"

@@ -86,6 +86,7 @@ class NetworkCache:
 
     def __init__(self) -> None:
         self._networks: dict[Any, Network] = {}
+        self._shapes: dict[Any, Network] = {}
         self._prepared: dict[Any, Network] = {}
         self._lock = threading.Lock()
 
@@ -95,6 +96,13 @@ class NetworkCache:
         if key not in self._networks:
             self._networks[key] = read_network(*key)
         return self._networks[key]
+
+    def shapes(self, settings: Settings) -> Network:
+        """The prepared network with the shapes of its arrays in their place."""
+        key = settings.network_key
+        if key not in self._shapes:
+            self._shapes[key] = jax.eval_shape(prepare_network, self(settings))
+        return self._shapes[key]
 
     def prepared(self, settings: Settings) -> Network:
         """The network for these settings, prepared. The first call compiles a program."""

@@ -147,7 +147,7 @@ def plan_job(job: Job, networks: NetworkCache) -> tuple[Plan, int, MemoryNeed | 
     """
     files = KnownFiles(job.folder)
     plan = _plan(job, networks, files)
-    at_once, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
+    at_once, memory = plan_workers(plan, _groups_to_do(plan), networks.shapes, files)
     files.save()
     if memory:
         check_memory(memory)
@@ -214,7 +214,7 @@ def describe_job(job: Job) -> dict[str, Any]:
     """
     device_record, networks, files = device(), NetworkCache(), KnownFiles(job.folder)
     plan = _plan(job, networks, files)
-    workers, memory = plan_workers(plan, _groups_to_do(plan), networks, files)
+    workers, memory = plan_workers(plan, _groups_to_do(plan), networks.shapes, files)
     todo, failed = set(plan.todo), plan.failed | plan.unreadable
     computing = 1 if any(takes_turns(group.batch_size) for group in plan.groups) else workers
     spent = Cost()
@@ -255,7 +255,7 @@ def describe_job(job: Job) -> dict[str, Any]:
 def _plan(job: Job, networks: NetworkCache, files: KnownFiles) -> Plan:
     return make_plan(
         job.tasks,
-        networks,
+        networks.shapes,
         read_records(job.folder, fields=STATE_FIELDS),
         job.folder,
         files=files,
@@ -286,7 +286,7 @@ def _describe_shares(plan: Plan, folder: Path) -> list[dict[str, Any]]:
 
 def _describe_group(plan: Plan, group: Group, networks: NetworkCache) -> dict[str, Any]:
     settings, largest = plan.tasks[group.pairs[0]].settings, group.padded_shapes[-1]
-    network = networks(settings)
+    network = networks.shapes(settings)
     return {
         "shapes": [[shape.height, shape.width] for shape in group.padded_shapes],
         "together": group.batch_size,

@@ -58,7 +58,7 @@ from jaxstyle.optimization.memory import (
     with_tiles,
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
-from jaxstyle.optimization.prepared import network_at, prepare_network
+from jaxstyle.optimization.prepared import network_at, prepare_for_one, prepare_network
 from jaxstyle.optimization.progress import (
     Progress,
     as_it_is,
@@ -137,6 +137,7 @@ __all__ = [
     "pink_noise",
     "predict_bytes",
     "predict_peak_bytes",
+    "prepare_for_one",
     "prepare_network",
     "resize_padded",
     "schedule",

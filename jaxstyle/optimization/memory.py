@@ -12,7 +12,7 @@ from jaxstyle.images import scaled_shape
 from jaxstyle.networks import Network
 from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes, statistics_bytes, tree_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory
-from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_network
+from jaxstyle.optimization.prepared import network_at, prepare_for_one
 from jaxstyle.optimization.pyramid import schedule
 from jaxstyle.optimization.windows import margins_for
 from jaxstyle.styles import REPRESENTATIONS, check_representation, representation_sums
@@ -55,7 +55,7 @@ class Workload:
     """What a run computes, as far as its memory depends on it.
 
     Attributes:
-        network: the recognition network, prepared or not.
+        network: the recognition network, prepared, or not yet for a single run; the shapes of its arrays are enough.
         config: the settings, from `resolve_layers`.
         content: height and width of the content in its file, of which only the ratio matters.
         styles: height and width of each style picture, likewise; measured styles take no memory.
@@ -135,7 +135,7 @@ def predict_peak_bytes(workload: Workload) -> int:
     base = workload.other_bytes + network_bytes(network, config) + running
     if not _is_on_cpu():
         return base
-    base += _process_bytes(config)
+    base += _process_bytes(network, config)
     count = workload.programs_per_size * len(sizes) + (config.regions > 1)  # one for the features to cluster
     return base + round(count * _PROGRAM)
 
@@ -223,7 +223,7 @@ def largest_size(workload: Workload, limit: int | None = None) -> int:
 
 def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
     """The number of square pictures at full size that fit the first local device at once, from 1 to `limit`."""
-    process = _process_bytes(config) if _is_on_cpu() else 0
+    process = _process_bytes(network, config) if _is_on_cpu() else 0
     if config.tile_size_for((config.size,)) is not None:
         return 1  # pictures are computed by tiles one at a time
     free = _USABLE * available_memory().bytes - process - network_bytes(network, config)
@@ -234,7 +234,7 @@ def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
 
 
 def network_bytes(network: Network, config: StyleConfig) -> int:
-    """Memory of a network, on CPU with the kernels transformed that these settings need."""
+    """Memory of a network, if it is not prepared as for a single run with these settings."""
     return tree_bytes(_prepared(network, config))
 
 
@@ -242,11 +242,11 @@ def _prepared(network: Network, config: StyleConfig) -> Network:
     """The shapes of the arrays of the prepared network."""
     if network.prepared:
         return network
-    return jax.eval_shape(lambda network: prepare_network(network, config), network)
+    return jax.eval_shape(lambda network: prepare_for_one(network, config), network)
 
 
-def _process_bytes(config: StyleConfig) -> int:
-    return _PROCESS + (_FAST if config.size > DIRECT_SIZE else 0)
+def _process_bytes(network: Network, config: StyleConfig) -> int:
+    return _PROCESS + (_FAST if jax.tree.leaves(_prepared(network, config).prepared) else 0)
 
 
 def _picture_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +18,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxstyle.errors import StyleError
+from jaxstyle.errors import ConfigError, StyleError
 from jaxstyle.images import PathLike, check_regular_file, check_target, path_in_errors, resolve_target, write_atomically
 from jaxstyle.networks import ARCHITECTURES, POOLINGS
 from jaxstyle.styles.measured import Style, StyleStatistics
@@ -63,7 +62,8 @@ def save_style(
         about: JSON values to store with the style, such as `{"pictures": ["swirls.jpg"]}`.
 
     Raises:
-        StyleError: if the file cannot be written, exists already, or has another suffix.
+        ConfigError: for another suffix.
+        StyleError: if the file cannot be written or exists already.
     """
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in style_tensors(style).items()}
     record = {
@@ -78,8 +78,8 @@ def save_style(
     }
     # A single entry, because safetensors writes several entries in an order that varies between runs.
     metadata = {"jaxstyle": json.dumps(record)}
+    _check_suffix(path)
     with path_in_errors(path, "written", StyleError) as file:
-        _check_suffix(file)
         target = resolve_target(file, StyleError, overwrite=overwrite)
         _make_style(record, tensors)  # never write a file that could not be read
         write_atomically(target, safetensors.numpy.save(tensors, metadata))
@@ -87,8 +87,8 @@ def save_style(
 
 def check_style_writable(path: PathLike, *, overwrite: bool = False) -> None:
     """Raise the error that `save_style` would raise for this path, before any work is done."""
+    _check_suffix(path)
     with path_in_errors(path, "written", StyleError) as file:
-        _check_suffix(file)
         check_target(file, StyleError, overwrite=overwrite)
 
 
@@ -126,10 +126,11 @@ def replace_tensors(style: Style, tensors: Mapping[str, Any]) -> Style:
     return dataclasses.replace(style, statistics=jax.tree.map(lambda name: tensors[name], names))
 
 
-def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() != SUFFIX:
-        found = f"has the suffix {path.suffix!r}" if path.suffix else "has no suffix"
-        raise StyleError(f"{found}; expected {SUFFIX}: choose another name")
+def _check_suffix(path: PathLike) -> None:
+    with path_in_errors(path, "written", ConfigError) as file:
+        if file.suffix.lower() != SUFFIX:
+            found = f"has the suffix {file.suffix!r}" if file.suffix else "has no suffix"
+            raise ConfigError(f"{found}; expected {SUFFIX}: choose another name")
 
 
 def _read_record(content: bytes) -> dict[str, Any]:

@@ -262,7 +262,7 @@ def time_evaluation_and_step(config: Any, size: int, together: int) -> tuple[flo
     from jaxstyle import load_network
     from jaxstyle.batch import BatchSolver
     from jaxstyle.networks import COMPILER_OPTIONS, resolve_layers
-    from jaxstyle.optimization import STEPS_PER_CALL, content_targets, make_objective, network_at, prepare_network
+    from jaxstyle.optimization import STEPS_PER_CALL, content_targets, make_objective, prepare_network
     from jaxstyle.optimization.solver import terms_and_gradient
     from jaxstyle.styles import measure_statistics
     from scripts.measuring.records import median_seconds
@@ -273,7 +273,7 @@ def time_evaluation_and_step(config: Any, size: int, together: int) -> tuple[flo
     content, style, picture = random.random((3, size * 3 // 4, size, 3), np.float32)
     targets = content_targets(network.direct(), content, config.content_names)
     objective = make_objective(config, targets, measure_statistics(network.direct(), style, config.style_names))
-    network, batch = network_at(prepare_network(network, config), size), BatchSolver(together)
+    network, batch = prepare_network(network, config), BatchSolver(together)
     objectives, pictures = batch.stack([objective]), batch.stack([picture])
     one = terms_and_gradient if together == 1 else jax.vmap(terms_and_gradient, in_axes=(None, 0, 0))
 

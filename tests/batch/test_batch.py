@@ -15,6 +15,7 @@ import pytest
 from support.compiler import simulated_devices
 from support.pyramid import sizes_from_32
 from support.quick import QUICK, first_layer, random_picture, run
+from support.tiny import tiny_networks
 
 from jaxstyle import Progress
 from jaxstyle.batch import (
@@ -31,7 +32,7 @@ from jaxstyle.batch import (
 from jaxstyle.batch import stylize as batch_module
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import resize
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, convolution
 from jaxstyle.optimization import targets as targets_module
 from jaxstyle.stylize import Stylized, measure_style
 
@@ -68,6 +69,26 @@ def alone(network: Network, contents: Sequence[np.ndarray], styles: Sequence[np.
     """Of the first and the last picture, each in its style; each shape has programs that take seconds to compile."""
     pairs = zip(contents[::2], styles[::2], strict=True)
     return [run(network, content, style, config=TWO_SIZES) for content, style in pairs]
+
+
+def test_fast_convolutions_are_used_at_every_size(
+    photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(_: BatchSolver, used: Network, *__: object, **___: object) -> None:
+        transformed.append({layer for layer, arrays in used.prepared.items() if arrays["kernel"]})
+        raise Stop
+
+    transformed: list[set[str]] = []
+    monkeypatch.setattr(BatchSolver, "run", stop)
+    monkeypatch.setattr(convolution, "MIN_CHANNELS", 4)
+    layers = (("relu2", 1.0),)
+    with tiny_networks() as networks, pytest.raises(Stop):
+        config = replace(QUICK, content_layers=layers, style_layers=layers)
+        stylize_batch([photo], [painting], network=networks["plain"], config=config)
+    assert transformed == [{"conv2"}]  # conv1 has three channels
 
 
 class TestSeparatePairs:

@@ -232,7 +232,7 @@ def test_bad_styles(folder, command, code, found):
     [
         ("", USAGE, "Missing argument 'PICTURE'"),
         ("swirls.jpg", USAGE, "Missing option '-o'"),
-        ("swirls.jpg -o out.png", STYLES, "out.png: has the suffix '.png'; expected .safetensors"),
+        ("swirls.jpg -o out.png", USAGE, "out.png: has the suffix '.png'; expected .safetensors"),
         ("swirls.jpg -o no/out.safetensors", STYLES, "is not a folder"),
         ("swirls.safetensors -o swirls.safetensors --overwrite", USAGE, "is one of the pictures to read"),
         ("nothing.jpg -o out.safetensors", PICTURE, "nothing.jpg: cannot be read"),

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from support.command import CONTENT, STYLE
@@ -75,6 +76,12 @@ class TestReader:
         assert one.content is other.content is weighted.content and one.content is not larger.content
         assert one.styles[0] is weighted.styles[0] and one.styles[0] is not larger.styles[0]
         assert networks(tasks[0].settings) is networks(tasks[-1].settings)
+
+    def test_knows_the_shapes_of_a_prepared_network(self):
+        networks, settings = NetworkCache(), Options().settings()
+        shapes, prepared = networks.shapes(settings), networks.prepared(settings)
+        assert jax.tree.structure(shapes) == jax.tree.structure(prepared)
+        assert all(jax.tree.leaves(jax.tree.map(lambda one, other: one.shape == other.shape, shapes, prepared)))
 
     def test_knows_before_computing_what_cannot_be_computed(self, tmp_path):
         (task,) = pair_up([CONTENT], [STYLE], Options(size=64), zipped=True)

@@ -12,7 +12,7 @@ from support.stores import Faulty, s3
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import as_path, read_image
+from jaxstyle.images import as_path, check_writable, read_image
 from jaxstyle.jobs.record_objects import RecordObjects
 from jaxstyle.jobs.records import iterate_records
 
@@ -67,7 +67,7 @@ def test_errors_that_do_not_pass(faulty: Faulty):
     for url, reason in (
         ("s3://bucket/secret/cat.jpg", "the store refuses access"),
         ("s3://bucket/missing.jpg", "there is no such object"),
-        ("s3://no-bucket/cat.jpg", "there is no such object"),
+        ("s3://no-bucket/cat.jpg", "s3://no-bucket does not exist"),
     ):
         with pytest.raises(PictureError) as caught:
             read_image(url)
@@ -85,3 +85,12 @@ def test_a_bucket_that_does_not_exist(faulty: Faulty, tmp_path: Path):
     with pytest.raises(ConfigError, match=r"^s3://nobucket/results: cannot be written \(s3://nobucket does not"):
         jobs.check_output_folder([], out, overwrite=False, from_folders=True)
     jobs.check_output_folder([], as_path("s3://bucket/new"), overwrite=False, from_folders=True)
+    with pytest.raises(ConfigError, match=r"^s3://nobucket/pairs.csv: cannot be read \(s3://nobucket does not exist\)"):
+        jobs.read_manifest(as_path("s3://nobucket/pairs.csv"), OPTIONS)
+    with pytest.raises(
+        PictureError, match=r"^s3://nobucket/out.png: cannot be written \(s3://nobucket does not exist\)"
+    ):
+        check_writable("s3://nobucket/out.png")
+    (tmp_path / "pairs.csv").write_text(f"content,style\ns3://nobucket/cat.jpg,{STYLE}\n")
+    (failure,) = jobs.run_job(jobs.Job(jobs.read_manifest(tmp_path / "pairs.csv", OPTIONS), tmp_path / "out")).failed
+    assert "s3://nobucket/cat.jpg: cannot be read (s3://nobucket does not exist);" in failure["error"]

@@ -27,9 +27,11 @@ from jaxstyle.optimization import (
     network_bytes,
     predict_bytes,
     predict_peak_bytes,
+    prepare_network,
     solver,
     with_tiles,
 )
+from jaxstyle.optimization.array_bytes import tree_bytes
 from jaxstyle.styles import measure_statistics
 
 pytestmark = pytest.mark.usefixtures("winograd")  # whose memory is predicted
@@ -121,6 +123,13 @@ def test_the_peak_of_a_process_is_predicted(network: Network, changes: dict[str,
     """Peaks in MiB measured by scripts/measuring/peak_memory.py."""
     config = resolve_layers(StyleConfig(), "vgg19")
     assert 1.05 * measured < predict_peak_bytes(workload(network, config, **changes)) / 2**20 < 1.3 * measured
+
+
+def test_a_batch_takes_memory_for_fast_convolutions_at_any_size(network: Network) -> None:
+    prepared = jax.eval_shape(prepare_network, network)
+    kernels = tree_bytes(prepared.prepared)
+    more = predict_peak_bytes(workload(prepared, size=64)) - predict_peak_bytes(workload(network, size=64))
+    assert kernels > 200 * 2**20 and kernels + 200 * 2**20 < more < kernels + 400 * 2**20
 
 
 def test_tiles_make_larger_sizes_fit(network: Network) -> None:

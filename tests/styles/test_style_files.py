@@ -17,7 +17,7 @@ from support.pictures import examples, failing
 from support.quick import first_layer
 
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import StyleError
+from jaxstyle.errors import ConfigError, StyleError
 from jaxstyle.styles import (
     REPRESENTATIONS,
     Style,
@@ -51,8 +51,8 @@ def make_style(sizes: tuple[int, ...] = SIZES, layers: tuple[str, ...] = ("relu1
 
 
 def error_message(path: Path, function: Callable[..., Any], *arguments: Any, **options: Any) -> str:
-    """The message, without the path, of the StyleError that a call raises: one line that begins with the path."""
-    with pytest.raises(StyleError) as caught:
+    """The message, without the path, of the error that a call raises: one line that begins with the path."""
+    with pytest.raises((StyleError, ConfigError)) as caught:
         function(path, *arguments, **options)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and message.isprintable()

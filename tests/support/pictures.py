@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from jaxstyle.errors import PictureError
+from jaxstyle.errors import ConfigError, PictureError
 
 examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 RNG = np.random.default_rng(1602)
@@ -160,8 +160,8 @@ def from_adobe_rgb(levels: np.ndarray) -> np.ndarray:
 
 
 def error_message(path, function, *arguments, **options) -> str:
-    """The message of the PictureError that a call raises, without the path in front; checks that it is one line."""
-    with pytest.raises(PictureError) as caught:
+    """The message of the error that a call raises, without the path in front; checks that it is one line."""
+    with pytest.raises((PictureError, ConfigError)) as caught:
         function(*arguments, **options)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and message.isprintable()
