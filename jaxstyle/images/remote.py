@@ -9,6 +9,7 @@ import errno
 import glob
 import hashlib
 import io
+import logging
 import os
 import random
 import re
@@ -31,7 +32,9 @@ _WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries; fsspec's pac
 _PERMANENT = FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError
 _PASSING_NUMBERS = {None, errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ENOBUFS, getattr(errno, "EREMOTEIO", errno.EIO)}
 # Errors of HTTP libraries that are no OSErrors, by name, because none of these libraries has to be installed.
-_PASSING_NAMES = re.compile("Connect|Timeout|Incomplete|Payload|Transport|SSL")
+_PASSING_NAMES = re.compile("Connect|Timeout|Incomplete|Payload|Transport|SSL|Proxy")
+_PASSING_CODES = {408, 429, *range(500, 600)}  # of HTTP
+_SILENT = logging.NullHandler()  # otherwise Python prints what a library logs, with tracebacks
 _REASONS = {
     FileNotFoundError: (errno.ENOENT, "there is no such object"),
     PermissionError: (errno.EACCES, "the store refuses access"),
@@ -213,15 +216,20 @@ def _with_retries(call: Callable[[], Any]) -> Any:
 
 def _is_passing(error: Exception) -> bool:
     if not isinstance(error, OSError):
-        return bool(_PASSING_NAMES.search(type(error).__name__))
+        return bool(_PASSING_NAMES.search(type(error).__name__)) or getattr(error, "code", None) in _PASSING_CODES
     is_transient = isinstance(error, ConnectionError | TimeoutError) or error.errno in _PASSING_NUMBERS
-    return is_transient and not isinstance(error, _PERMANENT)
+    return is_transient and not isinstance(error, _PERMANENT) and not _is_refusal(error)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether access is refused, for which gcsfs has no kind of error."""
+    return isinstance(error, PermissionError) or (isinstance(error, OSError) and str(error).startswith("Forbidden"))
 
 
 def _with_reason(error: Exception) -> OSError:
     """The error as an OSError of the same kind, whose `strerror` is the reason."""
     for kind, (number, reason) in _REASONS.items():
-        if isinstance(error, kind):
+        if isinstance(error, kind) or (kind is PermissionError and _is_refusal(error)):
             return OSError(number, reason)
     reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
     return OSError(errno.EIO, reason or type(error).__name__)
@@ -241,7 +249,10 @@ def _file_system_of(protocol: str) -> Any:
     # One for all threads: fsspec would make one, with connections, for each. Its listings would become outdated.
     import fsspec
 
-    return fsspec.filesystem(protocol, use_listings_cache=False)
+    implementation = fsspec.get_filesystem_class(protocol)
+    for package in ("fsspec", implementation.__module__.partition(".")[0], "google"):
+        logging.getLogger(package).addHandler(_SILENT)
+    return implementation(use_listings_cache=False)
 
 
 def _file_system(protocol: str, url: str) -> Any:

@@ -6,8 +6,8 @@ from jaxstyle.compilation import CachedFunction
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
 
-# The longest side in pixels up to which a single run uses the compiler's convolutions on CPU: with fast ones, its program
-# would compile for 10 s longer, more than its steps save. Batches use fast ones at any size.
+# The longest side in pixels up to which a single run uses the compiler's convolutions on CPU: with fast ones, its
+# program would compile for 10 s longer, more than its steps save. Batches use fast ones at any size.
 DIRECT_SIZE = 128
 
 _prepare = CachedFunction(Network.prepare, static_argnames=("layers",))

@@ -64,8 +64,7 @@ def measure(
     for style in styles:
         stylize(contents[0], style, network=network, config=one_step)
     for size in batch_sizes:
-        if size > 1:
-            stylize_batch(*pair_lists, network=network, config=one_step, batch_size=size)
+        stylize_batch(*pair_lists, network=network, config=one_step, batch_size=size)
 
     separate_seconds, expected = timed(lambda: [stylize(*pair, network=network, config=config) for pair in pairs])
     rows = []

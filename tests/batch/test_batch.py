@@ -74,19 +74,15 @@ def alone(network: Network, contents: Sequence[np.ndarray], styles: Sequence[np.
 def test_fast_convolutions_are_used_at_every_size(
     photo: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stop(Exception):
-        pass
-
     def stop(_: BatchSolver, used: Network, *__: object, **___: object) -> None:
         transformed.append({layer for layer, arrays in used.prepared.items() if arrays["kernel"]})
-        raise Stop
+        raise InterruptedError
 
     transformed: list[set[str]] = []
     monkeypatch.setattr(BatchSolver, "run", stop)
     monkeypatch.setattr(convolution, "MIN_CHANNELS", 4)
-    layers = (("relu2", 1.0),)
-    with tiny_networks() as networks, pytest.raises(Stop):
-        config = replace(QUICK, content_layers=layers, style_layers=layers)
+    config = replace(QUICK, content_layers=(("relu2", 1.0),), style_layers=(("relu2", 1.0),))
+    with tiny_networks() as networks, pytest.raises(InterruptedError):
         stylize_batch([photo], [painting], network=networks["plain"], config=config)
     assert transformed == [{"conv2"}]  # conv1 has three channels
 

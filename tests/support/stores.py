@@ -1,13 +1,18 @@
-"""Object stores for tests: one in memory, and an S3 server on loopback that can fail now and then."""
+"""Object stores for tests: in memory; and on loopback S3 that can fail now and then, and Google Cloud Storage."""
 
 import io
 import random
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import HTTPServer
 from typing import Any
 
 import pytest
+from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from jaxstyle.images import as_path, files, remote
@@ -73,8 +78,6 @@ def s3() -> Iterator[Faulty]:
         from werkzeug.serving import make_server
     application = Faulty(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     variables = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
         "AWS_ACCESS_KEY_ID": "key",
@@ -84,17 +87,68 @@ def s3() -> Iterator[Faulty]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1",
     }
+    with _serving(server, variables):
+        file_system = as_path("s3://bucket").file_system()
+        file_system.mkdir("bucket")
+        yield application
+        file_system.close_session(file_system.loop, file_system.s3)
+
+
+@contextmanager
+def _serving(server: HTTPServer, variables: dict[str, str]) -> Iterator[None]:
+    """Serve in a thread, with these environment variables and without waiting between tries."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(remote, "_WAITS", (0.0,) * 20)
         forget()
-        file_system = as_path("s3://bucket").file_system()
-        file_system.mkdir("bucket")
-        yield application
-        file_system.close_session(file_system.loop, file_system.s3)
-        type(file_system).clear_instance_cache()
+        AbstractFileSystem.clear_instance_cache()
+        yield
+        AbstractFileSystem.clear_instance_cache()
         forget()
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def gs() -> Iterator[list[str]]:
+    """A server like Google Cloud Storage, with a bucket `bucket`; and the paths whose requests it refuses."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server")
+    from gcp_storage_emulator.handlers.buckets import create_bucket
+    from gcp_storage_emulator.storage import Storage
+
+    refused: list[str] = []
+
+    class Handler(emulator.RequestHandler):
+        """Refuses some paths, and, which the emulator does not, to create an object that exists."""
+
+        def do_GET(self) -> None:  # noqa: N802
+            self._answer(403) if any(path in self.path for path in refused) else super().do_GET()
+
+        def do_POST(self) -> None:  # noqa: N802
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            self.rfile = io.BytesIO(body)
+            name = re.search(rb'"name": "(.+?)"', body)
+            exists = name and name[1].decode() in self.storage.objects.get("bucket", {})
+            self._answer(412) if exists and "ifGenerationMatch=0" in self.path else super().do_POST()
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    storage = Storage(use_memory_fs=True)
+    create_bucket("bucket", storage)
+    server = HTTPServer(("127.0.0.1", 0), partial(Handler, storage))
+    server.handle_error = lambda *_: None  # gcsfs closes connections whose answers it does not need
+    variables = {
+        "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{server.server_port}",
+        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",  # another way of asking for a bucket, which is not emulated
+        "NO_GCE_CHECK": "true",  # not to ask for credentials of a machine at Google
+        "NO_PROXY": "127.0.0.1",
+    }
+    with _serving(server, variables):
+        yield refused
