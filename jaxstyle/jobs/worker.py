@@ -48,9 +48,6 @@ class Worker:
         """The plan, the number of groups to compute at the same time, and the memory that they need."""
         plan, at_once, memory = plan_job(self._job, self._networks)
         delete_leftovers(plan, self._job.folder)
-        if memory:  # without the arrays of the network
-            network = jax.eval_shape(lambda network: network, memory.workload.network)
-            memory = replace(memory, workload=replace(memory.workload, network=network))
         return plan, at_once, memory
 
     def start(self, plan: Plan, at_once: int) -> None:

@@ -7,7 +7,7 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
 
 # The longest side in pixels up to which a single run uses the compiler's convolutions on CPU: with fast ones, its
-# program would compile for 10 s longer, more than its steps save. Batches use fast ones at any size.
+# program would compile for longer than its steps save. Batches use fast ones at any size.
 DIRECT_SIZE = 128
 
 _prepare = CachedFunction(Network.prepare, static_argnames=("layers",))

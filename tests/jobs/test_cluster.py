@@ -16,12 +16,15 @@ import pytest
 from support.batches import batch, pictures_in, records_in
 from support.command import CONTENT, STYLE
 from support.fake_ray import FakeRay
+from support.stores import store
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, JaxStyleError
 from jaxstyle.jobs import ray_connection, worker
 from jaxstyle.jobs.ray_connection import check_address
+from jaxstyle.jobs.records import iterate_records
 
+__all__ = ["store"]
 TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise")
 
 
@@ -84,6 +87,19 @@ def test_results_records_and_events_are_those_of_a_local_job(ray: FakeRay, tmp_p
     }
     again = jobs.run_job_on_ray(there)
     assert (again.done, again.done_before) == (5, 5) and len(records_in(tmp_path / "there")) == 7
+
+
+@pytest.mark.usefixtures("store")
+def test_pictures_and_results_may_be_in_a_store(ray: FakeRay, tmp_path: Path):
+    content, results = jobs.as_path("memory://bucket") / CONTENT.name, jobs.as_path("memory://bucket/results")
+    content.write_bytes(CONTENT.read_bytes())
+    here, there = job(tmp_path, 3), job(results, 3)
+    there = replace(there, tasks=[replace(task, content=content) for task in there.tasks])
+    for tested in (here, there):
+        assert jobs.run_job_on_ray(tested, cores=1).done == 3
+    assert {path.name: path.read_bytes() for path in results.iterdir() if path.suffix} == pictures_in(tmp_path)
+    assert sorted(record["output"] for record in iterate_records(results)) == ["0.png", "1.png", "2.png"]
+    assert jobs.run_job_on_ray(there).done_before == 3
 
 
 def test_what_a_worker_had_is_done_again_when_it_dies(ray: FakeRay, tmp_path: Path):
