@@ -72,10 +72,10 @@ class TestPaths:
             as_path("nowhere://a/b")
 
     def test_say_which_packages_are_missing(self, monkeypatch: pytest.MonkeyPatch):
-        def filesystem(protocol: str, **_: object) -> None:
+        def get_filesystem_class(protocol: str) -> None:
             raise ImportError("Install s3fs to access S3")
 
-        monkeypatch.setattr(fsspec, "filesystem", filesystem)
+        monkeypatch.setattr(fsspec, "get_filesystem_class", get_filesystem_class)
         with pytest.raises(ConfigError) as caught:
             read_image("s3://bucket/cat.jpg")
         assert str(caught.value) == (
