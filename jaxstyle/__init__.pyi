@@ -3,7 +3,7 @@
 from .batch import stylize_batch
 from .compilation import enable_cache
 from .config import StyleConfig
-from .errors import ConfigError, DivergedError, JaxStyleError, PictureError, StyleError, WeightsError
+from .errors import ConfigError, DivergedError, JaxStyleError, MemoryLimitError, PictureError, StyleError, WeightsError
 from .images import read_image, write_image
 from .networks import Network
 from .optimization import Progress, content_loss, content_targets, style_loss
@@ -19,6 +19,7 @@ __all__ = [
     "ConfigError",
     "DivergedError",
     "JaxStyleError",
+    "MemoryLimitError",
     "Network",
     "PictureError",
     "Progress",

@@ -52,8 +52,8 @@ class StyleConfig:
         content_weight: alpha, the weight of the content loss.
         style_weight: beta, the weight of the style loss.
         color_weight: weight of the distance between the color distributions of picture and style.
-        tv_weight: weight of the total variation, in which chroma counts more than brightness; it does not depend on the
-            size either.
+        tv_weight: weight of the total variation, in which chroma counts more than brightness, in units of the picture's
+            longest side: it means the same at every size.
         style_blend: share of each style picture, where only the ratios matter; empty for equal shares. Negative shares
             extrapolate: (1.5, -0.5) goes beyond the first style, away from the second.
         colors: whose colors the result has: "style"; "content", for which the style is recolored, with a share such as

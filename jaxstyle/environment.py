@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jaxstyle.compilation import available_cores
-from jaxstyle.errors import JaxStyleError, MemoryLimitError
+from jaxstyle.errors import JaxStyleError, MemoryLimitError, counted
 from jaxstyle.optimization import memory_message
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow", "imagecodecs", "tifffile")
@@ -42,5 +42,5 @@ def device() -> dict[str, Any]:
 def device_name(record: dict[str, Any]) -> str:
     """A `device()` record as `CPU (2 cores)` or `NVIDIA H100 (the first of 2)`."""
     if record["platform"] == "cpu":
-        return f"CPU ({record['cores']} core{'s'[: record['cores'] != 1]})"
+        return f"CPU ({counted(record['cores'], 'core')})"
     return record["kind"] + (f" (the first of {record['count']})" if record["count"] > 1 else "")

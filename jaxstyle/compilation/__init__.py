@@ -14,7 +14,7 @@ from jaxstyle.compilation.background import available_cores, compile_in_backgrou
 from jaxstyle.compilation.cached import CachedFunction, set_cache_folder
 from jaxstyle.compilation.enabling import cache_folder, cache_location, enable_cache
 from jaxstyle.compilation.folder import CachedFile, CacheFolder, cpu_digest
-from jaxstyle.compilation.freed import return_freed_memory, share_arenas
+from jaxstyle.compilation.freed import share_arenas
 from jaxstyle.compilation.outputs import register_output
 from jaxstyle.compilation.stages import record_stages, stage
 
@@ -30,7 +30,6 @@ __all__ = [
     "enable_cache",
     "record_stages",
     "register_output",
-    "return_freed_memory",
     "set_cache_folder",
     "share_arenas",
     "stage",

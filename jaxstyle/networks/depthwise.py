@@ -1,7 +1,7 @@
 """The depthwise convolution, in which every channel has a kernel of its own, as a sum of shifted pictures.
 
 A compiler's grouped convolution, and above all its gradient, is slow on CPU, where this sum of products is a single
-loop over the picture: docs/speed.md gives the times of both, by `scripts/measuring/bench_depthwise.py`.
+loop over the picture.
 """
 
 from functools import partial

@@ -2,7 +2,8 @@
 
 Modules:
     checks: checks of pictures and measured styles
-    targets: masks, and the content and style targets at each size
+    masks: the masks of a content and its styles
+    targets: the content and style targets at each size
     losses: content loss, style loss and total variation
     objective: the weighted sum of losses that is minimized
     windows: overlapping windows that cover a picture, and the tiles in them
@@ -40,6 +41,7 @@ from jaxstyle.optimization.colors import in_compared_colors, match_colors, pictu
 from jaxstyle.optimization.failures import is_out_of_memory, memory_message
 from jaxstyle.optimization.initial import make_initial_picture, pink_noise, weighted_mean
 from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
+from jaxstyle.optimization.masks import make_masks
 from jaxstyle.optimization.measuring import content_of_picture, statistics_of_picture
 from jaxstyle.optimization.memory import (
     MemoryNeed,
@@ -61,7 +63,6 @@ from jaxstyle.optimization.objective import Objective, Terms, make_objective
 from jaxstyle.optimization.prepared import network_at, prepare_for_one, prepare_network
 from jaxstyle.optimization.progress import (
     Progress,
-    as_it_is,
     divergence_error,
     has_diverged,
     optimize_level,
@@ -75,14 +76,7 @@ from jaxstyle.optimization.strength import (
     targets_of_strength,
     with_strength_mask,
 )
-from jaxstyle.optimization.targets import (
-    Targets,
-    make_masks,
-    make_targets,
-    pad_picture,
-    style_statistics,
-    turned,
-)
+from jaxstyle.optimization.targets import Targets, make_targets, pad_picture, style_statistics, turned
 from jaxstyle.optimization.tile_sums import tile_margins, tiled_work
 
 __all__ = [
@@ -96,7 +90,6 @@ __all__ = [
     "Targets",
     "Terms",
     "Workload",
-    "as_it_is",
     "as_style_list",
     "available_memory",
     "blend_scale",

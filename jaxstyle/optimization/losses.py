@@ -215,14 +215,6 @@ def total_variation_of_sums(sums: VariationSums, longest: Any) -> jax.Array:
     return (longest / _UNIT_SIZE) ** 2 * sum(means, jnp.zeros(()))
 
 
-def _relative(value: jax.Array, target: jax.Array) -> jax.Array:
-    return _squared_distance(value, target) / (jnp.sum(target.astype(jnp.float32) ** 2) + TINY)
-
-
-def _squared_distance(value: jax.Array, other: jax.Array) -> jax.Array:
-    return jnp.sum((value.astype(jnp.float32) - other.astype(jnp.float32)) ** 2)
-
-
 def _weighted_mean(values: Layers, weights: Mapping[str, jax.Array | float] | None) -> jax.Array:
     shares = normalize_weights(weights or dict.fromkeys(values, 1.0))
     return sum((shares[layer] * value for layer, value in values.items()), jnp.zeros(()))

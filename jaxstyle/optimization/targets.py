@@ -1,4 +1,4 @@
-"""The targets of an optimization: masks, and what the result is compared with at each size."""
+"""The targets of an optimization: what the result is compared with at each size."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,7 @@ import numpy as np
 
 from jaxstyle.compilation import stage
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError
-from jaxstyle.images import (
-    check_same_proportions,
-    resize_longest,
-    rotate,
-)
+from jaxstyle.images import resize_longest, rotate
 from jaxstyle.networks import Network
 from jaxstyle.optimization.losses import content_targets
 from jaxstyle.optimization.measuring import content_of_picture, statistics_of_picture
@@ -28,9 +23,7 @@ from jaxstyle.styles import (
     Style,
     StyleStatistics,
     blend_statistics,
-    check_masks,
     fill_missing_regions,
-    find_masks,
     measure_padded_statistics,
     regions_at_size,
     resample_masks,
@@ -225,55 +218,3 @@ def _visible_mask(mask: np.ndarray | None, alpha: np.ndarray | None) -> np.ndarr
         return None if mask is None else fill_missing_regions(mask)
     visible = alpha[None] if mask is None else alpha * resample_masks(mask, *alpha.shape)
     return np.minimum(alpha, fill_missing_regions(visible))
-
-
-def make_masks(
-    network: Network,
-    config: StyleConfig,
-    content: np.ndarray,
-    styles: Sequence[np.ndarray | Style],
-    content_mask: np.ndarray | None = None,
-    style_mask: np.ndarray | Sequence[np.ndarray] | None = None,
-) -> Masks | None:
-    """The given masks, or those that `config.regions` asks to find; None if the style is used as a whole.
-
-    For a transparent content they are masks of what is visible, with a single region if the style is used as a whole.
-
-    Raises:
-        ConfigError: for one mask without the other, masks and `config.regions` together, or masks of a measured style.
-        PictureError: as `check_masks`, and for a mask of other proportions than its picture.
-    """
-    masks = _make_masks(network, config, content, styles, content_mask, style_mask)
-    _, alpha = split_alpha(content)
-    if alpha is None:
-        return masks
-    if masks is None:
-        return Masks(alpha[None], (np.ones((1, 1, 1), np.float32),) * len(styles))
-    return replace(masks, content=alpha * resample_masks(masks.content, *alpha.shape))
-
-
-def _make_masks(
-    network: Network,
-    config: StyleConfig,
-    content: np.ndarray,
-    styles: Sequence[np.ndarray | Style],
-    content_mask: np.ndarray | None,
-    style_mask: np.ndarray | Sequence[np.ndarray] | None,
-) -> Masks | None:
-    if content_mask is None and style_mask is None:
-        pictures = [style[..., :3] for style in styles if not isinstance(style, Style)]
-        return find_masks(network, content[..., :3], pictures, config.regions) if config.regions > 1 else None
-    if content_mask is None or style_mask is None:
-        given, missing = ("style", "content") if content_mask is None else ("content", "style")
-        raise ConfigError(f"there is a {given} mask without a {missing} mask; give both")
-    if config.regions > 1:
-        raise ConfigError(f"regions is {config.regions}, and there are masks too; give one of them")
-    if any(isinstance(style, Style) for style in styles):
-        raise ConfigError("there are masks, and a measured style has no regions; give its picture instead")
-    style_masks = [style_mask] if isinstance(style_mask, np.ndarray) else style_mask
-    masks = check_masks(content_mask, style_masks, len(styles))
-    check_same_proportions("the content mask", masks.content.shape[1:], "the content", content.shape)
-    for mask, style in zip(masks.styles, styles, strict=True):
-        if not isinstance(style, Style):
-            check_same_proportions("the style mask", mask.shape[1:], "the style", style.shape)
-    return masks

@@ -31,7 +31,7 @@ def squared_differences(measured: Arrays, targets: Arrays, normalization: str) -
 def covariance_distances(measured: Arrays, targets: Arrays, normalization: str) -> dict[str, jax.Array]:
     """Half the squared difference of the means plus half that of the covariances, each normalized by itself.
 
-    Both are arrays of `second_moments`.
+    Both have `[C + 1, C]` for each layer: the mean and the second moments.
     """
 
     def distance(value: jax.Array, target: jax.Array) -> jax.Array:
@@ -45,9 +45,9 @@ def covariance_distances(measured: Arrays, targets: Arrays, normalization: str) 
 def wasserstein_distances(measured: Arrays, targets: Arrays, normalization: str) -> dict[str, jax.Array]:
     """The squared 2-Wasserstein distance between the normal distributions with these means and covariances.
 
-    |m - n|^2 + tr(C + D - 2 (D^1/2 C D^1/2)^1/2), where C and D include `RIDGE`. Both are arrays of `second_moments`.
-    For normal features, it is the mean square by which the features must move. If relative, it is divided by
-    |n|^2 + tr D, the mean square of the style's features.
+    |m - n|^2 + tr(C + D - 2 (D^1/2 C D^1/2)^1/2), where C and D include `RIDGE`. Both arguments have `[C + 1, C]` for
+    each layer: the mean and the second moments. For normal features, it is the mean square by which the features must
+    move. If relative, it is divided by |n|^2 + tr D, the mean square of the style's features.
     """
 
     def distance(value: jax.Array, target: jax.Array) -> jax.Array:
