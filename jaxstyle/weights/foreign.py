@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxstyle.errors import ConfigError, WeightsError
-from jaxstyle.images import check_regular_file, path_in_errors
+from jaxstyle.errors import ConfigError, WeightsError, counted
+from jaxstyle.images import PathLike, RemotePath, as_path, check_regular_file, path_in_errors
 from jaxstyle.networks import ARCHITECTURES, parameter_shapes
 from jaxstyle.weights.convolutions import Convolution, Layers
 from jaxstyle.weights.files import (
@@ -50,8 +50,8 @@ _MAX_LISTED = 60
 
 
 def convert(
-    path: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    path: PathLike,
+    out: PathLike,
     *,
     convention: Convention | None = None,
     overwrite: bool = True,
@@ -59,7 +59,7 @@ def convert(
     """Convert a weights file of PyTorch, Keras, NumPy, MatConvNet, ONNX or timm into a jaxstyle weights file.
 
     Args:
-        path: the file. Its format is recognized by its content. No code in it is run.
+        path: the file, on a disk. Its format is recognized by its content. No code in it is run.
         out: the file to write.
         convention: the input normalization of the network, or None to recognize it, see `recognize_convention`.
         overwrite: whether to replace `out` if it exists. A file that is read is never replaced.
@@ -71,13 +71,14 @@ def convert(
         WeightsError: as `read_foreign`; or if `out` cannot be written, or exists and must not be replaced.
         ConfigError: if `out` is a file that is read.
     """
-    _check_output(Path(path), out, overwrite=overwrite)
+    path = _path_on_disk(path)
+    _check_output(path, out, overwrite=overwrite)
     weights = read_foreign(path, convention=convention)
     write_weights(out, weights)
     return weights
 
 
-def _check_output(path: Path, out: str | os.PathLike[str], *, overwrite: bool) -> None:
+def _check_output(path: Path, out: PathLike, *, overwrite: bool) -> None:
     """Check the output before the work. The input may be the only copy, so it is kept even with `overwrite`."""
     with path_in_errors(out, "written", WeightsError) as target:
         try:
@@ -90,20 +91,28 @@ def _check_output(path: Path, out: str | os.PathLike[str], *, overwrite: bool) -
         raise WeightsError(f"{out} exists already; choose another name, or add --overwrite")
 
 
-def read_foreign(path: str | os.PathLike[str], *, convention: Convention | None = None) -> Weights:
+def read_foreign(path: PathLike, *, convention: Convention | None = None) -> Weights:
     """Read another framework's weights file; see `convert`.
 
     Raises:
         WeightsError: if the file cannot be read, fits no architecture, has several different networks, has NaN,
             infinity or a kernel of zeros, or its input convention is not recognized.
     """
-    path = Path(path)
+    path = _path_on_disk(path)
     found = _choose(path, read_convolutions(path))
     parameters = _turn_kernels(found.architecture, found.parameters())
     check_numbers(parameters, path)
     if convention is None:
         convention = recognize_convention(path, found.architecture, parameters, found.convolutions)
     return Weights(found.architecture, convention, f"converted from {path.name}", "that of the source", parameters)
+
+
+def _path_on_disk(path: PathLike) -> Path:
+    """The path with ~ expanded; WeightsError for a URL, because the libraries that read these files open paths."""
+    file = as_path(path)
+    if isinstance(file, RemotePath):
+        raise WeightsError(f"{file} is in an object store; expected a file on a disk: copy it there first")
+    return file
 
 
 @dataclass(frozen=True)
@@ -190,7 +199,7 @@ def _no_network_error(path: Path, convolutions: Sequence[Convolution]) -> Weight
         if matcher.ratio() > similarity and (has_beginning or matcher.ratio() > _MIN_SIMILARITY):
             similarity = matcher.ratio()
             description = f"most similar to {architecture}, but {_differences(kernels, convolutions, matcher)}"
-    count = f"{len(convolutions)} convolution{'s' if len(convolutions) > 1 else ''}"
+    count = counted(len(convolutions), "convolution")
     return WeightsError(
         f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): it has {count}, {description}"
     )

@@ -354,6 +354,17 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
     assert error_message(tmp_path / "directory.pth").startswith("cannot read weights")
 
 
+def test_file_in_a_store(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="memory://bucket/vgg.pth is in an object store; expected a file on a disk"):
+        weights.convert("memory://bucket/vgg.pth", tmp_path / "out.safetensors")
+
+
+def test_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match=f"cannot read weights {tmp_path / 'nothing.pth'}"):
+        read_foreign("~/nothing.pth")
+
+
 def test_onnx_graph_without_initializers(tmp_path: Path) -> None:
     foreign.write_onnx(tmp_path / "w.onnx", random_parameters(TINY))
     model = onnx.load(tmp_path / "w.onnx")
