@@ -10,7 +10,7 @@ Modules:
     interrupts: Ctrl-C and SIGTERM
     messages: errors as the command line words them
     prepare: what a stylization reads, checked before it runs
-    run, progress, dry_run: one stylization, interruptible and with a progress bar, or predicted
+    run, monitor, progress, dry_run: one stylization, interruptible and with a progress bar, or predicted
     job, batch_progress: a job of many pairs, interruptible and with progress bars
     arrivals: waiting for pictures of a job
     jax_config: JAX's log and the cache of traced and compiled programs

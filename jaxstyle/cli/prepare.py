@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxstyle.batch import Pair
 from jaxstyle.cli.messages import print_warnings
-from jaxstyle.cli.run import Run
+from jaxstyle.cli.monitor import Run
 from jaxstyle.environment import device
 from jaxstyle.files import (
     ResultWriter,

@@ -7,159 +7,24 @@ import itertools
 import json
 import math
 import sys
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
-from jaxstyle.batch import Pair
-from jaxstyle.cli.interrupts import on_interrupt, wait_for_end
-from jaxstyle.cli.messages import print_note, print_path, print_warnings
-from jaxstyle.cli.progress import (
-    Levels,
-    TimedStep,
-    progress_bar,
-    seconds_by_size,
-    seconds_left,
-    snapshot_steps,
-    steps_taken,
-)
+from jaxstyle.cli.interrupts import on_interrupt
+from jaxstyle.cli.messages import print_note, print_path
+from jaxstyle.cli.monitor import Monitor, Run
+from jaxstyle.cli.progress import Levels, progress_bar, snapshot_steps, steps_taken
 from jaxstyle.environment import device_name
-from jaxstyle.errors import DivergedError, JaxStyleError, MemoryLimitError, PictureError, escape_unprintable
-from jaxstyle.files import ResultWriter, Unfinished, first_and_last_losses, run_identity
-from jaxstyle.images import RemotePath, as_path, exists, print_proof
-from jaxstyle.networks import Network
-from jaxstyle.optimization import MemoryNeed, Progress, Workload, is_out_of_memory, memory_error, schedule
-from jaxstyle.styles import Masks
+from jaxstyle.errors import DivergedError, PictureError, escape_unprintable
+from jaxstyle.files import Unfinished, run_identity
+from jaxstyle.images import exists, print_proof
+from jaxstyle.optimization import Progress, is_out_of_memory, schedule
 from jaxstyle.stylize import Stylized, stylize
 
-CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, and at least ten times what it takes to write one
 _OF_NO_RESULT = ("tile_size", "bits", "dpi", "profile")
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One stylization: its inputs, and where the result and its snapshots go.
-
-    Attributes:
-        pair: the pictures and settings.
-        network: the recognition network.
-        writer: writes the result and the snapshots.
-        output: the path of the result.
-        memory: what the stylization needs and what there is.
-        masks: of content and styles, if there are regions.
-        printer: the color profile of a printer, for a proof beside the result; None for no proof.
-        save_every: steps between snapshots; None for none.
-        memory_error: the error if memory runs out.
-    """
-
-    pair: Pair
-    network: Network
-    writer: ResultWriter
-    output: Path
-    memory: MemoryNeed
-    masks: Masks | None = None
-    printer: bytes | None = None
-    save_every: int | None = None
-    memory_error: Callable[[Workload], MemoryLimitError] = memory_error
-
-
-@dataclass(eq=False)
-class _Monitor:
-    """The callback of a run: remembers the last progress, updates the bar, and saves snapshots and checkpoints."""
-
-    run: Run
-    checkpoint: Unfinished
-    levels: Levels
-    snapshots: dict[int, Path]
-    started: float
-    loaded: float
-    update_bar: Callable[[Progress, float | None], None]
-    timeline: list[TimedStep] = field(default_factory=list)
-    last: Progress | None = None
-    next_checkpoint: float = 0.0
-    saved_steps: int = 0
-    is_stopping: bool = False
-    saved: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        is_local = not isinstance(as_path(self.run.output), RemotePath)
-        self.next_checkpoint = self.loaded + CHECKPOINT_EVERY if is_local else math.inf
-
-    def __call__(self, progress: Progress) -> None:
-        self.last = progress
-        self.timeline.append(TimedStep(time.perf_counter(), progress.size, progress.step))
-        self.update_bar(progress, seconds_left(self.timeline, self.levels))
-        steps = steps_taken(progress, self.levels)
-        if progress.step > 0 and steps in self.snapshots:
-            self.run.writer.write(self.snapshots[steps], progress.picture, steps)
-        is_stopping = self.is_stopping and steps < self.total
-        if is_stopping or time.perf_counter() >= self.next_checkpoint:
-            self._save(progress)
-        if is_stopping:
-            wait_for_end(self.saved)
-
-    def stop(self) -> threading.Event | None:
-        """Save the state after the steps that are being computed; returns an event for that, if there is a need."""
-        if self.next_checkpoint == math.inf or not self.saved_steps < self.steps < self.total:
-            return None
-        self.is_stopping = True
-        return self.saved
-
-    def _save(self, progress: Progress) -> None:
-        """Save a checkpoint, unless the last one was of this step, or the run is at its end."""
-        steps, started = steps_taken(progress, self.levels), time.perf_counter()
-        if not self.saved_steps < steps < self.total:
-            return
-        try:
-            self.checkpoint.save(progress)
-        except JaxStyleError as error:
-            print_warnings(f"{error}; there are no more checkpoints")
-            self.next_checkpoint = math.inf
-            return
-        self.saved_steps, ended = steps, time.perf_counter()
-        self.next_checkpoint = ended + max(CHECKPOINT_EVERY, 10 * (ended - started))
-
-    @property
-    def total(self) -> int:
-        """The number of steps of the run at all sizes together."""
-        return sum(steps for _, steps in self.levels)
-
-    @property
-    def steps(self) -> int:
-        """The number of steps taken at all sizes together."""
-        return steps_taken(self.last, self.levels) if self.last else 0
-
-    def write_last(self) -> bool:
-        """Write the last picture, if any step was taken; returns whether it was."""
-        if self.last is None or self.steps == 0:
-            return False
-        self.run.writer.write(self.run.output, self.last.picture, self.steps)
-        return True
-
-    def record(self) -> dict[str, Any]:
-        """The record of the run up to now, whose output was written if any step was taken."""
-        is_written, now = self.last is not None and self.steps > 0, time.perf_counter()
-        height, width = self.run.pair.content.shape[:2]
-        return {
-            **self.run.writer.record,
-            "steps": self.steps,
-            "interrupted": self.steps < self.total,
-            "output": str(self.run.output) if is_written else None,
-            "width": width,
-            "height": height,
-            "losses": first_and_last_losses(self.last.history) if self.last and is_written else None,
-            "seconds": {
-                "load": self.loaded - self.started,
-                "sizes": seconds_by_size(self.timeline, self.loaded),
-                "write": now - self.timeline[-1].time if self.timeline else 0,
-                "total": now - self.started,
-            },
-        }
 
 
 def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) -> None:
@@ -185,7 +50,7 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
     if not begun:
         checkpoint.drop()  # of another run, or one that cannot be read
     with progress_bar(levels, run.writer.record["device"]["platform"]) as update_bar:
-        monitor = _Monitor(run, checkpoint, levels, snapshots, started, time.perf_counter(), update_bar)
+        monitor = Monitor(run, checkpoint, levels, snapshots, started, time.perf_counter(), update_bar)
         monitor.saved_steps = steps_taken(begun[0], levels) if begun else 0
 
         def finish() -> str:
@@ -274,7 +139,7 @@ def _proof_path(output: Path) -> Path:
     return output.with_stem(f"{output.stem}-proof")
 
 
-def _stylize(run: Run, monitor: _Monitor, begun: list[Progress]) -> Stylized:
+def _stylize(run: Run, monitor: Monitor, begun: list[Progress]) -> Stylized:
     """Stylize, from the progress in the list on, which is taken out of it because its state takes memory."""
     try:
         return stylize(

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, QUICK, STYLE, fake_stylize, run, succeed
 
-from jaxstyle.cli import run as command
+from jaxstyle.cli import monitor
 from jaxstyle.environment import device_name
 from jaxstyle.errors import DivergedError, JaxStyleError
 from jaxstyle.files import Unfinished
@@ -211,14 +211,14 @@ class TestGoingOn:
 
     @pytest.fixture(autouse=True)
     def checkpoint_after_every_call(self, monkeypatch):
-        monkeypatch.setattr(command, "CHECKPOINT_EVERY", 0.0)
+        monkeypatch.setattr(monitor, "CHECKPOINT_EVERY", 0.0)
 
     def stylize(self, folder, *options):
         return run("stylize", CONTENT, STYLE, "-o", folder / "out.png", *QUICK, "--steps", 30, *options)
 
     def stopped(self, folder, monkeypatch, steps, *options):
         """A run that crashes in the callback after this number of steps."""
-        step = command._Monitor.__call__
+        step = monitor.Monitor.__call__
 
         def crash(monitor, progress):
             step(monitor, progress)
@@ -226,7 +226,7 @@ class TestGoingOn:
                 raise MemoryError
 
         with monkeypatch.context() as patch:
-            patch.setattr(command._Monitor, "__call__", crash)
+            patch.setattr(monitor.Monitor, "__call__", crash)
             outcome = self.stylize(folder, *options)
         assert outcome.code == 1 and (folder / "out.png.checkpoint").is_dir()
 
@@ -242,8 +242,8 @@ class TestGoingOn:
 
     @pytest.mark.parametrize("signals", [1, 2])
     def test_a_signal_saves_a_checkpoint_and_the_second_ends_at_once(self, tmp_path, monkeypatch, signals):
-        monkeypatch.setattr(command, "CHECKPOINT_EVERY", 3600.0)
-        step, released = command._Monitor.__call__, threading.Event()
+        monkeypatch.setattr(monitor, "CHECKPOINT_EVERY", 3600.0)
+        step, released = monitor.Monitor.__call__, threading.Event()
 
         def wait_for_end(saved=None) -> None:
             if saved:
@@ -266,8 +266,8 @@ class TestGoingOn:
             raise SystemExit(code)
 
         with monkeypatch.context() as patch:
-            patch.setattr(command._Monitor, "__call__", stop)
-            patch.setattr(command, "wait_for_end", wait_for_end)
+            patch.setattr(monitor.Monitor, "__call__", stop)
+            patch.setattr(monitor, "wait_for_end", wait_for_end)
             patch.setattr(os, "_exit", leave)
             (tmp_path / "stopped").mkdir()
             outcome = self.stylize(tmp_path / "stopped")
