@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -170,6 +171,12 @@ class TestPictures:
 
     def test_no_style(self, network: Network) -> None:
         assert "style" in error_message(network, random_picture(32, 32), [])
+
+
+def test_a_traced_content(network: Network, painting: np.ndarray) -> None:
+    expected = r"a picture is a \w*Tracer without numbers; expected floats .*: inside jit, .* use make_stylizer"
+    with pytest.raises(PictureError, match=expected):
+        jax.eval_shape(lambda content: run(network, content, painting).image, jnp.zeros((20, 20, 3)))
 
 
 def error_message(network: Network, content: np.ndarray, styles: Sequence[np.ndarray], **options: Any) -> str:

@@ -40,7 +40,7 @@ _OPTIONS = (
     "rotate_style",
     *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision", "convention"),
     *("init", "levels", "sampler", "strength", "height", "width"),
-    *("colors", "content_layers", "style_layers", "tile_size"),
+    *("colors", "content_layers", "style_layers", "tile_size", "dpi"),
 )
 
 

@@ -53,7 +53,9 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
 
 def reword(message: str, options: Sequence[str]) -> str:
-    """An error message with `--style-scale` for `style_scale` at its beginning, and with the nearest known choice.
+    """An error message with `--style-scale` for `style_scale`, and with the nearest known choice.
+
+    Options are renamed at the beginning, after a saved style and after "but", not in lines of manifests.
 
     Args:
         message: the message of an error.
@@ -62,9 +64,9 @@ def reword(message: str, options: Sequence[str]) -> str:
     for found, replacement in _TYPES.items():
         message = re.sub(found, replacement, message)
     message = re.sub(r"^unknown (pooling|precision|convention) ", r"\1 is ", message)
-    name, verb, rest = re.match(r"(\w*)( is | has |)(.*)", message, re.DOTALL).groups()  # type: ignore[union-attr]
-    if verb and name in options:
-        message = f"--{name.replace('_', '-')}{verb}{rest}"
+    for name in options:
+        place = rf"(^|\.safetensors: |, but ){name}(?= is | has )"
+        message = re.sub(place, rf"\1--{name.replace('_', '-')}", message)
     choice = re.search(r"'([^']*)'[^;]*; expected (?:one|some) of ([^;]+)$", message)
     choices = re.findall(r"(?:^|, (?:or )?)([^ ,]+)(?=,|$)", choice[2]) if choice else []  # not "a file"
     nearest = difflib.get_close_matches(choice[1], choices, n=1) if choice else []

@@ -38,6 +38,7 @@ from jaxstyle.images.remote import PathLike, RemotePath, as_path, join_path
 from jaxstyle.images.resizing import (
     MAX_PIXELS,
     MIN_SIDE,
+    as_numpy,
     check_picture,
     check_same_proportions,
     check_scaled_shape,
@@ -67,6 +68,7 @@ __all__ = [
     "RemotePath",
     "add_caption",
     "add_titles",
+    "as_numpy",
     "as_path",
     "check_format",
     "check_picture",

@@ -8,6 +8,7 @@ is read.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from PIL import ImageColor
@@ -89,9 +90,13 @@ def read_picture(path: PathLike, *, size: int | None = None, profile: str | byte
             file, and all others are converted to sRGB.
 
     Raises:
+        ConfigError: for a size or profile that is none.
         PictureError: if the file does not exist, cannot be read, is not a picture, is damaged, has more than 2^28
             pixels or high dynamic range, or has a side below `MIN_SIDE` pixels, before or after resizing.
     """
+    _check_size(size)
+    if not (isinstance(profile, bytes) or profile in (SRGB, KEEP)):
+        raise ConfigError(f"profile is {profile!r}; expected 'srgb', 'keep', or the profile of a picture (bytes)")
     with _opened(path) as source:
         height, width = target_shape(*source.shape, size)
         if source.orientation >= 5:
@@ -125,8 +130,15 @@ def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
     Raises:
         PictureError: as `read_picture`, except for damage after the header.
     """
+    _check_size(size)
     with _opened(path) as source:
         return target_shape(*source.shape, size)
+
+
+def _check_size(size: int | None) -> None:
+    """Raise ConfigError for a size that is no whole number: else the file would seem to be damaged."""
+    if size is not None and (isinstance(size, bool) or not isinstance(size, Integral)):
+        raise ConfigError(f"size is {size!r}; expected a whole number of pixels from 1 up, or None")
 
 
 @contextmanager

@@ -92,13 +92,24 @@ def rotated_shape(height: int, width: int, degrees: float) -> tuple[int, int]:
 
 def check_picture(picture: np.ndarray) -> np.ndarray:
     """Convert a picture to float32; PictureError unless it is a float array `[H, W, 3]` in [0, 1]."""
-    picture = np.asarray(picture)
+    picture = as_numpy(picture)
     is_float = np.issubdtype(picture.dtype, np.floating)
     if picture.ndim != 3 or picture.shape[-1] != 3 or not picture.size or not is_float:
         raise PictureError(f"a picture is {picture.dtype} {list(picture.shape)}; expected floats [H, W, 3] in [0, 1]")
     if not (picture.min() >= 0 and picture.max() <= 1):
         raise PictureError(f"a picture's values go from {picture.min()} to {picture.max()}; expected 0 to 1")
     return picture.astype(np.float32, copy=False)
+
+
+def as_numpy(picture: np.ndarray) -> np.ndarray:
+    """The picture as an array of NumPy; PictureError if it is none, such as a value that JAX traces."""
+    try:
+        return np.asarray(picture)
+    except (TypeError, ValueError):  # values that are traced raise a TypeError, ragged lists a ValueError
+        found = f"a picture is a {type(picture).__name__} without numbers"
+        raise PictureError(
+            f"{found}; expected floats [H, W, 3] in [0, 1]: inside jit, vmap and grad, use make_stylizer"
+        ) from None
 
 
 def check_scaled_shape(name: str, height: int, width: int, longest: float) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -85,7 +85,9 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(line, object_pairs_hook=partial(_object, number))
+        except ConfigError:
+            raise
         except (ValueError, RecursionError) as error:
             found = f"{error.msg}, at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
             raise ConfigError(f"line {number} is not JSON ({found}); expected an object on a line of its own") from None
@@ -94,6 +96,14 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         header = [match_column(f"line {number} has a column", name) for name in found]
         _check_header(number, header)
         yield number, dict(zip(header, found.values(), strict=True))
+
+
+def _object(line: int, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ConfigError for a name that occurs twice, of which JSON's reader keeps only the last value."""
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"line {line} has {twice} twice; expected each name once")
+    return dict(pairs)
 
 
 def _check_header(line: int, header: Sequence[str]) -> None:

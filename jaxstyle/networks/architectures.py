@@ -113,6 +113,8 @@ def _partition(name: str, stages: Sequence[str], usual: Sequence[str]) -> Weight
 
 def check_layers(architecture: str, layers: Sequence[str]) -> None:
     """Raise ConfigError, naming the nearest layers, unless the architecture has every one of `layers`."""
+    if isinstance(layers, str):  # a sequence too, of letters
+        raise ConfigError(f"layers is {layers!r}; expected several names, such as ({layers!r},)")
     known = ARCHITECTURES[architecture].layers
     for layer in layers:
         if layer not in known:

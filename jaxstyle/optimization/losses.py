@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstyle.compilation import CachedFunction
+from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network
 from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features
 
@@ -71,8 +72,11 @@ def content_loss(
         normalization: "relative" or "gatys"; see the formulas of this module.
         valid_fraction: for features of padded pictures, the fraction of each layer's positions that are valid. The
             features must be 0 at all others.
-    """
 
+    Raises:
+        ConfigError: if a layer of the targets is missing among the features.
+    """
+    _check_layers(features, targets)
     sums = content_sums(features, targets)
     if valid_fraction:
         sums = {layer: (*squares, count * valid_fraction[layer]) for layer, (*squares, count) in sums.items()}
@@ -137,7 +141,11 @@ def style_loss(
         position_weights: the weight of each position of a layer, `{layer: [h, w]}`, or `{layer: [K, h, w]}` for targets
             of K regions.
         shares: s_k, the weight of each region, `[K]`.
+
+    Raises:
+        ConfigError: if a layer of the targets is missing among the features.
     """
+    _check_layers(features, targets)
     selected = {layer: value for layer, value in features.items() if layer in targets}
     described = describe_features(representation, selected, position_weights)
     if valid_fraction:  # the means of the padded features include zeros
@@ -213,6 +221,15 @@ def total_variation_of_sums(sums: VariationSums, longest: Any) -> jax.Array:
     """`total_variation` for the sums of `variation_sums`."""
     means = [squares / jnp.where(total > 0, total, 1) for squares, total in sums]
     return (longest / _UNIT_SIZE) ** 2 * sum(means, jnp.zeros(()))
+
+
+def _check_layers(features: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]) -> None:
+    """Raise ConfigError if a layer of the targets is missing among the features."""
+    if missing := [layer for layer in targets if layer not in features]:
+        raise ConfigError(
+            f"the features have the layers {', '.join(features) or 'none'}, but not {', '.join(missing)} of the "
+            "targets; compute network.features(picture, tuple(targets))"
+        )
 
 
 def _weighted_mean(values: Layers, weights: Mapping[str, jax.Array | float] | None) -> jax.Array:

@@ -7,7 +7,7 @@ colors that continue the visible ones.
 import numpy as np
 
 from jaxstyle.errors import PictureError
-from jaxstyle.images import check_picture
+from jaxstyle.images import as_numpy, check_picture
 
 _VISIBLE = 0.05  # alpha from which a pixel keeps its color; the colors of fainter ones are often arbitrary
 _TINY = 1e-6  # avoids division by zero
@@ -21,7 +21,7 @@ def check_transparent(picture: np.ndarray) -> np.ndarray:
     Raises:
         PictureError: as `check_picture`, and if no pixel is visible.
     """
-    picture = np.asarray(picture)
+    picture = as_numpy(picture)
     if picture.ndim != 3 or picture.shape[-1] != 4:
         return check_picture(picture)
     picture = np.concatenate([check_picture(picture[..., :3]), check_picture(picture[..., 1:])[..., 2:]], -1)

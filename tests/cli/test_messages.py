@@ -11,6 +11,8 @@ from jaxstyle.errors import ConfigError
     [
         ("style_scale is 0; expected a number above 0", "--style-scale is 0; expected a number above 0"),
         ("a.csv: line 2: style_scale is 0", "a.csv: line 2: style_scale is 0"),
+        ("a.safetensors: style_scale is 2, and", "a.safetensors: --style-scale is 2, and"),
+        ("the pooling was avg, but pooling is max", "the pooling was avg, but --pooling is max"),
         (
             "optimizer is 'lbfg'; expected one of lbfgs, adam",
             "--optimizer is 'lbfg'; expected one of lbfgs, adam; did you mean lbfgs?",

@@ -161,7 +161,7 @@ def test_a_saved_style_is_in_srgb(tmp_path: Path, wide_content: Path) -> None:
         (("-o", "out.jpg", "--bits", 16), ".jpg cannot store 16 bits"),
         (("-o", "out.png", "--bits", 12), "bits is 12; expected 8 or 16"),
         (("-o", "out.png", "--profile", "p3"), "profile is 'p3'; expected srgb or keep"),
-        (("-o", "out.png", "--dpi", 0), "dpi is 0; expected 1 to 65535 pixels per inch"),
+        (("-o", "out.png", "--dpi", 0), "--dpi is 0; expected 1 to 65535 pixels per inch"),
     ],
 )
 def test_values_that_cannot_be(

@@ -342,3 +342,18 @@ def test_unknown_background(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
     with pytest.raises(ConfigError, match="'whitish'"):
         read_image(path, background="whitish")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 64.0}, "size is 64.0; expected a whole number"),
+        ({"size": "64"}, "size is '64'; expected a whole number"),
+        ({"size": True}, "size is True; expected a whole number"),
+        ({"profile": "display-p3"}, "profile is 'display-p3'; expected 'srgb', 'keep', or "),
+        ({"profile": None}, "profile is None; expected 'srgb', 'keep', or "),
+    ],
+)
+def test_wrong_arguments_are_not_a_fault_of_the_file(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        read_image("is-not-read.png", **arguments)

@@ -230,6 +230,8 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ),
         ("content,steps\n", "line 1 has no 'style' among content, steps; expected content and style"),
         ("content,style,size,size\n", "line 1 has size twice; expected each column once"),
+        ('{"content": "a", "style": "b", "size": 64, "size": 70}', "line 1 has size twice; expected each name once"),
+        ('{"content": "a", "style": "b", "colors": {"content": 0, "content": 1}}', "line 1 has content twice; "),
         ("content,style\na,b\na,b,c\n", r"line 3 has 3 cells for 2 columns; expected one for each"),
         ('content,style\na,"b\n', "line 2 is not CSV "),
         ("content,style\n,b\n", "line 2, column content is empty; expected a file"),

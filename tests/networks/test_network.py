@@ -271,6 +271,10 @@ class TestDepth:
         message = str(caught.value)
         assert "vgg16" in message and repr(layer) in message and near in message and "\n" not in message
 
+    def test_error_for_a_name_in_place_of_names(self) -> None:
+        with pytest.raises(ConfigError, match=r"layers is 'relu1_1'; expected several names, such as \('relu1_1',\)"):
+            pretrained("vgg16").features(noise(16, 16, 3), "relu1_1")
+
 
 class TestShapes:
     @pytest.mark.parametrize("size", [(32, 32), (33, 63), (97, 75), (1, 64), (500, 32)])

@@ -12,6 +12,7 @@ import pytest
 from support import naive
 
 from jaxstyle import optimization, styles
+from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network
 from jaxstyle.optimization import content_targets
 
@@ -33,6 +34,12 @@ def random_layers(seed: int, height: int = 5) -> dict[str, np.ndarray]:
 
 class TestLosses:
     """Losses of random features, which need no network."""
+
+    @pytest.mark.parametrize("loss", [optimization.content_loss, optimization.style_loss])
+    def test_a_layer_of_the_targets_without_features(self, loss: Callable[..., Any]) -> None:
+        layers = random_layers(0)
+        with pytest.raises(ConfigError, match=r"have the layers a, but not b of the targets; compute "):
+            loss({"a": layers["a"]}, layers)
 
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     def test_content_loss_is_the_definition(self, normalization: str) -> None:
