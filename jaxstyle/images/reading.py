@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from PIL import ImageColor
@@ -135,7 +136,7 @@ def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
         return target_shape(*source.shape, size)
 
 
-def _check_size(size: int | None) -> None:
+def _check_size(size: Any) -> None:
     """Raise ConfigError for a size that is no whole number: else the file would seem to be damaged."""
     if size is not None and (isinstance(size, bool) or not isinstance(size, Integral)):
         raise ConfigError(f"size is {size!r}; expected a whole number of pixels from 1 up, or None")

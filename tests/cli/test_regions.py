@@ -81,7 +81,7 @@ class TestResults:
             np.testing.assert_array_equal(np.asarray(image, np.float32) / 255, expected)
         outcome = run(*command, "--overwrite")
         assert outcome.code == USAGE
-        assert "the style was measured as 'moments', but style_representation is 'gram'" in outcome.err
+        assert "the style was measured as 'moments', but --style-representation is 'gram'" in outcome.err
 
 
 @pytest.mark.parametrize(

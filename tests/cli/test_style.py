@@ -204,7 +204,7 @@ class TestStylize:
         (
             "harbour.jpg swirls.safetensors --colors content=0.5",
             USAGE,
-            "swirls.safetensors: colors is content, and those",
+            "swirls.safetensors: --colors is content, and those",
         ),
         ("harbour.jpg swirls.safetensors --init style", USAGE, "but a measured style has no picture"),
         ("harbour.jpg swirls.safetensors --style-blend 1,2", USAGE, "--style-blend has 2 weights for 1 style"),
