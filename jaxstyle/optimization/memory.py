@@ -32,13 +32,12 @@ _STEP_COPIES, _MEASURING_COPIES = (
 _REGION = 1
 # Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak, more with fast convolutions;
 # and what remains of each compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached
-# programs, on 2 cores (x86, AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.1 to 1.2 times
-# what was measured there: tests/optimization/test_memory.py has the figures. With cached programs, a run needs up to
-# 0.3 GiB less.
-_PROCESS, _FAST, _PROGRAM = 600 * 2**20, 300 * 2**20, 170 * 2**20
+# programs, on 2 cores (x86, AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.07 to 1.18 times
+# what was measured there, 1.15 times with checkpoints: tests/optimization/test_memory.py has the figures.
+_PROCESS, _FAST, _PROGRAM = 520 * 2**20, 300 * 2**20, 30 * 2**20
 # By tiles, a step needs this many arrays of the size of the picture besides the state of the solver: while a window is
 # computed, and while L-BFGS or Adam update the picture. The content's features are there twice, the second time with a
-# border. On a CPU, the process has further copies of the pictures. The prediction is 1.1 times what was measured of
+# border. On a CPU, the process has further copies of the pictures. The prediction is 1.04 times what was measured of
 # 4096 x 3124 pixels by tiles of 512.
 _PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.3}, 8
 TILE_SIZES = (2048, 1536, 1024, 768, 512, 384, 256)  # that are tried in this order, if a whole picture does not fit

@@ -109,20 +109,21 @@ def test_a_measured_style_is_predicted(network: Network, representation: str) ->
 @pytest.mark.parametrize(
     ("changes", "measured"),
     [
-        ({"size": 64}, 791),
-        ({"size": 256}, 1467),
-        ({"size": 512}, 1923),
-        ({"size": 512, "style_scale": 2}, 2193),
-        ({"size": 512, "style_representation": "shifted"}, 2602),
-        ({"size": 512, "regions": 2}, 2131),
-        ({"size": 768}, 2516),
+        ({"size": 64}, 590),
+        ({"size": 256}, 1201),
+        ({"size": 512}, 1489),
+        ({"size": 512, "style_scale": 2}, 1829),
+        ({"size": 512, "style_representation": "shifted"}, 2009),
+        ({"size": 512, "regions": 2}, 1658),
+        ({"size": 768}, 2077),
+        ({"size": 2048, "tile_size": 256}, 3049),
         ({"size": 4096, "levels": 1, "tile_size": 512, "style_scale": 0.25}, 4968),
     ],
 )
 def test_the_peak_of_a_process_is_predicted(network: Network, changes: dict[str, Any], measured: int) -> None:
     """Peaks in MiB measured by scripts/measuring/peak_memory.py."""
     config = resolve_layers(StyleConfig(), "vgg19")
-    assert 1.05 * measured < predict_peak_bytes(workload(network, config, **changes)) / 2**20 < 1.3 * measured
+    assert 1.04 * measured < predict_peak_bytes(workload(network, config, **changes)) / 2**20 < 1.2 * measured
 
 
 def test_a_batch_takes_memory_for_fast_convolutions_at_any_size(network: Network) -> None:
