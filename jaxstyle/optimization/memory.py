@@ -32,8 +32,8 @@ _STEP_COPIES, _MEASURING_COPIES = (
 _REGION = 1
 # Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak, more with fast convolutions;
 # and what remains of each compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached
-# programs, on 2 cores (x86, AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.07 to 1.18 times
-# what was measured there, 1.15 times with checkpoints: tests/optimization/test_memory.py has the figures.
+# programs, on 2 cores (x86, AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.07 to 1.18
+# times what was measured there, 1.15 with checkpoints: tests/optimization/test_memory.py has the figures.
 _PROCESS, _FAST, _PROGRAM = 520 * 2**20, 300 * 2**20, 30 * 2**20
 # By tiles, a step needs this many arrays of the size of the picture besides the state of the solver: while a window is
 # computed, and while L-BFGS or Adam update the picture. The content's features are there twice, the second time with a
