@@ -13,9 +13,9 @@ CONTENTS, STYLES = CONTENT.parent, STYLE.parent
 
 
 @pytest.fixture(autouse=True)
-def two_gibibytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container with 2 GiB of memory."""
-    monkeypatch.setattr(memory, "available_memory", lambda: AvailableMemory(2 * 2**30, "this container"))
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with 1.75 GiB of memory."""
+    monkeypatch.setattr(memory, "available_memory", lambda: AvailableMemory(7 * 2**28, "this container"))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_too_much_is_one_line(tmp_path: Path, words: tuple[object, ...], size: i
     outcome = run(*words, "-o", output, *(() if "size=64;1024" in words else ("--size", 1024)))
     assert (outcome.code, outcome.out) == (1, "") and list(tmp_path.rglob("*.png")) == []
     line = (
-        rf"jaxstyle: error: size {size} needs about \d+\.\d GiB of memory, but this container has 2.0 GiB available; "
+        rf"jaxstyle: error: size {size} needs about \d+\.\d GiB of memory, but this container has 1.8 GiB available; "
         r"the largest size that fits is (\d+)\n"
     )
     match = re.fullmatch(line, outcome.err)
@@ -116,7 +116,7 @@ def test_where_max_has_no_meaning(tmp_path: Path, words: tuple[object, ...], fou
 
 def test_a_terminal_shows_both(tmp_path: Path, compute_nothing: None) -> None:
     outcome = run("stylize", CONTENT, STYLE, "-o", tmp_path / "out.png", "--size", 64, stderr=Terminal())
-    assert re.match(r"harbour.jpg at 64 x 49 pixels, on .*, about 0\.\d of 2\.0 GiB of memory\n", outcome.err)
+    assert re.match(r"harbour.jpg at 64 x 49 pixels, on .*, about 0\.\d of 1\.8 GiB of memory\n", outcome.err)
 
 
 def test_a_dry_run_predicts_memory_and_time_and_computes_nothing(tmp_path, monkeypatch):
