@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image, ImageCms
 from support.pictures import COLORS, error_message
 
-from jaxstyle.errors import PictureError
+from jaxstyle.errors import ConfigError
 from jaxstyle.images import check_writable, formats, read_image, read_picture, write_image
 
 FINE = np.random.default_rng(0).integers(0, 65536, (30, 40, 3)).astype(np.uint16)
@@ -99,5 +99,5 @@ def test_limits_are_those_of_the_encoders(tmp_path, name, shape):
 
 @pytest.mark.parametrize("dpi", [0, -300, 65536])
 def test_resolutions_that_are_none(tmp_path, dpi):
-    with pytest.raises(PictureError, match=f"dpi is {dpi}; expected 1 to 65535"):
+    with pytest.raises(ConfigError, match=f"dpi is {dpi}; expected 1 to 65535"):
         write_image(tmp_path / "a.png", COLORS / 255, dpi=dpi)
