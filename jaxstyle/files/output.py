@@ -22,7 +22,7 @@ class ResultWriter:
 
     Attributes:
         content: the content picture.
-        record: from `result_record`; PNG files carry it as text.
+        record: from `result_record`; files carry it as text, as `write_image` does with metadata.
         file: how files are written.
         overwrite: whether to replace existing files.
     """

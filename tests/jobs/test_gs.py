@@ -1,17 +1,15 @@
 """Jobs in Google Cloud Storage: an emulator on loopback, with the conditions and refusals of the real one."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.batches import pictures_in
 from support.command import CONTENT, STYLE
-from support.stores import gs
+from support.stores import assert_cannot_be_read, assert_records_are_each_kept_once, gs
 
 from jaxstyle import jobs
-from jaxstyle.errors import ConfigError, JaxStyleError, PictureError
-from jaxstyle.images import as_path, check_writable, read_image
-from jaxstyle.jobs.record_objects import RecordObjects
+from jaxstyle.errors import ConfigError, JaxStyleError
+from jaxstyle.images import as_path, check_writable
 from jaxstyle.jobs.records import iterate_records
 
 __all__ = ["gs"]
@@ -34,7 +32,7 @@ def test_a_job_gives_the_same_as_in_local_folders(tmp_path: Path, capfd: pytest.
             (as_path("gs://bucket") / folder / f"a {source.name}").write_bytes(source.read_bytes())
     assert jobs.run_job(job("gs://bucket")).done == jobs.run_job(job(tmp_path)).done == 2
     results = as_path("gs://bucket/results")
-    found = {path.name: path.read_bytes() for path in results.iterdir() if path.suffix == ".png"}
+    found = pictures_in(results)
     assert found == pictures_in(tmp_path / "results") != {}
     assert sorted(record["output"] for record in iterate_records(results)) == sorted(found)
     assert jobs.run_job(job("gs://bucket")).done_before == 2
@@ -45,11 +43,7 @@ def test_a_job_gives_the_same_as_in_local_folders(tmp_path: Path, capfd: pytest.
 
 @pytest.mark.usefixtures("gs")
 def test_records_of_several_writers_are_each_kept_once():
-    folder = as_path("gs://bucket/several")
-    lines = [{"output": "cat.png", "key": str(number), "error": None} for number in range(12)]
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(RecordObjects(folder).add, lines))
-    assert sorted(int(record["key"]) for record in iterate_records(folder)) == list(range(12))
+    assert_records_are_each_kept_once(as_path("gs://bucket/several"))
 
 
 def test_what_is_refused_or_missing(gs: list[str], capfd: pytest.CaptureFixture[str]):
@@ -60,9 +54,7 @@ def test_what_is_refused_or_missing(gs: list[str], capfd: pytest.CaptureFixture[
         ("gs://bucket/missing.jpg", "there is no such object"),
         ("gs://nobucket/cat.jpg", "gs://nobucket does not exist"),
     ):
-        with pytest.raises(PictureError) as caught:
-            read_image(url)
-        assert str(caught.value) == f"{url}: cannot be read ({reason}); check the name, the permissions and the store"
+        assert_cannot_be_read(url, reason)
     with pytest.raises(ConfigError, match=r"\(gs://nobucket does not exist\)"):
         jobs.find_pictures("--content", "gs://nobucket/photos")
     with pytest.raises(JaxStyleError, match=r"^gs://nobucket/out.png: .* \(gs://nobucket does not exist"):

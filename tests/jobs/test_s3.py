@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.batches import pictures_in
 from support.command import CONTENT, STYLE
-from support.stores import Faulty, s3
+from support.stores import Faulty, assert_cannot_be_read, assert_records_are_each_kept_once, s3
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, PictureError
-from jaxstyle.images import as_path, check_writable, read_image
-from jaxstyle.jobs.record_objects import RecordObjects
+from jaxstyle.images import as_path, check_writable
 from jaxstyle.jobs.records import iterate_records
 
 __all__ = ["s3"]
@@ -40,7 +38,7 @@ def test_a_job_whose_store_fails_at_a_fourth_of_requests(faulty: Faulty, tmp_pat
     assert jobs.run_job(job("s3://bucket", "s3://bucket/results")).done == 2 and faulty.failures > 5
     jobs.run_job(job(tmp_path, tmp_path / "results"))
     results = as_path("s3://bucket/results")
-    found = {path.name: path.read_bytes() for path in results.iterdir() if path.suffix == ".png"}
+    found = pictures_in(results)
     assert found == pictures_in(tmp_path / "results") != {}
     assert sorted(record["output"] for record in iterate_records(results)) == sorted(found)
 
@@ -52,10 +50,7 @@ def test_a_job_whose_store_fails_at_a_fourth_of_requests(faulty: Faulty, tmp_pat
 def test_records_of_several_writers_are_each_kept_once(faulty: Faulty):
     """All about one result, at the same time; answers get lost, also to writes."""
     folder = as_path("s3://bucket/several")
-    lines = [{"output": "cat.png", "key": str(number), "error": None} for number in range(12)]
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(RecordObjects(folder).add, lines))
-    assert sorted(int(record["key"]) for record in iterate_records(folder)) == list(range(12))
+    assert_records_are_each_kept_once(folder)
     assert {path.name for path in (folder / "records" / "cat.png").iterdir()} == {f"{n}.json" for n in range(1, 13)}
     assert json.loads((folder / "records" / "cat.png" / "1.json").read_bytes())["ended"]
 
@@ -69,9 +64,7 @@ def test_errors_that_do_not_pass(faulty: Faulty):
         ("s3://bucket/missing.jpg", "there is no such object"),
         ("s3://no-bucket/cat.jpg", "s3://no-bucket does not exist"),
     ):
-        with pytest.raises(PictureError) as caught:
-            read_image(url)
-        assert str(caught.value) == f"{url}: cannot be read ({reason}); check the name, the permissions and the store"
+        assert_cannot_be_read(url, reason)
     assert faulty.requests - requests < 40
     with pytest.raises(ConfigError, match="which matches no picture"):
         jobs.find_pictures("--content", "s3://bucket/nothing")

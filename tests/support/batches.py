@@ -23,4 +23,4 @@ def records_in(folder: Path) -> list[dict]:
 
 def pictures_in(folder: Path) -> dict[str, bytes]:
     """The bytes of the pictures in a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".png"}

@@ -6,16 +6,21 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http.server import HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jaxstyle.images import as_path, files, remote
+from jaxstyle.errors import PictureError
+from jaxstyle.images import as_path, files, read_image, remote
+from jaxstyle.jobs.record_objects import RecordObjects
+from jaxstyle.jobs.records import iterate_records
 
 
 @pytest.fixture
@@ -33,6 +38,21 @@ def forget() -> None:
     MemoryFileSystem.pseudo_dirs[:] = [""]
     remote._file_system_of.cache_clear()
     files._check_store.cache_clear()
+
+
+def assert_records_are_each_kept_once(folder: Path) -> None:
+    """Four writers at once add records of one result to a folder of a store."""
+    lines = [{"output": "cat.png", "key": str(number), "error": None} for number in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(RecordObjects(folder).add, lines))
+    assert sorted(int(record["key"]) for record in iterate_records(folder)) == list(range(12))
+
+
+def assert_cannot_be_read(url: str, reason: str) -> None:
+    """Reading a picture fails with this reason."""
+    with pytest.raises(PictureError) as caught:
+        read_image(url)
+    assert str(caught.value) == f"{url}: cannot be read ({reason}); check the name, the permissions and the store"
 
 
 class Faulty:
