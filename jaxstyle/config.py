@@ -3,16 +3,18 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
-from jaxstyle.errors import ConfigError, counted, escape_unprintable
+from jaxstyle.arguments import check_count, check_type, describe_value
+from jaxstyle.errors import ConfigError, counted
 
 NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
 COLORS = ("style", "content", "luminance")
 INITS = ("content", "noise", "pink", "style", "picture")
 
+MAX_STEPS = 1_000_000  # at each size; a typing error, if more: pictures stop changing after some hundreds
 MAX_REGIONS = 16  # the memory for the style layers is multiplied by the number of regions
 
 # Names for choices of layers that work for every network.
@@ -72,7 +74,7 @@ class StyleConfig:
             colors), "noise" (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`).
             Only the ratios of the shares matter.
         optimizer: "lbfgs" or "adam".
-        steps: steps at each size, coarse to fine.
+        steps: steps at each size, coarse to fine; up to a million.
         levels: the number of sizes, each half of the next one. None for all from 128 pixels up, but for 1, full size
             alone, if `init` is only "picture": smaller sizes would lose its detail.
         tile_size: pictures that are larger than this, in pixels a side, are computed by tiles of about this size: the
@@ -150,8 +152,7 @@ class StyleConfig:
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_choice("normalization", self.normalization, NORMALIZATIONS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        if not isinstance(self.style_representation, str):
-            raise ConfigError(f"style_representation is {_shown(self.style_representation)}; expected a name: 'gram'")
+        check_type("style_representation", self.style_representation, str, "a name: 'gram'")
         self._check_numbers()
         for component, _ in self.init:
             _check_choice("init", component, INITS)
@@ -176,13 +177,13 @@ class StyleConfig:
         if not self.style_scales:
             raise ConfigError("style_scale is empty; expected a number for all styles, or one for each")
         _check("rotate_style", self.rotate_style, "degrees from -360 to 360", lambda value: abs(value) <= 360)
-        for name in ("size", "steps", "levels", "tile_size"):
-            if name in ("size", "steps") or getattr(self, name) is not None:
-                _check(name, getattr(self, name), "a whole number from 1 up", _is_count)
-        expected = f"a whole number from 1 to {MAX_REGIONS}"
-        _check("regions", self.regions, expected, lambda value: _is_count(value) and value <= MAX_REGIONS)
+        for name in ("size", "levels", "tile_size"):
+            if name == "size" or getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        check_count("steps", self.steps, most=MAX_STEPS)
+        check_count("regions", self.regions, most=MAX_REGIONS)
         if not isinstance(self.style_blend, tuple) or not all(map(_is_number, self.style_blend)):
-            raise ConfigError(f"style_blend is {_shown(self.style_blend)}; expected numbers such as (0.7, 0.3)")
+            raise ConfigError(f"style_blend is {describe_value(self.style_blend)}; expected numbers such as (0.7, 0.3)")
         if self.style_blend and sum(self.style_blend) <= 0:
             raise ConfigError(f"style_blend is {list(self.style_blend)}; expected numbers that add up to more than 0")
 
@@ -194,7 +195,7 @@ def _as_weighted(name: str, value: Any, example: str) -> Weighted:
         pairs = [(item, 1.0) if isinstance(item, str) else item for item in items]
         if all(map(_is_weighted_name, pairs)):
             return tuple((key, float(weight)) for key, weight in pairs)
-    raise ConfigError(f"{name} is {_shown(value)}; expected names with finite weights, such as {example}")
+    raise ConfigError(f"{name} is {describe_value(value)}; expected names with finite weights, such as {example}")
 
 
 def _is_weighted_name(pair: Any) -> bool:
@@ -223,12 +224,12 @@ def _check_unique(name: str, layers: Sequence[str]) -> None:
 
 def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"{name} is {_shown(value)}; expected one of {', '.join(known)}")
+        raise ConfigError(f"{name} is {describe_value(value)}; expected one of {', '.join(known)}")
 
 
 def _check(name: str, value: Any, expected: str, is_valid: Callable[[Any], bool]) -> None:
     if not (_is_number(value) and is_valid(value)):
-        raise ConfigError(f"{name} is {_shown(value)}; expected {expected}")
+        raise ConfigError(f"{name} is {describe_value(value)}; expected {expected}")
 
 
 def _is_number(value: Any) -> bool:
@@ -239,19 +240,15 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and int(value) > 0
-
-
 def _check_shares(name: str, weighted: Weighted) -> None:
     shares = [share for _, share in weighted]
     if any(share < 0 for share in shares) or sum(shares) <= 0:
         raise ConfigError(f"{name} has the weights {shares}; expected numbers from 0 up, not all 0")
 
 
-def _shown(value: Any) -> str:
-    """The value in an error, on one line."""
-    return str(value) if isinstance(value, Real) else escape_unprintable(repr(value))
+def check_config(config: Any) -> None:
+    """Raise ConfigError for an argument `config` that is no `StyleConfig`."""
+    check_type("config", config, StyleConfig, "a StyleConfig: StyleConfig() has the defaults")
 
 
 DEFAULTS = StyleConfig()

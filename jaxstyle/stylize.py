@@ -9,8 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxstyle.arguments import check_callback, check_seed, check_type
 from jaxstyle.compilation import compile_in_background
-from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.config import DEFAULTS, StyleConfig, check_config
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import resize_longest
 from jaxstyle.networks import Network, resolve_layers
@@ -53,7 +54,7 @@ from jaxstyle.optimization import (
     with_tiles,
 )
 from jaxstyle.styles import Style, make_style, select_layers
-from jaxstyle.weights import load_network
+from jaxstyle.weights import network_or_default
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +118,15 @@ def stylize(
         PictureError: if a picture or mask has the wrong shape, values out of range, or is too small; if a mask or the
             initial picture has other proportions than its picture, by more than 2 %.
         ConfigError: if the settings do not fit the network, a measured style, or the number of styles; for one mask
-            without the other; for regions of a measured style.
+            without the other; for regions of a measured style; for an argument of another type.
         DivergedError: if the optimization diverges; the callback has seen the pictures before.
     """
-    network = network or load_network()
+    network = network_or_default(network)
+    check_config(config)
+    check_seed(seed)
+    check_callback(callback)
+    if resume is not None:
+        check_type("resume", resume, Progress, "a Progress that a callback got")
     config = resolve_layers(config, network.architecture)
     network = prepare_for_one(network, config)
     original = check_content(content, config)
@@ -240,7 +246,8 @@ def measure_style(
         ConfigError: if the settings do not fit the network, a style measured before, or the number of styles, or ask
             for regions, which depend on a content.
     """
-    network = network or load_network()
+    network = network_or_default(network)
+    check_config(config)
     config = resolve_layers(config, network.architecture)
     check_without_content(config)
     styles = check_styles(as_style_list(style), network, config)

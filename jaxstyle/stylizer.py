@@ -4,7 +4,6 @@ It does the same as `stylize`, without a callback. Shapes are fixed in advance, 
 """
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import flax.struct
@@ -12,10 +11,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.arguments import check_count, describe_value
+from jaxstyle.config import DEFAULTS, StyleConfig, check_config
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import check_same_proportions, check_scaled_shape, scaled_shape
-from jaxstyle.networks import Network, resolve_layers
+from jaxstyle.networks import Network, check_network, resolve_layers
 from jaxstyle.optimization import (
     blend_scale,
     check_style,
@@ -98,8 +98,11 @@ class Stylizer:
 
         Raises:
             PictureError: if a picture has the wrong shape or dtype.
-            ConfigError: if the style does not fit the network or the settings, or an initial picture or key is missing.
+            ConfigError: if the style does not fit the network or the settings, if the key is none, or if an initial
+                picture or key is missing.
         """
+        if key is not None:
+            _check_key(key)
         content = _check_picture("content", content)
         if content.shape[:2] != (self.height, self.width):
             found, expected = list(content.shape), [self.height, self.width, 3]
@@ -209,10 +212,10 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
             picture), for regions, or for a height or width that is not a positive integer.
         PictureError: if a side of the result would be too short.
     """
-    sides: dict[str, Any] = {"height": height, "width": width}
-    for name, pixels in sides.items():
-        if not isinstance(pixels, Integral) or pixels < 1:
-            raise ConfigError(f"{name} is {pixels!r}; expected a whole number from 1 up")
+    check_network(network)
+    check_config(config)
+    check_count("height", height)
+    check_count("width", width)
     check_without_content(config)
     check_representation(config.style_representation)
     if dict(config.init).get("style"):
@@ -242,6 +245,14 @@ def _within(regions: Regions, painted: jax.Array, content: jax.Array) -> jax.Arr
     """The painted picture within the region, and the content, to the bit, outside."""
     share = regions.picture[0, ..., None]
     return jnp.where(share > 0, share * painted + (1 - share) * content, content)
+
+
+def _check_key(key: Any) -> None:
+    """Raise ConfigError unless it is one random key of JAX, typed or raw."""
+    dtype = getattr(key, "dtype", None)
+    is_typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if not (is_typed and key.ndim == 0) and not (dtype == jnp.uint32 and key.ndim == 1):
+        raise ConfigError(f"key is {describe_value(key)}; expected one random key: jax.random.key(0)")
 
 
 def _check_picture(name: str, picture: Any) -> jax.Array:

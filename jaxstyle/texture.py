@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.arguments import check_count
+from jaxstyle.config import DEFAULTS, StyleConfig, check_config
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import MIN_SIDE
 from jaxstyle.networks import Network
@@ -59,8 +60,11 @@ def texture_config(height: int, width: int, config: StyleConfig) -> StyleConfig:
 
     Raises:
         PictureError: if the texture would be too small.
-        ConfigError: for regions, colors or a strength, which need a content.
+        ConfigError: for regions, colors or a strength, which need a content; for a side that is no whole number.
     """
+    check_config(config)
+    check_count("height", height)
+    check_count("width", width)
     check_without_content(config)
     if config.strength != 1:
         raise ConfigError(f"strength is {config.strength:g}, but a texture has no content to stay close to; expected 1")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # From files to files: each component may import those before it.
 COMPONENTS = (
-    *("errors", "config", "images", "compilation", "networks", "weights", "styles", "optimization"),
+    *("errors", "arguments", "config", "images", "compilation", "networks", "weights", "styles", "optimization"),
     *(
         "stylize",
         "texture",

@@ -11,7 +11,7 @@ from jaxstyle.errors import ConfigError
 
 INVALID = {
     "size": (0, -512, 511.5, float("nan"), float("inf")),
-    "steps": (0, -1, 2.5, float("nan")),
+    "steps": (0, -1, 2.5, float("nan"), 1_000_001),
     "levels": (0, -1, 1.5),
     "tile_size": (0, -1, 1.5),
     "strength": (-0.1, 2.5, float("nan")),

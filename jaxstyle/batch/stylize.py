@@ -12,18 +12,19 @@ from functools import partial
 import jax
 import numpy as np
 
+from jaxstyle.arguments import check_callback, check_count, check_seed, describe_value
 from jaxstyle.batch.buckets import Group, plan_groups
 from jaxstyle.batch.group import stylize_group
 from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair, pair_by_tiles
 from jaxstyle.batch.turns import IN_FLIGHT, Turn, computing_lock, takes_turns
 from jaxstyle.compilation import available_cores
-from jaxstyle.config import DEFAULTS, StyleConfig
+from jaxstyle.config import DEFAULTS, StyleConfig, check_config
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import Progress, as_style_list, max_batch_size, prepare_network
 from jaxstyle.styles import Style
 from jaxstyle.stylize import Stylized
-from jaxstyle.weights import load_network
+from jaxstyle.weights import network_or_default
 
 # Pairs in a batch on one device: eight pictures of 512 pixels keep an H100 busy, and smaller pictures must be more.
 _MAX_PER_DEVICE, _SIDES_PER_DEVICE = 32, 32 * 512
@@ -71,20 +72,29 @@ def stylize_batch(
         PictureError, ConfigError: as `stylize`, or if the sequences have different lengths; before any computation.
     """
     count = len(contents)
-    network = network or load_network()
-    configs = [config] * count if isinstance(config, StyleConfig) else list(config)
+    network = network_or_default(network)
+    check_callback(callback)
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
+    configs = list(config) if isinstance(config, Sequence) else [config] * count
+    for pair_config in configs:
+        check_config(pair_config)
     configs = [resolve_layers(config, network.architecture) for config in configs]
     network = prepare_network(network, *configs)
     arguments = {
         "styles": styles,
         "configs": configs,
-        "seeds": seeds or [0] * count,
-        "initial_pictures": initial_pictures or [None] * count,
-        "strength_masks": strength_masks or [None] * count,
+        "seeds": [0] * count if seeds is None else seeds,
+        "initial_pictures": [None] * count if initial_pictures is None else initial_pictures,
+        "strength_masks": [None] * count if strength_masks is None else strength_masks,
     }
     for name, values in arguments.items():
+        if not hasattr(values, "__len__"):
+            raise ConfigError(f"{name} is {describe_value(values)}; expected a list with one for each content")
         if len(values) != count:
             raise ConfigError(f"there are {count} contents and {len(values)} {name}; expected one for each content")
+    for seed in arguments["seeds"]:
+        check_seed(seed, "a seed")
     pairs = [
         check_pair(network, Pair(content, tuple(as_style_list(style)), config, seed, initial, mask))
         for content, style, config, seed, initial, mask in zip(contents, *arguments.values(), strict=True)

@@ -218,7 +218,7 @@ def _tasks(
     styles, skipped_styles = find_pictures("--style", style, styles=True)
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count and not quiet:
-            print_note(f"skipped {counted(count, 'file')} in {folder}: a picture is a file with the suffix of one")
+            print_note(f"skipped {counted(count, 'file')} in {folder} whose suffix is not that of a picture")
     return pair_up(contents, styles, options, zipped=zipped)
 
 

@@ -72,13 +72,19 @@ class Unfinished:
         Raises:
             JaxStyleError: if it cannot be written.
         """
-        if not self.find():
+        is_first = not self.find()
+        if is_first:
             self.drop()
             with path_in_errors(self.folder, "written", JaxStyleError) as folder:
                 folder.mkdir()
-        Checkpoints(self.folder).save(_STATE, progress)
         record = {"identity": self.identity, "tile_size": self.tile_size, "settings": dict(self.settings)}
-        self._write(self._record() | record)
+        try:
+            Checkpoints(self.folder).save(_STATE, progress)
+            self._write(self._record() | record)
+        except JaxStyleError:
+            if is_first:
+                self.drop()
+            raise
 
     def note_picture(self) -> None:
         """Remember the file at `output` as a picture of this stylization, which going on may replace."""

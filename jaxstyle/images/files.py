@@ -15,25 +15,30 @@ unfinished: set[Path] = set()  # temporary files that are being written, for a c
 
 
 @contextmanager
-def path_in_errors(path: PathLike, participle: str, error_class: type[JaxStyleError]) -> Iterator[Path]:
+def path_in_errors(path: PathLike, participle: str, *error_classes: type[JaxStyleError]) -> Iterator[Path]:
     """Yield the path by `as_path`, and put it in front of the message of an error that the block raises.
 
     Args:
         path: the file.
         participle: what the block does with the file, for the message: "read" or "written".
-        error_class: the class to raise in place of an OSError. Errors of this class are raised again with the path in
-            front. Either message is one printable line.
+        error_classes: classes whose errors are raised again with the path in front. The first is raised in place of an
+            OSError. The message is one printable line.
     """
     file = as_path(path)
     shown, place = (file, "store") if isinstance(file, RemotePath) else (path, "disk")
+
+    def line(message: str) -> str:
+        return escape_unprintable(" ".join(f"{os.fspath(shown)}: {message}".split()))
+
     try:
         yield file
-    except (OSError, error_class) as error:
-        message = str(error)
-        if isinstance(error, OSError):
-            reason = _missing_bucket(file, error) or error.strerror
-            message = f"cannot be {participle} ({reason}); check the name, the permissions and the {place}"
-        raise error_class(escape_unprintable(" ".join(f"{os.fspath(shown)}: {message}".split()))) from error
+    except OSError as error:
+        reason = _missing_bucket(file, error) or error.strerror
+        message = f"cannot be {participle} ({reason}); check the name, the permissions and the {place}"
+        raise error_classes[0](line(message)) from error
+    except error_classes as error:
+        error_class = next(kind for kind in error_classes if isinstance(error, kind))
+        raise error_class(line(str(error))) from error
 
 
 def _missing_bucket(file: Path, error: OSError) -> str | None:

@@ -1,7 +1,9 @@
 """Resizing pictures, computing their shapes, and checking arrays."""
 
 import math
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -101,12 +103,15 @@ def check_picture(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32, copy=False)
 
 
-def as_numpy(picture: np.ndarray) -> np.ndarray:
-    """The picture as an array of NumPy; PictureError if it is none, such as a value that JAX traces."""
+def as_numpy(picture: Any, name: str = "a picture") -> np.ndarray:
+    """The picture as an array of NumPy; PictureError if it is none, such as a file or a value that JAX traces."""
+    if isinstance(picture, str | os.PathLike):
+        found = f"{name} is the name {os.fspath(picture)!r}"
+        raise PictureError(f"{found}; expected an array of floats: read the file by read_image")
     try:
         return np.asarray(picture)
     except (TypeError, ValueError):  # values that are traced raise a TypeError, ragged lists a ValueError
-        found = f"a picture is a {type(picture).__name__} without numbers"
+        found = f"{name} is a {type(picture).__name__} without numbers"
         raise PictureError(
             f"{found}; expected floats [H, W, 3] in [0, 1]: inside jit, vmap and grad, use make_stylizer"
         ) from None

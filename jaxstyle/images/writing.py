@@ -35,9 +35,8 @@ def check_writable(
         bits: per sample.
         profile: the color profile of the picture, None for sRGB.
     """
-    with path_in_errors(path, "written", PictureError) as file:
-        with path_in_errors(path, "written", ConfigError):
-            check_format(file, shape, alpha=alpha, bits=bits, profile=profile)
+    with path_in_errors(path, "written", PictureError, ConfigError) as file:
+        check_format(file, shape, alpha=alpha, bits=bits, profile=profile)
         check_target(file, PictureError, overwrite=overwrite)
 
 
@@ -78,13 +77,12 @@ def write_image(
             picture that the format cannot hold (transparency, too many pixels on a side), or an array that is not a
             picture.
     """
-    with path_in_errors(path, "written", PictureError) as file:
+    with path_in_errors(path, "written", PictureError, ConfigError) as file:
         picture = np.asarray(picture)
         _check_arrays(picture, alpha)
-        with path_in_errors(path, "written", ConfigError):
-            if dpi is not None and not 1 <= dpi <= MAX_DPI:
-                raise ConfigError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
-            check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
+        if dpi is not None and not 1 <= dpi <= MAX_DPI:
+            raise ConfigError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
+        check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
         target = resolve_target(file, PictureError, overwrite=overwrite)
         about = About(profile or srgb_profile(), dpi, metadata or {})
         write_atomically(target, _encode(file, quantize(picture, alpha, bits=bits, dither=dither), about))

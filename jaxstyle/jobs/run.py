@@ -97,16 +97,21 @@ class Runner:
         Raises:
             JaxStyleError: if results or records cannot be written; finished results stay.
         """
-        self._writing.mkdir(parents=True)
-        with (
-            ThreadPoolExecutor(available_cores()) as self._readers,
-            ThreadPoolExecutor(available_cores()) as self._writers,
-            ThreadPoolExecutor(self._run.workers) as workers,
-        ):
-            unreadable = [(pair, error) for pair, error in self._plan.unreadable.items() if pair in self._plan.pairs]
-            _wait([write for pair, error in unreadable for write in self._fail(pair, error)])
-            _wait([workers.submit(self._compute) for _ in range(self._run.workers)])
-        shutil.rmtree(self._writing, ignore_errors=True)
+        with path_in_errors(self._writing, "written", JaxStyleError) as folder:
+            folder.mkdir(parents=True)
+        try:
+            with (
+                ThreadPoolExecutor(available_cores()) as self._readers,
+                ThreadPoolExecutor(available_cores()) as self._writers,
+                ThreadPoolExecutor(self._run.workers) as workers,
+            ):
+                unreadable = [
+                    (pair, error) for pair, error in self._plan.unreadable.items() if pair in self._plan.pairs
+                ]
+                _wait([write for pair, error in unreadable for write in self._fail(pair, error)])
+                _wait([workers.submit(self._compute) for _ in range(self._run.workers)])
+        finally:
+            shutil.rmtree(self._writing, ignore_errors=True)
 
     def _report(self, event: Event) -> None:
         with self._callback_lock:

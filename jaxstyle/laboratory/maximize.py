@@ -13,16 +13,20 @@ of the objective does not matter to Adam.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 
+from jaxstyle.arguments import check_count, check_seed
+from jaxstyle.config import MAX_STEPS
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import MIN_SIDE
-from jaxstyle.networks import ARCHITECTURES, COMPILER_OPTIONS, Network, check_layers
+from jaxstyle.networks import ARCHITECTURES, COMPILER_OPTIONS, Network, check_layers, check_network
 
 _LEARNING_RATE = 0.1  # of Adam, for coefficients divided by their frequency
 _CONTRAST = 2.0  # standard deviation of the picture before the sigmoid, for coefficients of about 1
@@ -69,13 +73,14 @@ def maximize_entries(
         seed: seed of the initial noise and of the random shifts.
 
     Raises:
-        ConfigError: if the network has no such layer or channel, or `size` or `steps` is too small.
+        ConfigError: if the network has no such layer or channel, or for a size, number of steps or seed out of range.
     """
     check_entries(network, layer, entries)
+    check_count("size", size)
     if size < MIN_SIDE:
         raise ConfigError(f"size is {size}; expected at least {MIN_SIDE} pixels")
-    if steps < 1:
-        raise ConfigError(f"steps is {steps}; expected at least 1")
+    check_count("steps", steps, most=MAX_STEPS)
+    check_seed(seed)
     return _maximize(network, jnp.array(entries), jax.random.key(seed), layer=layer, size=size, steps=steps)
 
 
@@ -85,6 +90,7 @@ def check_entries(network: Network, layer: str, entries: Sequence[tuple[int, int
     Raises:
         ConfigError: if the layer or an entry does not exist, or `entries` is empty.
     """
+    check_network(network)
     check_layers(network.architecture, (layer,))
     channels = ARCHITECTURES[network.architecture].channels[layer]
     expected = f"expected two channels from 0 to {channels - 1}"
@@ -95,8 +101,7 @@ def check_entries(network: Network, layer: str, entries: Sequence[tuple[int, int
         raise ConfigError(f"{layer} has no entry {' '.join(missing)}; {expected}")
 
 
-@partial(jax.jit, static_argnames="layer")
-def entry_values(network: Network, pictures: jax.Array, entries: jax.Array, *, layer: str) -> jax.Array:
+def entry_values(network: Network, pictures: ArrayLike, entries: ArrayLike, *, layer: str) -> jax.Array:
     """Compute one entry of a layer's Gram matrix for each picture.
 
     Args:
@@ -108,6 +113,12 @@ def entry_values(network: Network, pictures: jax.Array, entries: jax.Array, *, l
     Returns:
         `[N]` values.
     """
+    check_network(network)
+    return _entry_values(network, pictures, entries, layer=layer)
+
+
+@partial(jax.jit, static_argnames="layer")
+def _entry_values(network: Network, pictures: Any, entries: Any, *, layer: str) -> jax.Array:
 
     def entry_value(pair: tuple[jax.Array, jax.Array]) -> jax.Array:
         picture, entry = pair

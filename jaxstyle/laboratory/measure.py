@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, check_network
 from jaxstyle.styles import style_targets
 
 _style_targets = jax.jit(style_targets, static_argnames="layers")
@@ -13,6 +13,7 @@ _style_targets = jax.jit(style_targets, static_argnames="layers")
 
 def measure_grams(network: Network, picture: np.ndarray, layers: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Measure the Gram matrices `{layer: [C, C]}` of a picture `[H, W, 3]` in [0, 1]."""
+    check_network(network)
     grams = _style_targets(network.direct(), picture, layers=layers)
     return {layer: np.asarray(grams[layer], np.float64) for layer in layers}
 

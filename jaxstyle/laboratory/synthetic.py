@@ -12,6 +12,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 
+from jaxstyle.arguments import check_seed, check_type
 from jaxstyle.errors import ConfigError
 from jaxstyle.styles import Style
 
@@ -96,6 +97,8 @@ def sample_style(style: Style, sampler: str, *, seed: int = 0, strength: float =
     Raises:
         ConfigError: for an unknown sampler, a strength outside [0, 1], or a style with other statistics.
     """
+    check_type("style", style, Style, "a Style: measure the picture first, by measure_style")
+    check_seed(seed)
     if sampler not in SAMPLERS:
         raise ConfigError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
     if not 0 <= strength <= 1:

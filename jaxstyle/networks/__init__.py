@@ -14,7 +14,7 @@ Modules:
 
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes, resolve_layers
 from jaxstyle.networks.convolution import COMPILER_OPTIONS
-from jaxstyle.networks.network import POOLINGS, Network, make_network, random_network
+from jaxstyle.networks.network import POOLINGS, Network, check_network, make_network, random_network
 from jaxstyle.networks.operations import ReceptiveField
 from jaxstyle.networks.precision import PRECISIONS, dtype_of, matmul_precision
 
@@ -26,6 +26,7 @@ __all__ = [
     "Network",
     "ReceptiveField",
     "check_layers",
+    "check_network",
     "dtype_of",
     "make_network",
     "matmul_precision",

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxstyle.arguments import check_seed, check_type
 from jaxstyle.compilation import register_output
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import convolution
@@ -125,14 +126,21 @@ class Network:
         return dataclasses.replace(self, prepared={layer: {"kernel": convolution.DIRECT} for layer in self.parameters})
 
 
+def check_network(network: Any) -> None:
+    """Raise ConfigError for an argument `network` that is no `Network`, such as the name of one."""
+    name = network if isinstance(network, str) else "vgg19"
+    check_type("network", network, Network, f"a Network: load_network({name!r})")
+
+
 def random_network(architecture: str, *, seed: int = 0, pooling: str = "max", precision: str = "auto") -> Network:
     """An untrained network: kernels are normal with variance 2 / (h w I) (He et al., arXiv 1502.01852), biases 0.
 
     Its input is RGB standardized by the mean and standard deviation of ImageNet. The same seed gives the same network.
 
     Raises:
-        ConfigError: for an unknown architecture, pooling or precision.
+        ConfigError: for an unknown architecture, pooling or precision, or a seed that is none.
     """
+    check_seed(seed)
     if architecture not in ARCHITECTURES:
         raise ConfigError(f"unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}")
     random = np.random.default_rng(seed)

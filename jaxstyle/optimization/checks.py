@@ -1,8 +1,8 @@
 """Checks of the pictures and measured styles of an optimization."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import jax
 import numpy as np
 
 from jaxstyle.config import StyleConfig
@@ -15,7 +15,7 @@ from jaxstyle.styles import Style, check_compatible, check_representation, check
 
 def as_style_list(style: np.ndarray | Style | Sequence[np.ndarray | Style]) -> list[np.ndarray | Style]:
     """One or more styles as a list; PictureError if there is none."""
-    styles = [style] if isinstance(style, np.ndarray | jax.Array | Style) else list(style)
+    styles: list[Any] = list(style) if isinstance(style, list | tuple) else [style]
     if not styles:
         raise PictureError("there is no style picture; expected at least one")
     return styles

@@ -25,10 +25,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxstyle.compilation import CachedFunction
 from jaxstyle.errors import ConfigError
-from jaxstyle.networks import Network
+from jaxstyle.networks import Network, check_network
 from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features
 
 VariationSums = tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -37,9 +38,8 @@ _UNIT_SIZE = 512  # the longest side in pixels at which neighbors have the dista
 _CHROMA = 8.0  # how much squared differences of chroma count in the total variation; docs/defaults.md says why
 
 
-@partial(CachedFunction, static_argnames=("layers",))
 def content_targets(
-    network: Network, picture: jax.Array, layers: Sequence[str] = ("relu4_2",), *, extent: jax.Array | None = None
+    network: Network, picture: ArrayLike, layers: Sequence[str] = ("relu4_2",), *, extent: ArrayLike | None = None
 ) -> Layers:
     """Compute the targets P of `content_loss`: the features of a content picture.
 
@@ -51,7 +51,16 @@ def content_targets(
 
     Returns:
         `{layer: [h, w, C]}`; see `Network.features`.
+
+    Raises:
+        ConfigError: for a layer that the network does not have, or a name in place of a network.
     """
+    check_network(network)
+    return _content_targets(network, picture, layers if isinstance(layers, str) else tuple(layers), extent)
+
+
+@partial(CachedFunction, static_argnames=("layers",))
+def _content_targets(network: Network, picture: Any, layers: Sequence[str], extent: Any) -> Layers:
     return network.features(picture, layers, extent=extent)
 
 

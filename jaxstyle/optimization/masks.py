@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def _masks_of_regions(
         raise ConfigError(f"regions is {config.regions}, and there are masks too; give one of them")
     if any(isinstance(style, Style) for style in styles):
         raise ConfigError("there are masks, and a measured style has no regions; give its picture instead")
-    style_masks = [style_mask] if isinstance(style_mask, np.ndarray) else style_mask
+    style_masks: Sequence[Any] = style_mask if isinstance(style_mask, list | tuple) else [style_mask]
     masks = check_masks(content_mask, style_masks, len(styles))
     check_same_proportions("the content mask", masks.content.shape[1:], "the content", content.shape)
     for mask, style in zip(masks.styles, styles, strict=True):

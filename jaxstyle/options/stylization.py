@@ -6,8 +6,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jaxstyle.arguments import check_seed
 from jaxstyle.config import COLORS, DEFAULTS, NORMALIZATIONS, OPTIMIZERS, PARTITIONS, StyleConfig
-from jaxstyle.errors import ConfigError
 from jaxstyle.options.described import described
 from jaxstyle.options.file import FileOptions
 from jaxstyle.options.network import NetworkOptions
@@ -255,8 +255,7 @@ class Options(FileOptions, NetworkOptions, StyleOptions):
         Raises:
             ConfigError: naming the option or setting, for an invalid value.
         """
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}; expected a whole number from 0 up")
+        check_seed(self.seed)
         check_representation(self.style_representation)
         init, initial_picture = parse_init("--init", self.init, folder=folder)
         config = StyleConfig(

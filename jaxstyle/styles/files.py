@@ -18,6 +18,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from jaxstyle.arguments import check_type
 from jaxstyle.errors import ConfigError, StyleError
 from jaxstyle.images import PathLike, check_regular_file, check_target, path_in_errors, resolve_target, write_atomically
 from jaxstyle.networks import ARCHITECTURES, POOLINGS
@@ -62,9 +63,10 @@ def save_style(
         about: JSON values to store with the style, such as `{"pictures": ["swirls.jpg"]}`.
 
     Raises:
-        ConfigError: for another suffix.
+        ConfigError: for another suffix, or something else than a style.
         StyleError: if the file cannot be written or exists already.
     """
+    check_type("style", style, Style, "a Style: measure the picture first, by measure_style")
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in style_tensors(style).items()}
     record = {
         "format": FORMAT,

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxstyle.config import MAX_REGIONS
 from jaxstyle.errors import ConfigError, PictureError, counted
+from jaxstyle.images import as_numpy
 
 # All in levels of 255, as the largest difference in a channel.
 _NOISE = 12  # within a flat color, such as that of JPEG
@@ -106,10 +107,11 @@ def masks_from_colors(content: np.ndarray, styles: Sequence[np.ndarray], names: 
 
 def check_mask(name: str, mask: np.ndarray, *, dimensions: Sequence[int] = (2, 3)) -> np.ndarray:
     """The mask as float32, `[H, W]` or, if it may have 3 dimensions, `[K, H, W]`; PictureError if it is none."""
-    mask = np.asarray(mask, np.float32)
+    mask = as_numpy(mask, f"the {name} mask")
     if mask.ndim not in dimensions or not mask.size:
         expected = "[H, W], or [K, H, W] for K regions" if 3 in dimensions else "[H, W]"
         raise PictureError(f"the {name} mask is {list(mask.shape)}; expected {expected}")
+    mask = mask.astype(np.float32, copy=False)
     if not (mask.min() >= 0 and mask.max() <= 1):
         raise PictureError(f"the {name} mask has values from {mask.min()} to {mask.max()}; expected 0 to 1")
     if not mask.any():

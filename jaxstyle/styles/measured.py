@@ -15,7 +15,7 @@ import jax
 
 from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.errors import ConfigError, counted
-from jaxstyle.networks import ARCHITECTURES, Network
+from jaxstyle.networks import ARCHITECTURES, Network, check_network
 from jaxstyle.styles.positions import valid_mask
 from jaxstyle.styles.regions import Regions
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features, weighted_mean
@@ -115,7 +115,11 @@ def style_targets(
     Returns:
         `{layer: [C, C]}` for Gram matrices; for the shapes of others see `representations`. With regions, all arrays
         have a leading axis `[K, ...]`.
+
+    Raises:
+        ConfigError: for a layer that the network does not have, or a name in place of a network.
     """
+    check_network(network)
     unordered = network.features(picture, layers)
     features = {layer: unordered[layer] for layer in network.layers if layer in unordered}  # the shallowest first
     return measure_features(representation, features, None if regions is None else regions.layers)

@@ -38,6 +38,7 @@ from jaxstyle.weights.store import (
     RANDOM,
     load_network,
     load_weights,
+    network_or_default,
     path_of,
     verify,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "fetch",
     "load_network",
     "load_weights",
+    "network_or_default",
     "path_of",
     "read_weights",
     "verify",

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.images import exists
-from jaxstyle.networks import ARCHITECTURES, Network, make_network, random_network
+from jaxstyle.networks import ARCHITECTURES, Network, check_network, make_network, random_network
 from jaxstyle.weights.files import Weights, check_numbers, read_weights
 
 # Embedded networks, with the SHA-256 of their files, which `scripts.weights.build` writes.
@@ -98,3 +99,11 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
         reverse_channels=convention.channels == "BGR",
         precision=precision,
     )
+
+
+def network_or_default(network: Any) -> Network:
+    """The network of an argument `network`, or the embedded VGG-19 for None; ConfigError for anything else."""
+    if network is None:
+        return load_network(DEFAULT_NETWORK)
+    check_network(network)
+    return network

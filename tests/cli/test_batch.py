@@ -222,6 +222,6 @@ def test_skipped_files_are_counted(photos, paintings, tmp_path):
         (photos / folder).mkdir()
     outcome = batch(tmp_path / "out", "--content", photos, "--style", paintings)
     assert outcome.code == 0
-    assert outcome.err == f"jaxstyle: skipped 2 files in {photos}: a picture is a file with the suffix of one\n"
+    assert outcome.err == f"jaxstyle: skipped 2 files in {photos} whose suffix is not that of a picture\n"
     contents, _ = find_pictures("--content", f"{photos}/*")
     assert [path.name for path in contents] == ["cat.jpg", "coffee.jpg", "notes.txt"]

@@ -135,4 +135,18 @@ def test_a_full_disk_is_one_line_that_names_the_result(photos, paintings, tmp_pa
     outcome = batch(out, "--content", photos / "cat.jpg", "--style", paintings / "facets.jpg")
     line = f"{out / 'cat--facets.png'}: cannot be written (No space left on device)"
     assert outcome.code == 3 and outcome.err.startswith(f"jaxstyle: error: {line}") and outcome.err.count("\n") == 1
-    assert pictures_in(out) == {} and records_in(out) == []
+    assert not out.exists()  # not even empty folders
+
+
+def test_a_disk_on_which_no_folder_can_be_created(photos, paintings, tmp_path, monkeypatch):
+    create = Path.mkdir
+
+    def fail(path, *arguments, **options):
+        if path.name.startswith("writing-"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        create(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    outcome = batch(tmp_path / "out", "--content", photos / "cat.jpg", "--style", paintings / "facets.jpg")
+    assert outcome.code == 1 and "cannot be written (No space left on device)" in outcome.err
+    assert outcome.err.count("\n") == 1

@@ -79,7 +79,7 @@ EXPORT = "export --width 64 --height 48"
         (f"{PAIR} --colour-weight 1", USAGE, "No such option: --colour-weight"),
         (f"{PAIR} --size wide", USAGE, "'--size'"),
         (f"{PAIR} --steps 1.5", USAGE, "'--steps'"),
-        (f"{PAIR} --seed -1", USAGE, "seed is -1; expected a whole number from 0 up"),
+        (f"{PAIR} --seed -1", USAGE, "seed is -1; expected a whole number from 0 to 4294967295"),
         (f"{PAIR} --save-every 0", USAGE, "'--save-every'"),
         (f"{PAIR} --tv-weight", USAGE, "--tv-weight"),
         # Pictures to read

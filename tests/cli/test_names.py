@@ -69,5 +69,5 @@ def test_skipped_files(tmp_path):
     (folder / "a.jpg").write_text("no picture")
     outcome = run("batch", "--content", folder, "--style", STYLE, "-o", folder)
     lines = outcome.err.splitlines()
-    assert lines[0] == f"jaxstyle: skipped 1 file in {tmp_path}/{ESCAPED}: a picture is a file with the suffix of one"
+    assert lines[0] == f"jaxstyle: skipped 1 file in {tmp_path}/{ESCAPED} whose suffix is not that of a picture"
     assert outcome.code == 2 and "has pictures to read in it" in lines[1] and len(lines) == 2

@@ -48,7 +48,7 @@ def test_second_run_is_the_same_and_neither_compiles_nor_traces(environment, tmp
         written.append({path: path.stat().st_mtime_ns for path in cache.rglob("*-*") if path.is_file()})
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert written[0] == written[1]
-    functions = {"content_targets", "measure_statistics", "init", "advance"}
+    functions = {"_content_targets", "measure_statistics", "init", "advance"}
     assert {path.name.split("-")[0] for path in cache.glob("*/traced/*")} == functions
     assert {f"jit_{name}" for name in functions} <= {path.name.split("-")[0] for path in cache.glob("*/*-cache")}
 

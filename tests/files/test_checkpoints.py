@@ -15,7 +15,9 @@ import pytest
 from support.pyramid import sizes_from_32
 from support.quick import QUICK, random_picture, run
 
+from jaxstyle.errors import JaxStyleError
 from jaxstyle.files.checkpoints import Checkpoints, GroupCheckpoints, snapshot
+from jaxstyle.files.unfinished import Unfinished
 from jaxstyle.optimization import Progress
 
 
@@ -147,3 +149,14 @@ def test_a_checkpoint_that_is_being_saved_is_dropped_only_afterwards() -> None:
         may_end.set()
         dropping.result()
     assert done == ["saved a", "dropped a"]
+
+
+def test_a_first_checkpoint_that_fails_leaves_no_folder(tmp_path, progress, monkeypatch):
+    def fail(*_: object) -> None:
+        raise JaxStyleError("the disk is full")
+
+    monkeypatch.setattr(Checkpoints, "save", fail)
+    unfinished = Unfinished(tmp_path / "out.png", "identity", None)
+    with pytest.raises(JaxStyleError):
+        unfinished.save(progress)
+    assert not unfinished.folder.exists()

@@ -239,8 +239,8 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
         ("content,style\na,b;;c\n", "line 2, column style: 'b;;c'; expected a file, or several"),
         ("content,style,size\n\na,b,12.5\n", "line 3, column size: '12.5'; expected a whole number"),
         ("content,style,tv_weight\na,b,much\n", "line 2, column tv_weight: 'much'; expected a number"),
-        ("content,style,steps\na,b,0\n", "line 2: steps is 0; expected a whole number from 1 up"),
-        ("content,style,seed\na,b,-1\n", "line 2: seed is -1; expected a whole number from 0 up"),
+        ("content,style,steps\na,b,0\n", "line 2: steps is 0; expected a whole number from 1 to 1000000"),
+        ("content,style,seed\na,b,-1\n", "line 2: seed is -1; expected a whole number from 0 to 4294967295"),
         ("content,style,init\na,b,nois\n", "line 2: --init has 'nois', which is no file; expected one of "),
         ("content,style,style_blend\na,b,0.5\na,b;c,1\n", "line 3: style_blend has 1 weight for 2 styles; "),
         (

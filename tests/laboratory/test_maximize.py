@@ -106,7 +106,7 @@ def test_power_falls_with_the_square_of_the_frequency():
         ("relu1_1", [(1, 1), (-1, 2)], {}, "no entry -1,2"),
         ("relu1_1", [], {}, "no entry of relu1_1 is given; expected two channels from 0 to 63"),
         ("relu1_1", [(0, 0)], {"size": 15}, "size is 15; expected at least 16"),
-        ("relu1_1", [(0, 0)], {"steps": 0}, "steps is 0; expected at least 1"),
+        ("relu1_1", [(0, 0)], {"steps": 0}, "steps is 0; expected a whole number from 1"),
     ],
 )
 def test_invalid_arguments(color_network, layer, entries, options, message):
