@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ from support.examples import EXAMPLES
 from support.pyramid import sizes_from_32
 from support.quick import FIRST_LAYER
 
+from jaxstyle.files import reading
 from jaxstyle.images import read_image
 from jaxstyle.networks import ARCHITECTURES, Network, convolution
-from jaxstyle.weights import load_network
+from jaxstyle.weights import EMBEDDED, load_network
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Some GPUs round the factors of float32 products to 10 bits by default, too coarse to compare with other libraries.
 jax.config.update("jax_default_matmul_precision", "highest")
 # The compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile several times as long.
 MIN_CHANNELS, convolution.MIN_CHANNELS = convolution.MIN_CHANNELS, 10_000
+# Without the lines of the source that made each operation, programs are lowered in three quarters of the time.
+jax.config.update("jax_traceback_in_locations_limit", 0)
 # Tracing makes so many objects that Python's default, a collection for every 700, takes a twentieth of the time.
 gc.set_threshold(100_000, 50, 100)
 _modules = itertools.count(1)
@@ -66,6 +70,19 @@ def clear_compiled_functions() -> Iterator[None]:
     ARCHITECTURES.pop(FIRST_LAYER, None)
     if next(_modules) % 4 == 0:
         jax.clear_caches()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def embedded_networks_loaded_once() -> Iterator[None]:
+    """Commands and jobs load an embedded network only once: loading takes 0.2 s and 80 MB each time."""
+    load_embedded = cache(load_network)
+
+    def load_once(source: str | Path, **options: str) -> Network:
+        return (load_embedded if source in EMBEDDED else load_network)(source, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "load_network", load_once)
+        yield
 
 
 def is_loopback(host: str) -> bool:

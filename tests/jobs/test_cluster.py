@@ -81,7 +81,7 @@ def test_results_records_and_events_are_those_of_a_local_job(ray: FakeRay, tmp_p
     assert sorted(map(str, counted)) == sorted(str(type(e)) for e in local_events if not isinstance(e, jobs.Step))
     assert counted[0] is jobs.Planned and {e.progress.step for e in events if isinstance(e, jobs.Step)} >= {3}
     started = [event.group.pairs[0] for event in events if isinstance(event, jobs.Started)]
-    assert started[0] == 4 and sorted(started) == [0, 1, 2, 3, 4], "the longest first"
+    assert 4 in started[:2] and sorted(started) == [0, 1, 2, 3, 4], "the longest first; two start at the same time"
     assert {path.name for path in (tmp_path / "there" / ".jaxstyle").iterdir()} <= {
         *("lock", "0-of-1.lock", "checkpoints", "pictures.json")
     }

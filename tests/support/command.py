@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -19,12 +17,9 @@ from support.examples import EXAMPLES
 
 from jaxstyle.__main__ import main
 from jaxstyle.cli import jax_config, progress
-from jaxstyle.files import reading
 from jaxstyle.images import fit_shape
-from jaxstyle.networks import Network
 from jaxstyle.optimization import STEPS_PER_CALL, Progress, Terms, schedule
 from jaxstyle.stylize import Stylized
-from jaxstyle.weights import EMBEDDED, load_network
 
 progress._INTERVAL = 3600.0  # on a busy machine, tests of commands can take more than 10 s
 
@@ -47,16 +42,6 @@ class Terminal(io.StringIO):
         return True
 
 
-@cache
-def load_embedded(name: str, **options: str) -> Network:
-    return load_network(name, **options)
-
-
-def load_once(source: str | Path, **options: str) -> Network:
-    """Load a network as `load_network` does, but an embedded one only once for all commands."""
-    return load_embedded(source, **options) if source in EMBEDDED else load_network(source, **options)
-
-
 @contextmanager
 def signal_handlers_restored() -> Iterator[None]:
     """Restore the handlers of the signals that a command handles to its end."""
@@ -73,7 +58,6 @@ def run(*arguments: object, stderr: io.StringIO | None = None) -> Outcome:
         signal_handlers_restored(),
         patch.object(sys, "argv", ["jaxstyle", *map(str, arguments)]),
         patch.object(jax_config, "configure_jax"),
-        patch.object(reading, "load_network", load_once),
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as exited,
