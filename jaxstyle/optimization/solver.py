@@ -5,6 +5,9 @@ L-BFGS or optax's Adam, in which no pixel moves farther than the trust radius. L
 takes one evaluation a step instead of two or more, but sometimes overshoots. A step to a much higher or non-finite loss
 is therefore rejected: the next step starts from the last accepted picture, with a new optimizer state and a smaller
 radius. Accepting and rejecting are selects on arrays, so that steps can be vmapped.
+
+Trial pictures are clipped to [0, 1], so that the loss is that of a picture that can be shown. Clipped only at the end,
+pictures of 256 to 1024 pixels were 6 to 57 % farther from their styles than the optimization had come.
 """
 
 from functools import partial
@@ -134,11 +137,16 @@ def step(network: Network, objective: Objective, state: State, *, optimizer: str
         moments = select(state.optimizer, _ADAM.init(picture))
         updates, optimizer_state = _ADAM.update(scaled, moments, picture)
     largest = jnp.abs(updates).max()
-    trial = picture + updates * (radius / (jnp.maximum(largest, radius) + _TINY))
+    trial = _in_range(picture + updates * (radius / (jnp.maximum(largest, radius) + _TINY)))
     failures = jnp.where(accepted, 0, state.failures + 1)
     new_state = State(trial, picture, gradient, total, optimizer_state, radius, failures)
     # Where JAX_ENABLE_X64 is set, some numbers are computed in float64, but the state of a loop keeps its types.
     return jax.tree.map(lambda leaf, previous: leaf.astype(previous.dtype), new_state, state), terms
+
+
+def _in_range(picture: jax.Array) -> jax.Array:
+    """The picture clipped to [0, 1]; unlike that of `jnp.clip`, the derivative at 0 and 1 is 1."""
+    return jnp.where(picture < 0, 0, jnp.where(picture > 1, 1, picture))
 
 
 def terms_and_gradient(network: Network, objective: Objective, picture: jax.Array) -> tuple[Terms, jax.Array]:

@@ -214,8 +214,23 @@ class TestRadius:
 
     def test_steps_to_a_distant_minimum_have_the_full_radius(self) -> None:
         objective = Bowl(jnp.full(SHAPE, 100.0), jnp.full(SHAPE, 1.0))
-        state, _ = solve(objective, np.zeros(SHAPE, np.float32), 8)
-        assert np.max(state.trial) == pytest.approx(8 * float(state.radius), rel=1e-3)
+        state, _ = solve(objective, np.zeros(SHAPE, np.float32), 6)
+        assert np.max(state.trial) == pytest.approx(6 * float(state.radius), rel=1e-3)
+
+
+class TestRange:
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_finds_the_best_of_the_pictures_in_range(self, optimizer: str) -> None:
+        objective = bowl().replace(center=jnp.linspace(-0.2, 1.2, np.prod(SHAPE)).reshape(SHAPE))
+        step, state = jax.jit(partial(solver.step, optimizer=optimizer)), solver.init(random(1), optimizer=optimizer)
+        for _ in range(200):
+            state, _ = step(None, objective, state)
+            assert state.trial.min() >= 0 and state.trial.max() <= 1
+        np.testing.assert_allclose(state.picture, np.clip(objective.center, 0, 1), atol=2e-3)
+
+    def test_the_derivative_is_that_of_pixels_in_range(self) -> None:
+        picture = jnp.array([-0.1, 0, 0.5, 1, 1.1])
+        np.testing.assert_array_equal(jax.grad(lambda x: solver._in_range(x).sum())(picture), [0, 1, 1, 1, 0])
 
 
 class TestState:
