@@ -15,8 +15,8 @@ def describe_value(value: Any) -> str:
     return text if len(text) <= _MAX_LENGTH else f"of the type {type(value).__name__}"
 
 
-def check_type(name: str, value: Any, expected_type: type, expected: str) -> None:
-    """Check that an argument is of this type; `expected` says it in the error."""
+def check_type(name: str, value: Any, expected_type: type | tuple[type, ...], expected: str) -> None:
+    """Check that an argument is of this type, or one of these; `expected` says it in the error."""
     if not isinstance(value, expected_type):
         raise ConfigError(f"{name} is {describe_value(value)}; expected {expected}")
 

@@ -4,6 +4,8 @@ The components of the package stand in the order of the data: a component import
 """
 
 import ast
+import re
+import sys
 import tokenize
 from collections.abc import Iterator
 from functools import cache
@@ -35,6 +37,33 @@ COMPONENTS = (
     ),
 )
 SUBPACKAGES = {component for component in COMPONENTS if (PACKAGE / component).is_dir()}
+# Which components import which libraries; all may import the first ones.
+EVERYWHERE = {"flax", "jax", "jaxstyle", "numpy"}
+LIBRARIES = {
+    "PIL": {"images"},
+    "imagecodecs": {"images"},
+    "tifffile": {"images"},
+    "pillow_heif": {"images"},
+    "pillow_jxl": {"images"},
+    "fsspec": {"images"},
+    "flax.linen": {"networks"},
+    "safetensors": {"weights", "styles"},
+    "ml_dtypes": {"weights"},
+    "h5py": {"weights"},
+    "onnx": {"weights"},
+    "scipy": {"weights"},
+    "optax": {"optimization", "laboratory"},
+    "psutil": {"optimization"},
+    "platformdirs": {"weights", "compilation"},
+    "orbax": {"files"},
+    "filelock": {"jobs"},
+    "ray": {"jobs"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "lazy_loader": {""},
+}
+IMPORTING_CALLS = {"import_extra", "import_library", "importlib.import_module", "import_module"}
+ERRORS = {"ConfigError", "JaxStyleError", "MemoryLimitError", "PictureError", "StyleError", "WeightsError"}
 FORBIDDEN_CALLS = {"print", "exit", "quit", "sys.exit", "os._exit", "jax.config.update"}
 # Words that say nothing about what they name, or that only this project used: see CONTRIBUTING.md, "Words".
 VAGUE = {
@@ -119,6 +148,28 @@ def exported_modules(component: str) -> set[str]:
     return {alias.name for node in nodes for alias in node.names}
 
 
+def libraries(path: Path) -> set[str]:
+    """The libraries that a module imports anywhere in it, also by a call with the name."""
+    names = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in IMPORTING_CALLS:
+            names |= {name.value for name in node.args[:1] if isinstance(name, ast.Constant)}
+    found = {"flax.linen" if name.startswith("flax.linen") else name.split(".")[0] for name in names}
+    return found - EVERYWHERE - sys.stdlib_module_names
+
+
+def test_components_import_their_libraries():
+    found: dict[str, set[str]] = {}
+    for path in MODULES:
+        for library in libraries(path):
+            found.setdefault(library, set()).add(component_of(module_name(path)))
+    assert found == LIBRARIES
+
+
 def test_no_module_imports_itself_through_others():
     graph = imports()
     packages = {f"jaxstyle.{component}" for component in SUBPACKAGES} | {"jaxstyle"}
@@ -144,16 +195,13 @@ class TestModules:
     def test_have_a_docstring(self, path: Path):
         assert ast.get_docstring(parsed(path))
 
-    def test_only_images_imports_pillow_and_only_cli_imports_typer_and_rich(self, path: Path):
-        names = set()
+    def test_errors_say_what_to_do(self, path: Path):
+        """A message is what was found, then, after a semicolon or colon, what was expected or what to do."""
         for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                names.add(node.module.split(".")[0])
-        component = component_of(module_name(path))
-        assert component == "images" or "PIL" not in names
-        assert component == "cli" or not names & {"typer", "rich", "click"}
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ERRORS and node.args:
+                texts = [text.value for text in ast.walk(node.args[0]) if isinstance(text, ast.Constant)]
+                message = " ".join(text for text in texts if isinstance(text, str))
+                assert len(re.findall("[a-z]+", message)) < 5 or re.search("[;:] ", message), f"{path}: {message}"
 
     def test_only_cli_prints_exits_or_configures_jax(self, path: Path):
         if component_of(module_name(path)) == "cli":

@@ -8,6 +8,7 @@ Modules:
     help: the layout of `--help`
     options: typer parameters for the options of a stylization
     interrupts: Ctrl-C and SIGTERM
+    usage: errors in the words of a command
     messages: errors as the command line words them
     prepare: what a stylization reads, checked before it runs
     run, monitor, progress, dry_run: one stylization, interruptible and with a progress bar, or predicted

@@ -16,6 +16,7 @@ from typer.main import get_command
 import jaxstyle
 from jaxstyle.cli.help import HelpGroup, examples
 from jaxstyle.cli.messages import check_arguments, print_note, reword
+from jaxstyle.cli.usage import usage_message
 from jaxstyle.errors import JaxStyleError
 
 # The commands, each in the module of its name, and the first sentences of their help.
@@ -119,9 +120,7 @@ def run() -> int:
     except JaxStyleError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"; see: {context.command_path} --help" if context else ""
-        return _fail(error.format_message().rstrip(".") + hint, error.exit_code)
+        return _fail(usage_message(error), error.exit_code)
     except OSError as error:
         return _fail_to_print(error)
     except SystemExit as error:  # of typer, when the output is a closed pipe

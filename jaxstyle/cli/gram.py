@@ -99,7 +99,10 @@ def show_command(
         style = _read_grams(picture)
         layers, measured = tuple(layer or style.layers), style.statistics[-1].measured
         if missing := [name for name in layers if name not in measured]:
-            raise ConfigError(f"{picture} was not measured in {', '.join(missing)}, only in {', '.join(measured)}")
+            found = f"{picture} was not measured in {', '.join(missing)}"
+            raise ConfigError(
+                f"{found}, only in {', '.join(measured)}; choose one of these, or measure the style again"
+            )
         grams = {name: np.asarray(measured[name], np.float64) for name in layers}
     else:
         loaded = read_network(network, weights_file, pooling)

@@ -11,15 +11,6 @@ import typer
 from jaxstyle.errors import ConfigError, escape_unprintable
 
 _FILES = ("-o", "--output", "--weights", "--content-mask", "--style-mask", "--contact-sheet", "--manifest", "--proof")
-# What typer says about values of a wrong type, and what to say instead.
-_TYPES = {
-    r"Value error, ": "",
-    r"Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
-    r"Input should be a valid number, unable to parse string as a number": "expected a number",
-    r"Input should be greater than or equal to ": "expected a number from ",
-}
-
-
 _TRANSIENT = ("memory:/",)  # stores that end with the process, which only a Python program can fill and read
 
 
@@ -61,8 +52,6 @@ def reword(message: str, options: Sequence[str]) -> str:
         message: the message of an error.
         options: the names of options, as in Python.
     """
-    for found, replacement in _TYPES.items():
-        message = re.sub(found, replacement, message)
     message = re.sub(r"^unknown (pooling|precision|convention) ", r"\1 is ", message)
     for name in options:
         place = rf"(^|\.safetensors: |, but ){name}(?= is | has )"

@@ -118,8 +118,11 @@ def as_numpy(picture: Any, name: str = "a picture") -> np.ndarray:
 
 
 def check_scaled_shape(name: str, height: int, width: int, longest: float) -> None:
-    """Raise PictureError if a picture of this shape, resized to this longest side, has a side below `MIN_SIDE`."""
+    """Raise PictureError if a picture of this shape, resized to this longest side, is too small or too large."""
     height, width = fit_shape(height, width, max(1, round(longest)))
+    if height * width > MAX_PIXELS:
+        found = f"the {name} would be {width} x {height} pixels"
+        raise PictureError(f"{found}; expected at most {MAX_PIXELS} in all: choose a smaller size")
     if min(height, width) < MIN_SIDE:
         raise PictureError(
             f"the {name} would be {width} x {height} pixels; expected at least {MIN_SIDE} on the shorter side: "

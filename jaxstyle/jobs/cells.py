@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import WRITABLE, exists, join_path
-from jaxstyle.jobs.names import normalize_name
+from jaxstyle.jobs.names import is_portable, normalize_name
 from jaxstyle.jobs.records import STATE_FOLDER
 from jaxstyle.options import Options, format_weighted
 
@@ -89,6 +89,7 @@ def _output(cell: Any) -> str:
     output = PurePath(cell.strip() if isinstance(cell, str) and "\0" not in cell else _reject())
     is_hidden = bool(output.parts) and normalize_name(output.parts[0]) == STATE_FOLDER
     inside = not output.is_absolute() and ".." not in output.parts and not is_hidden
+    inside = inside and all(map(is_portable, output.parts))
     return str(output) if inside and output.suffix.lower() in WRITABLE else _reject()
 
 
@@ -101,6 +102,7 @@ def describe_expected(column: str) -> str:
     if column == "output":
         return (
             f"a path within the folder of the results, outside {STATE_FOLDER}, that ends in one of {' '.join(WRITABLE)}"
+            " (names such as CON and names that end in a dot are for no file on Windows)"
         )
     if column == "style":
         return "a file, or several separated by ; (in JSON, a list)"

@@ -1,5 +1,6 @@
 """Read the pairs of a job from a manifest: a table in CSV, or JSON lines."""
 
+import codecs
 import csv
 import io
 import json
@@ -17,6 +18,14 @@ from jaxstyle.jobs.cells import describe_expected, match_column, parse_cell
 from jaxstyle.jobs.tasks import Row, Task, check_styles, name_tasks
 from jaxstyle.options import Options, Settings
 
+# Encodings by their byte order marks, as spreadsheets and PowerShell write them; that of UTF-32 begins as UTF-16's.
+_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
 
 def read_manifest(path: Path, options: Options) -> list[Task]:
     """Read the pairs of a manifest: a CSV file with a header, or JSON lines; see docs/batch.md.
@@ -31,12 +40,32 @@ def read_manifest(path: Path, options: Options) -> list[Task]:
     with path_in_errors(path, "read", ConfigError) as file:
         data = file.read_bytes()
         try:
-            rows = _rows(data.decode("utf-8-sig"), options, file.parent)
-        except UnicodeDecodeError:
-            rows = _rows_with_names_of_bytes(data, options, file.parent)
+            rows = _rows(_decode(data), options, file.parent)
+        except UnicodeDecodeError as error:
+            rows = _rows_with_names_of_bytes(error, options, file.parent)
         if not rows:
             raise ConfigError("has no pairs; expected a header and a row for each pair, or a JSON object for each pair")
         return name_tasks(rows)
+
+
+def _decode(data: bytes) -> str:
+    """The text of a manifest in UTF-8, or in the encoding whose byte order mark it begins with.
+
+    Raises:
+        UnicodeDecodeError: if it is not UTF-8.
+        ConfigError: if it is in UTF-16 or UTF-32 without such a mark, or damaged.
+    """
+    encoding = next((encoding for mark, encoding in _ENCODINGS.items() if data.startswith(mark)), None)
+    if encoding is None:
+        if b"\0" in data:
+            found = "has zero bytes, as UTF-16 text without a byte order mark has"
+            raise ConfigError(f"{found}; expected UTF-8: save it as UTF-8")
+        return data.decode("utf-8-sig")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        found = f"has the byte order mark of {encoding.upper()}, but is something else ({error.reason})"
+        raise ConfigError(f"{found}; expected CSV or JSON lines: save it as UTF-8") from None
 
 
 def _rows(text: str, options: Options, folder: Path) -> list[Row]:
@@ -44,11 +73,12 @@ def _rows(text: str, options: Options, folder: Path) -> list[Row]:
     return [_row(line, cells, options, folder) for line, cells in lines]
 
 
-def _rows_with_names_of_bytes(data: bytes, options: Options, folder: Path) -> list[Row]:
+def _rows_with_names_of_bytes(error: UnicodeDecodeError, options: Options, folder: Path) -> list[Row]:
     """The rows of a manifest that is not UTF-8, because names of files are not; ConfigError if these do not exist."""
-    not_text = ConfigError("is not UTF-8 text; expected CSV or JSON lines: save it as UTF-8")
+    line = error.object[: error.start].count(b"\n") + 1
+    not_text = ConfigError(f"is not UTF-8 text (line {line}); expected CSV or JSON lines: save it as UTF-8")
     try:
-        rows = _rows(data.decode("utf-8-sig", "surrogateescape"), options, folder)
+        rows = _rows(error.object.decode("utf-8-sig", "surrogateescape"), options, folder)
     except ConfigError:
         raise not_text from None
     if not all(exists(file) for row in rows for file in (row.content, *row.styles)):

@@ -15,6 +15,8 @@ from pathlib import Path, PurePath
 from jaxstyle.errors import ConfigError
 
 _DIGITS = re.compile(r"([0-9]+)")
+# Windows writes files of these names, with any suffix, to devices, and drops dots and spaces at the end of names.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\..*)?|.*[. ]", re.IGNORECASE | re.DOTALL)
 _MAX_BYTES = 200  # bytes of a name without its suffix, of the 255 that file systems have
 
 
@@ -22,8 +24,8 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
     """The name of each result: the given one, or one made of the names of its content and styles.
 
     A file is named by its stem, and by more of its path if another file has the same stem. Names that are still equal,
-    such as those of a pair that occurs twice, are numbered from 2 in order. Given names must be different. Moving the
-    folder that has all files changes no name.
+    such as those of a pair that occurs twice, are numbered from 2 in order. Names that Windows reserves begin with `_`.
+    Given names must be different. Moving the folder that has all files changes no name.
     """
     content_labels = _labels(contents)
     style_labels = _labels([style for pair_styles in styles for style in pair_styles])
@@ -32,7 +34,7 @@ def name_results(contents: Sequence[Path], styles: Sequence[Sequence[Path]], giv
 
     def new_name(content: Path, pair_styles: Sequence[Path]) -> str:
         plain = _shorten(f"{content_labels[content]}--{'+'.join(style_labels[style] for style in pair_styles)}")
-        return _untaken(plain, ".png", taken)
+        return _untaken(plain if is_portable(plain) else f"_{plain}", ".png", taken)
 
     return [
         new_name(content, pair_styles) if name is None else name
@@ -58,6 +60,11 @@ def check_outputs(outputs: Sequence[tuple[int, str]]) -> None:
                     f"line {line}, column output: {output!r} is within {str(parent)!r}, "
                     f"the output of line {other}; give it a folder of another name"
                 )
+
+
+def is_portable(name: str) -> bool:
+    """Whether a name of a file or folder means the same on Windows. Names by `name_results` do."""
+    return not _RESERVED.fullmatch(name)
 
 
 def natural_order(path: PurePath) -> tuple[list[str | int], str]:

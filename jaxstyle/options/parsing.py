@@ -19,7 +19,7 @@ def parse_size(text: str | int) -> int | str:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text!r}; expected a whole number of pixels, or {MAX_SIZE}") from None
+        raise ValueError(f"expected a whole number of pixels, or {MAX_SIZE}") from None
 
 
 def check_size(size: int | str) -> int:

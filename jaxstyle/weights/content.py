@@ -69,7 +69,9 @@ def check_has_arrays(found: Mapping[str, Leaf], content: Any, unpickler: Unpickl
         unknown = next(iter(unpickler.unknown))
         raise WeightsError(f"refers to {unknown!r}; expected only tensors: save only the state_dict")
     if not isinstance(content, dict):
-        raise WeightsError(f"has a {type(content).__name__}; expected a dictionary of tensors (a state_dict)")
+        raise WeightsError(
+            f"has a {type(content).__name__}; expected a dictionary of tensors: save only the state_dict"
+        )
 
 
 def _module_in(content: Any) -> str:

@@ -16,6 +16,7 @@ from jaxstyle.errors import WeightsError
 Progress = Callable[[int, int | None], None]
 
 _RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
+_ANOTHER_WAY = "try again later, or download the file in another way"  # for `jaxstyle weights convert`
 _RANGE_NOT_SATISFIABLE = 416  # the partial file is already as long as the file
 
 
@@ -45,7 +46,7 @@ def download(
             if `path` cannot be written.
     """
     if not url.startswith(("https://", "http://")):
-        raise WeightsError(f"cannot download {url}: expected an address that begins with https:// or http://")
+        raise WeightsError(f"cannot download {url}; give an address that begins with https:// or http://")
     partial_path = path.with_name(path.name + ".part")
     problem = ""
     for attempt in range(attempts):
@@ -83,7 +84,8 @@ def _receive(url: str, partial_path: Path, offset: int, progress: Progress | Non
             return
         if error.code in _RETRY_STATUSES:
             raise
-        raise WeightsError(f"cannot download {url}: the server answered {error.code} {error.reason}") from None
+        reason = f"the server answered {error.code} {error.reason}"
+        raise WeightsError(f"cannot download {url}: {reason}; {_ANOTHER_WAY}") from None
     with response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             offset = 0  # the server sends the whole file
@@ -94,6 +96,10 @@ def _receive(url: str, partial_path: Path, offset: int, progress: Progress | Non
         raise ConnectionError(f"the connection broke after {received} of {total} bytes")
 
 
+def _writing_error(path: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"cannot write {path}: {error.strerror}; check the folder, the permissions and the disk")
+
+
 def _append(
     response: http.client.HTTPResponse, partial_path: Path, offset: int, total: int | None, progress: Progress | None
 ) -> int:
@@ -102,14 +108,14 @@ def _append(
         partial_path.parent.mkdir(parents=True, exist_ok=True)
         file = partial_path.open("ab" if offset else "wb")
     except OSError as error:
-        raise WeightsError(f"cannot write {partial_path}: {error.strerror}") from None
+        raise _writing_error(partial_path, error) from None
     received = offset
     with file:
         while chunk := response.read(1 << 16):
             try:
                 file.write(chunk)
             except OSError as error:
-                raise WeightsError(f"cannot write {partial_path}: {error.strerror}") from None
+                raise _writing_error(partial_path, error) from None
             received += len(chunk)
             if progress:
                 progress(received, total)
@@ -125,4 +131,4 @@ def _check_digest(path: Path, digest: str) -> str:
         kind = "a web page" if file.read(1) == b"<" else "another file"
     if found.startswith(expected):
         return ""
-    return f"sent {kind}: its {algorithm.upper()} is {found}, expected {expected}"
+    return f"sent {kind}: its {algorithm.upper()} is {found}, expected {expected}; {_ANOTHER_WAY}"

@@ -106,7 +106,7 @@ def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> 
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
+        raise reading_error(path, error) from None
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest:
         raise WeightsError(
@@ -115,6 +115,11 @@ def read_weights(path: str | os.PathLike[str], *, digest: str | None = None) -> 
     weights = _parse(path, content, found)
     check_fits(weights.architecture, weights.tensors, path)
     return weights
+
+
+def reading_error(path: Path, error: OSError) -> WeightsError:
+    """The error for a weights file that cannot be read."""
+    return WeightsError(f"cannot read weights {path}: {error.strerror}; check the name, the permissions and the disk")
 
 
 def _parse(path: Path, content: bytes, digest: str) -> Weights:
@@ -165,7 +170,9 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
     """Raise WeightsError, naming all differences, unless `tensors` are exactly the parameters of `architecture`."""
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise WeightsError(f"{path} is for the network {architecture!r}; expected one of {known}")
+        raise WeightsError(
+            f"{path} is for the network {architecture!r}; expected one of {known}: convert its source again"
+        )
     expected = _expected_shapes(architecture, tensors)
     differences = {
         "missing": sorted(expected.keys() - tensors.keys()),
@@ -183,13 +190,15 @@ def check_fits(architecture: str, tensors: Mapping[str, np.ndarray], path: Path)
     }
     if any(differences.values()):
         described = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in differences.items() if names)
-        raise WeightsError(f"{path} does not fit {architecture}: {described}")
+        raise WeightsError(f"{path} does not fit {architecture}: {described}; convert its source again")
 
 
 def check_numbers(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
     """Raise WeightsError, naming the tensors, if any has NaN or infinity, or a kernel is all zeros."""
     if damaged := [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]:
-        raise WeightsError(f"{path} is damaged: NaN or infinity in {', '.join(damaged)}")
+        raise WeightsError(
+            f"{path} is damaged: NaN or infinity in {', '.join(damaged)}; save the trained network again"
+        )
     kernels = [name for name in sorted(tensors) if name.endswith((".kernel", f".kernel{TABLE}"))]
     if empty := [name for name in kernels if not tensors[name].any()]:
         raise WeightsError(f"{path} is damaged: only zeros in {', '.join(empty)}; save the trained network again")

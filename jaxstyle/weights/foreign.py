@@ -201,7 +201,8 @@ def _no_network_error(path: Path, convolutions: Sequence[Convolution]) -> Weight
             description = f"most similar to {architecture}, but {_differences(kernels, convolutions, matcher)}"
     count = counted(len(convolutions), "convolution")
     return WeightsError(
-        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): it has {count}, {description}"
+        f"{path} fits no network that jaxstyle has ({', '.join(ARCHITECTURES)}): it has {count}, {description}; "
+        "use the weights of one of these networks"
     )
 
 

@@ -20,6 +20,7 @@ from jaxstyle.errors import WeightsError
 from jaxstyle.weights import kinds, matfile
 from jaxstyle.weights.content import arrays_in
 from jaxstyle.weights.convolutions import Convolution, Layers, integer_kernels, layers_among, widen
+from jaxstyle.weights.files import reading_error
 from jaxstyle.weights.pickles import Unpickler
 from jaxstyle.weights.torchfile import read_torch
 
@@ -96,7 +97,7 @@ def _detect_format(path: Path) -> str:
             size = file.seek(0, 2)
             members = zipfile.ZipFile(file).namelist() if zipfile.is_zipfile(file) else None
     except OSError as error:
-        raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
+        raise reading_error(path, error) from None
     except zipfile.BadZipFile:
         members = None
     file_format = _format_of_archive(path, members) if members is not None else _format_of(head, size)

@@ -6,6 +6,7 @@ from typing import Any
 
 import platformdirs
 
+from jaxstyle.arguments import check_type
 from jaxstyle.errors import WeightsError
 from jaxstyle.images import exists
 from jaxstyle.networks import ARCHITECTURES, Network, check_network, make_network, random_network
@@ -85,6 +86,7 @@ def load_network(name: str | os.PathLike[str] = "vgg19", *, pooling: str = "max"
         WeightsError: if there is no such name or file, or the file is damaged or does not fit its architecture.
         ConfigError: for an unknown pooling or precision, or an unknown architecture with random weights.
     """
+    check_type("name", name, (str, os.PathLike), f"one of {', '.join(NAMES)}, or a file")
     if str(name).startswith(RANDOM):
         return random_network(str(name).removeprefix(RANDOM), pooling=pooling, precision=precision)
     weights = load_weights(name)

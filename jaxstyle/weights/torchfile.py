@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxstyle.errors import WeightsError
 from jaxstyle.weights.content import Leaf, arrays_in, check_has_arrays
+from jaxstyle.weights.files import reading_error
 from jaxstyle.weights.pickles import Unpickler
 from jaxstyle.weights.tensors import Numbers
 
@@ -32,7 +33,7 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
     except WeightsError as error:
         raise WeightsError(f"{path} {error}") from None
     except OSError as error:
-        raise WeightsError(f"cannot read weights {path}: {error.strerror}") from None
+        raise reading_error(path, error) from None
     except Exception as error:  # a damaged pickle can fail in any way
         raise WeightsError(
             f"{path} is damaged: it cannot be read as PyTorch ({type(error).__name__}); download it again"

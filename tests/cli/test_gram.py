@@ -97,7 +97,7 @@ class TestSample:
 @pytest.mark.parametrize(
     ("command", "code", "found"),
     [
-        ("maximize --layer relu3_1 -o out.png", USAGE, "Missing option '--entry'"),
+        ("maximize --layer relu3_1 -o out.png", USAGE, "--entry is missing; add it"),
         ("maximize --layer relu9_1 --entry 1,1 -o out.png", USAGE, "vgg19 has no layer 'relu9_1'"),
         (
             "maximize --layer relu3_1 --entry 1,256 -o out.png",

@@ -1,8 +1,10 @@
 """Errors as the command line words them."""
 
 import pytest
+import typer
 
 from jaxstyle.cli.messages import check_arguments, reword
+from jaxstyle.cli.usage import usage_message
 from jaxstyle.errors import ConfigError
 
 
@@ -18,10 +20,6 @@ from jaxstyle.errors import ConfigError
             "--optimizer is 'lbfg'; expected one of lbfgs, adam; did you mean lbfgs?",
         ),
         ("unknown pooling 'min'; expected one of max, avg", "--pooling is 'min'; expected one of max, avg"),
-        (
-            "Invalid value for '--steps': Input should be a valid integer, unable to parse string as an integer",
-            "Invalid value for '--steps': expected a whole number",
-        ),
         (
             "no weights called 'nofile'; expected one of vgg16, vgg19, or a file",
             "no weights called 'nofile'; expected one of vgg16, vgg19, or a file",
@@ -50,3 +48,17 @@ def test_names_that_are_no_files(arguments: list[str], message: str):
 
 def test_other_arguments_may_be_empty_or_folders():
     check_arguments(["batch", "--style-blend", "", "-o", "results/"])
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("'x' is not a valid int.", "--steps is 'x'; expected a whole number"),
+        ("'x' is not a valid integer range.", "--steps is 'x'; expected a whole number"),
+        ("'x' is not a valid float.", "--steps is 'x'; expected a number"),
+        ("0 is not in the range x>=1.", "--steps is '0'; expected a number from 1 up"),
+        ("wide", "--steps is 'wide'; expected another value"),
+    ],
+)
+def test_values_as_older_versions_of_typer_refuse_them(message: str, expected: str):
+    assert usage_message(typer.BadParameter(message, param_hint="'--steps'")) == expected

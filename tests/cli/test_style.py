@@ -230,8 +230,8 @@ def test_bad_styles(folder, command, code, found):
 @pytest.mark.parametrize(
     ("command", "code", "found"),
     [
-        ("", USAGE, "Missing argument 'PICTURE'"),
-        ("swirls.jpg", USAGE, "Missing option '-o'"),
+        ("", USAGE, "PICTURE is missing; add it"),
+        ("swirls.jpg", USAGE, "-o / --output is missing; add it"),
         ("swirls.jpg -o out.png", USAGE, "out.png: has the suffix '.png'; expected .safetensors"),
         ("swirls.jpg -o no/out.safetensors", STYLES, "is not a folder"),
         ("swirls.safetensors -o swirls.safetensors --overwrite", USAGE, "is one of the pictures to read"),

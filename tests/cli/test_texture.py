@@ -67,8 +67,8 @@ def test_ctrl_c_writes_the_current_picture(tmp_path, monkeypatch):
     [
         (("--network", "random:resnet"), "--network is 'random:resnet'; expected one of vgg16"),
         (("--network", "resnet"), "--network is 'resnet'; expected one of vgg16"),
-        (("--content-weight", 1), "No such option"),
-        (("--background", "white"), "No such option"),
+        (("--content-weight", 1), "there is no option --content-weight; "),
+        (("--background", "white"), "there is no option --background; "),
     ],
 )
 def test_errors_are_one_line(tmp_path, words, message):

@@ -217,7 +217,15 @@ def test_csv_and_json_lines_say_the_same(tmp_path_factory, rows):
     [
         (b"", "has no pairs; expected "),
         (b"content,style\n", "has no pairs; expected "),
-        (b"\xff\xfe", "is not UTF-8 text; expected "),
+        (b"\xff\xfe", "has no pairs; expected "),
+        (b"\xff\xfec", r"has the byte order mark of UTF-16, but is something else \(.*\); expected CSV or JSON lines"),
+        (
+            "content,style\n".encode("utf-16-le"),
+            "has zero bytes, as UTF-16 text without a byte order mark has; expected",
+        ),
+        ("content,style\na,b\nfü,b".encode("latin-1"), r"is not UTF-8 text \(line 3\); expected CSV or JSON lines: "),
+        ("content,style,output\na,b,x/CON.png\n", ".*output: 'x/CON.png'; .* are for no file on Windows"),
+        ("content,style,output\na,b,x./y.png\n", ".*output: 'x./y.png'; .* are for no file on Windows"),
         (
             "content;style\na;b\n",
             "line 1 is 'content;style', with ';' between the cells; expected commas: save the table as CSV with commas",
@@ -303,5 +311,14 @@ class TestOddNames:
         folder_of(tmp_path, "fü.png")
         text = "content,style\nfü.png,fü.png\n"
         assert len(read_manifest(written(tmp_path, text), Options())) == 1
-        for encoding in ("latin-1", "utf-16"):
-            assert refusal(written(tmp_path, text.encode(encoding))).startswith("is not UTF-8 text; expected CSV")
+        for encoding in ("latin-1", "utf-16-le", "utf-32-be"):
+            assert "; expected" in refusal(written(tmp_path, text.encode(encoding)))
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+    def test_a_table_with_a_byte_order_mark_is_read(self, tmp_path, encoding):
+        """As Excel and PowerShell write it."""
+        folder_of(tmp_path, "fü.png")
+        mark = "" if encoding == "utf-8-sig" else "\ufeff"
+        for text in ("content,style\r\nfü.png,fü.png\r\n", '{"content": "fü.png", "style": "fü.png"}\r\n'):
+            (task,) = read_manifest(written(tmp_path, (mark + text).encode(encoding)), Options())
+            assert task.content == tmp_path / "fü.png"

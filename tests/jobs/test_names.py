@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxstyle.jobs.names import name_results
+from jaxstyle.jobs.names import is_portable, name_results
 
 stems = st.text("aAbB.-_é\u0301ß中", min_size=1, max_size=6).filter(lambda stem: set(stem) != {"."})
 suffixes = st.sampled_from([".jpg", ".JPG", ".png", ""])
@@ -80,3 +80,19 @@ def test_long_names_are_shortened_and_differ():
     long = "x" * 240
     first, second = names_of((long + ".jpg", "sea.png"), (long + ".jpg", "sky.png"))
     assert first != second and max(len(first), len(second)) < 256 and first.startswith("xxx")
+
+
+@pytest.mark.parametrize("name", ["CON.png", "nul", "aux .png", "com1.tar.jpg", "photo. .jpg", "photo..png", ".. .png"])
+def test_names_that_windows_reserves_become_others(name: str):
+    (result,) = names_of((name, name))
+    assert is_portable(result) and result.endswith(".png")
+
+
+@pytest.mark.parametrize("name", ["CON", "con.png", "Nul .txt", "LPT1.a.b", "a.", "a ", "a.png ", "..."])
+def test_names_that_windows_takes_for_others(name: str):
+    assert not is_portable(name)
+
+
+@pytest.mark.parametrize("name", ["console.png", "com.png", "com12.png", "a con.png", ".con", "con-1.png", "a b.png"])
+def test_names_that_only_resemble_these(name: str):
+    assert is_portable(name)

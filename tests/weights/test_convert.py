@@ -217,7 +217,8 @@ def test_unknown_network(tmp_path: Path) -> None:
     write_torch(tmp_path / "w.pth", random_parameters(shapes))
     message = error_message(tmp_path / "w.pth")
     assert message.endswith(
-        "googlenet-caffe, efficientnet-lite0, tiny): it has 1 convolution, the first with a kernel [8, 3, 7, 7]"
+        "googlenet-caffe, efficientnet-lite0, tiny): it has 1 convolution, the first with a kernel [8, 3, 7, 7]; "
+        "use the weights of one of these networks"
     )
 
 
@@ -291,7 +292,9 @@ def test_nan_in_a_kernel(tmp_path: Path) -> None:
     parameters = random_parameters(TINY)
     parameters["conv1_2.kernel"][0, 0, 0, 0] = np.nan
     write_torch(tmp_path / "w.pth", parameters)
-    assert error_message(tmp_path / "w.pth").endswith("NaN or infinity in conv1_2.kernel")
+    assert error_message(tmp_path / "w.pth").endswith(
+        "NaN or infinity in conv1_2.kernel; save the trained network again"
+    )
 
 
 def test_kernel_of_zeros(tmp_path: Path) -> None:
@@ -348,7 +351,8 @@ def test_pytorch_file_without_tensors(tmp_path: Path) -> None:
 def test_missing_file_and_directory(tmp_path: Path) -> None:
     assert (
         error_message(tmp_path / "nothing.pth")
-        == f"cannot read weights {tmp_path / 'nothing.pth'}: No such file or directory"
+        == f"cannot read weights {tmp_path / 'nothing.pth'}: No such file or directory; check the name, "
+        "the permissions and the disk"
     )
     (tmp_path / "directory.pth").mkdir()
     assert error_message(tmp_path / "directory.pth").startswith("cannot read weights")

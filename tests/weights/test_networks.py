@@ -112,7 +112,8 @@ class TestTorchvision:
         message = error_message(tmp_path / "w")
         assert message.endswith(
             "most similar to googlenet, but missing: inception_3a/3x3 [3, 3, 96, 128], "
-            "inception_5b/1x1 [1, 1, 832, 384]; unexpected: inception5b.branch1.conv.weight [384, 832, 3, 3]"
+            "inception_5b/1x1 [1, 1, 832, 384]; unexpected: inception5b.branch1.conv.weight [384, 832, 3, 3]; "
+            "use the weights of one of these networks"
         )
 
     def test_incomplete_batch_normalization(self, googlenet: State, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ class TestFetching:
         self.publish(server, "alexnet", b"the right one", monkeypatch)
         server.answers = (giving(b"another one"),)
         digest = hashlib.sha256(b"another one").hexdigest()
-        with pytest.raises(WeightsError, match=f"its SHA256 is {digest}, expected [0-9a-f]{{8}}$"):
+        with pytest.raises(WeightsError, match=f"its SHA256 is {digest}, expected [0-9a-f]{{8}}; try again"):
             weights.fetch("alexnet")
         assert list(cache.iterdir()) == []
 
