@@ -51,8 +51,8 @@ def _parameter_name(error: typer.TyperException) -> str:
 
 def _value_message(name: str, error: typer.TyperException, message: str) -> str:
     """The message for a value of a parameter that is of another type, or out of its range."""
-    if hasattr(error.__cause__, "errors"):
-        reason = error.__cause__.errors()[0]
+    if reasons := getattr(error.__cause__, "errors", None):
+        reason = reasons()[0]
         expected = _PYDANTIC.get(reason["type"], reason["msg"].removeprefix("Value error, expected "))
         return f"{name} is {reason['input']!r}; expected {expected.format(**reason.get('ctx', {}))}"
     for pattern, expected in _CLICK.items():

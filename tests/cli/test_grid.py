@@ -105,7 +105,7 @@ def test_a_pair_that_fails_leaves_its_cell_empty(tmp_path):
         (("--columns", "inti=noise"), "--columns has 'inti', which is not an option; the nearest is 'init'"),
         (("--columns", "foo=0;3"), "--columns has 'foo', which is not an option; expected one of size, steps, "),
         (("--columns", "steps=1;few"), "--columns, steps: 'few'; expected a whole number"),
-        (("--columns", "steps=0"), "--steps is 0; expected a whole number from 1 up"),
+        (("--columns", "steps=0"), "--steps is 0; expected a whole number from 1 to 1000000"),
         (("--columns", "steps=1;2", "--rows", "steps=3"), "--rows and --columns both vary steps"),
         (("--columns", "style-blend=1,2"), "--style-blend has 2 weights for 1 style;"),
         (("--columns", "seed=0;1", "--seed", 7), "there is --seed 7 too, and --columns varies it"),
