@@ -74,7 +74,7 @@ class TestDefaultLayers:
 
 @pytest.mark.usefixtures("small_pyramid")
 class TestCoarseToFine:
-    CONFIG = replace(QUICK, steps=15)
+    CONFIG = replace(QUICK, optimizer="lbfgs", steps=15)
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -69,7 +69,7 @@ def test_with_respect_to_a_style(network: Network, painting: np.ndarray) -> None
     The layer is one before its rectifier, because finite differences are inexact across the kink of a rectifier.
     """
     layer = (("conv1_1", 1.0),)
-    config = replace(QUICK, size=32, steps=3, style_layers=layer, content_layers=layer)
+    config = replace(QUICK, optimizer="lbfgs", size=32, steps=3, style_layers=layer, content_layers=layer)
     config = replace(config, init=(("content", 1.0), ("picture", 4.0)))
     stylizer = make_stylizer(first_layer(network), config, height=32, width=24)
     style, other = stylizer.measure(painting), stylizer.measure(0.3 + 0.4 * random_picture(32, 32))

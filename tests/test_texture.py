@@ -13,7 +13,7 @@ from jaxstyle.errors import PictureError
 from jaxstyle.networks import Network
 from jaxstyle.stylize import Stylized, measure_style
 
-CONFIG = replace(QUICK, steps=20)
+CONFIG = replace(QUICK, optimizer="lbfgs", steps=20)
 
 
 def make(network: Network, style: Any, **options: Any) -> Stylized:

@@ -36,7 +36,7 @@ from jaxstyle.networks import Network, convolution
 from jaxstyle.optimization import targets as targets_module
 from jaxstyle.stylize import Stylized, measure_style
 
-QUICK = replace(QUICK, size=48)  # a single size
+QUICK = replace(QUICK, size=48, optimizer="lbfgs")  # a single size
 TWO_SIZES = replace(QUICK, size=64, steps=8)
 HALF_LEVEL = 0.5 / 255
 

@@ -12,7 +12,18 @@ from support.command import CONTENT, STYLE, run, succeed
 
 from jaxstyle.images import read_image
 
-QUICK = ("--size", 64, "--steps", 8, "--content-layers", "relu1_1", "--style-layers", "conv1_1,relu1_1")
+QUICK = (
+    "--size",
+    64,
+    "--steps",
+    8,
+    "--optimizer",
+    "adam",
+    "--content-layers",
+    "relu1_1",
+    "--style-layers",
+    "conv1_1,relu1_1",
+)
 USAGE, PICTURE = 2, 3  # exit codes
 
 

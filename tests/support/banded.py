@@ -61,7 +61,7 @@ def check_loss(shape: tuple[int, int], count: int) -> None:
 def check_run() -> None:
     """A whole run through two sizes, of which the second is split."""
     photo, painting = (read_image(EXAMPLES / name, size=128) for name in ("content/harbour.jpg", "style/swirls.jpg"))
-    config = replace(QUICK, **LAYERS, size=128, levels=2, tile_size=64)
+    config = replace(QUICK, **LAYERS, optimizer="lbfgs", size=128, levels=2, tile_size=64)
     texts, compile_step = [], solver.run.compile
 
     def compile_and_keep(network: Network, objective: Objective, *arguments: object, **options: object) -> None:

@@ -18,7 +18,10 @@ from jaxstyle.optimization import Objective, content_targets, make_objective
 from jaxstyle.styles import blend_statistics, measure_statistics
 from jaxstyle.stylize import Stylized
 
-QUICK = StyleConfig(size=64, steps=6, content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),))
+# Adam, because programs of L-BFGS, which the tests of what depends on the optimizer name, take longer to compile.
+QUICK = StyleConfig(
+    size=64, steps=6, optimizer="adam", content_layers=(("relu1_1", 1.0),), style_layers=(("relu1_1", 1.0),)
+)
 
 FIRST_LAYER, _CHANNELS = "first-layer", 16
 _TABLE = chain(PICTURE, {"conv1_1": Convolution(_CHANNELS, 3, padding=1), "relu1_1": ReLU()})

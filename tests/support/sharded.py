@@ -19,7 +19,7 @@ from jaxstyle.weights import load_network
 COLLECTIVES = re.compile(r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter|send\(|recv\(")
 
 assert len(jax.local_devices()) == 4
-first, CONFIG = first_layer(load_network()), replace(QUICK, size=48)
+first, CONFIG = first_layer(load_network()), replace(QUICK, size=48, optimizer="lbfgs")
 photo = read_image(EXAMPLES / "content" / "harbour.jpg", size=48)
 painting = read_image(EXAMPLES / "style" / "swirls.jpg", size=48)
 contents, styles = [photo[::-1], photo, photo**2, photo, photo], [painting, painting**2, painting, painting, painting]
