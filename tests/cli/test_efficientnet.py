@@ -11,7 +11,7 @@ import jaxstyle
 
 NETWORK = ("--network", "efficientnet-lite0")
 LAYERS = ("--style-layers", "stem/relu,block1a/output")
-QUICK = (*NETWORK, "--size", 32, "--steps", 3, *LAYERS, "--content-layers", "block2a/output")
+QUICK = (*NETWORK, "--size", 32, "--steps", 3, "--optimizer", "adam", *LAYERS, "--content-layers", "block2a/output")
 
 
 def size_of(path: Path) -> int:

@@ -14,8 +14,8 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.images import read_image
 from jaxstyle.options.parsing import parse_weighted
 
-QUICK = ("--size", 64, "--steps", 12, "--style-layers", "relu1_1,relu1_2")
-CONFIG = StyleConfig(steps=12, style_layers=parse_weighted("", "relu1_1,relu1_2"))
+QUICK = ("--size", 64, "--steps", 12, "--optimizer", "adam", "--style-layers", "relu1_1,relu1_2")
+CONFIG = StyleConfig(steps=12, optimizer="adam", style_layers=parse_weighted("", "relu1_1,relu1_2"))
 
 
 def test_equals_the_python_function(tmp_path, network):

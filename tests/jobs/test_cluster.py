@@ -25,7 +25,7 @@ from jaxstyle.jobs.ray_connection import check_address
 from jaxstyle.jobs.records import iterate_records
 
 __all__ = ["store"]
-TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise")
+TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise", optimizer="adam")
 
 
 @pytest.fixture

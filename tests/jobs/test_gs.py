@@ -13,7 +13,7 @@ from jaxstyle.images import as_path, check_writable
 from jaxstyle.jobs.records import iterate_records
 
 __all__ = ["gs"]
-OPTIONS = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1")
+OPTIONS = jobs.Options(size=32, steps=3, optimizer="adam", content_layers="relu1_1", style_layers="relu1_1")
 
 
 def job(folder: str | Path) -> jobs.Job:

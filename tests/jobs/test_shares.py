@@ -20,7 +20,7 @@ from jaxstyle.jobs.known_files import KnownFiles
 from jaxstyle.jobs.plan import make_plan
 from jaxstyle.jobs.shares import split_evenly
 
-TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise")
+TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="relu1_1", init="noise", optimizer="adam")
 PHOTOS = [CONTENT, CONTENT.with_name("cat.jpg")]
 
 
