@@ -12,6 +12,7 @@ from jaxstyle.images import read_image, resize, write_image
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Progress, schedule
 
+QUICK = replace(QUICK, optimizer="lbfgs")
 FROM_PICTURE = replace(QUICK, init=(("picture", 1.0),))
 
 
