@@ -9,6 +9,7 @@ from typing import Any
 from jaxstyle.arguments import check_count, check_type, describe_value
 from jaxstyle.errors import ConfigError, counted
 
+TERMS = "content", "style", "color", "tv", "grain"  # of the loss, each with a weight
 NORMALIZATIONS = ("relative", "gatys")
 OPTIMIZERS = ("lbfgs", "adam")
 COLORS = ("style", "content", "luminance")
@@ -56,6 +57,7 @@ class StyleConfig:
         color_weight: weight of the distance between the color distributions of picture and style.
         tv_weight: weight of the total variation, in which chroma counts more than brightness, in units of the picture's
             longest side: it means the same at every size.
+        grain_weight: weight of the grain that the result has beyond the style's own; see `styles.grain_excess`.
         style_blend: share of each style picture, where only the ratios matter; empty for equal shares. Negative shares
             extrapolate: (1.5, -0.5) goes beyond the first style, away from the second.
         colors: whose colors the result has: "style"; "content", for which the style is recolored, with a share such as
@@ -88,7 +90,8 @@ class StyleConfig:
     content_weight: float = 0.1
     style_weight: float = 1.0
     color_weight: float = 1.0
-    tv_weight: float = 1.0
+    tv_weight: float = 0.0
+    grain_weight: float = 0.2
     colors: Weighted = (("style", 1.0),)
     style_blend: tuple[float, ...] = ()
     style_scale: float | tuple[float, ...] = 1.0
@@ -115,7 +118,7 @@ class StyleConfig:
     @property
     def total_weight(self) -> float:
         """The sum of the weights of the loss: what it is near if its terms are relative, and the picture unlike all."""
-        return self.content_weight + self.style_weight + self.color_weight + self.tv_weight
+        return sum(getattr(self, f"{name}_weight") for name in TERMS)
 
     @property
     def style_scales(self) -> tuple[float, ...]:
@@ -167,10 +170,12 @@ class StyleConfig:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
 
     def _check_numbers(self) -> None:
-        for name in ("content_weight", "style_weight", "color_weight", "tv_weight"):
-            _check(name, getattr(self, name), "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
-        if not any((self.content_weight, self.style_weight, self.color_weight, self.tv_weight)):
-            raise ConfigError("content_weight, style_weight, color_weight and tv_weight are all 0; raise one of them")
+        for name in TERMS:
+            weight = getattr(self, f"{name}_weight")
+            _check(f"{name}_weight", weight, "a number from 0 to 3.4e38", lambda value: 0 <= value <= 3.4e38)
+        if not self.total_weight:
+            names = [f"{name}_weight" for name in TERMS]
+            raise ConfigError(f"{', '.join(names[:-1])} and {names[-1]} are all 0; raise one of them")
         _check("strength", self.strength, "a number from 0 to 2", lambda value: 0 <= value <= 2)
         for scale in self.style_scales:
             _check("style_scale", scale, "a number above 0", lambda value: value > 0)

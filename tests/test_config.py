@@ -19,6 +19,7 @@ INVALID = {
     "style_weight": (-1, float("nan")),
     "color_weight": (-1, float("inf")),
     "tv_weight": (-1, float("nan")),
+    "grain_weight": (-1, float("inf")),
     "style_scale": (0, -1, float("nan"), float("inf"), (), (1.0, -1.0)),
     "rotate_style": (float("nan"), 400.0),
     "style_blend": ((-2.0, 1.0), (0.0, 0.0), (float("nan"),)),

@@ -61,7 +61,7 @@ class TestGoingOn:
     ) -> None:
         small = run(network, photo, painting).image
         calls: list[Progress] = []
-        config = replace(FROM_PICTURE, size=96, steps=2)
+        config = replace(FROM_PICTURE, size=96, steps=4)
         run(network, photo, painting, config=config, initial_picture=small, callback=calls.append)
         np.testing.assert_array_equal(calls[0].picture, resize(small, 73, 96))
 

@@ -14,7 +14,7 @@ from support import naive
 from support.quick import QUICK, compilations, run
 
 from jaxstyle import Progress, stylize
-from jaxstyle.config import StyleConfig
+from jaxstyle.config import TERMS, StyleConfig
 from jaxstyle.errors import DivergedError
 from jaxstyle.images import MIN_SIDE, fit_shape
 from jaxstyle.networks import Network, resolve_layers
@@ -98,7 +98,7 @@ class TestCoarseToFine:
             assert np.isfinite(values).all()
 
     def test_the_total_is_the_weighted_sum_of_terms(self, result: Stylized) -> None:
-        terms = {name: getattr(result.history, name) for name in ("content", "style", "color", "tv")}
+        terms = {name: getattr(result.history, name) for name in TERMS}
         total = sum(getattr(self.CONFIG, f"{name}_weight") * values for name, values in terms.items())
         np.testing.assert_allclose(result.history.total, total, rtol=1e-5)
 

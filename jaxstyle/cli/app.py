@@ -17,6 +17,7 @@ import jaxstyle
 from jaxstyle.cli.help import HelpGroup, examples
 from jaxstyle.cli.messages import check_arguments, print_note, reword
 from jaxstyle.cli.usage import usage_message
+from jaxstyle.config import TERMS
 from jaxstyle.errors import JaxStyleError
 
 # The commands, each in the module of its name, and the first sentences of their help.
@@ -37,8 +38,7 @@ SUMMARIES = {
 
 # Options whose names begin messages of the Python API.
 _OPTIONS = (
-    *("size", "steps", "content_weight", "style_weight", "color_weight", "tv_weight", "style_scale", "style_blend"),
-    "rotate_style",
+    *("size", "steps", *(f"{name}_weight" for name in TERMS), "style_scale", "style_blend", "rotate_style"),
     *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision", "convention"),
     *("init", "levels", "sampler", "strength", "height", "width"),
     *("colors", "content_layers", "style_layers", "tile_size", "dpi"),

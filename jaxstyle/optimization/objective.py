@@ -1,16 +1,16 @@
-"""The objective: a weighted sum of content loss, style loss, color distance and total variation.
+"""The objective: a weighted sum of content loss, style loss, color distance, total variation and excess of grain.
 
 In the notation of Gatys et al. (arXiv 1508.06576), with the losses C_l and E_l of a layer as `losses` defines them,
 
-    loss = alpha sum_l w_l C_l + beta sum_l w_l E_l + color_weight color + tv_weight tv.
+    loss = alpha sum_l w_l C_l + beta sum_l w_l E_l + color_weight color + tv_weight tv + grain_weight grain.
 
-With regions, the color distance is the mean of those of the regions, weighted by their shares of the content.
+With regions, color distance and grain are the means of those of the regions, weighted by their shares of the content.
 
 Pictures of a batch are padded to a common shape. `extent`, an array `[2]`, is the height and width of the valid
 positions in the upper left of a padded picture or of its features. The rest is padding and has no effect on the loss.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from jax.sharding import PartitionSpec as P
 from jax.typing import ArrayLike
 
 from jaxstyle.compilation import register_output
-from jaxstyle.config import StyleConfig
+from jaxstyle.config import TERMS, StyleConfig
 from jaxstyle.networks import Network
 from jaxstyle.optimization.bands import AXIS, Bands
 from jaxstyle.optimization.losses import content_loss, normalize_weights, style_loss, total_variation
@@ -36,6 +36,8 @@ from jaxstyle.styles import (
     StyleStatistics,
     color_distance,
     color_moments,
+    grain_excess,
+    measure_grain,
     valid_mask,
 )
 
@@ -50,6 +52,7 @@ class Terms:
     style: jax.Array
     color: jax.Array
     tv: jax.Array
+    grain: jax.Array
 
 
 @flax.struct.dataclass
@@ -63,9 +66,10 @@ class Objective:
         style: the target of each style layer.
         color: the color moments of the style, or of each of its regions.
         color_unit: the distance of the style's colors from their mean, by which the color term is divided.
+        grain: the grain of the style, `[2]`, or of each of its regions, `[K, 2]`.
         content_layers: the weight of each content layer, w_l, adding up to 1.
         style_layers: the weight of each style layer, w_l, adding up to 1.
-        weights: the weights of the terms "content" (alpha), "style" (beta), "color" and "tv".
+        weights: the weights of the terms "content" (alpha), "style" (beta), "color", "tv" and "grain".
         extent: height and width `[2]` of the valid positions of a padded picture; None without padding.
         regions: the regions of the content, if `style` and `color` have a leading axis for regions; else None.
         normalization: "relative" or "gatys".
@@ -78,6 +82,7 @@ class Objective:
     style: Layers
     color: jax.Array
     color_unit: jax.Array
+    grain: jax.Array
     content_layers: Layers
     style_layers: Layers
     weights: Layers
@@ -107,7 +112,9 @@ class Objective:
         style = self._style(features, extents, valid_fraction)
         longest = None if self.extent is None else self.extent.max()
         tv = total_variation(picture, weights=mask, longest=longest)
-        return self.weighted(content=content, style=style, color=self._color(picture, mask), tv=tv)
+        color = self.color_loss(self._of_pixels(color_moments, picture, mask))
+        excess = self.grain_loss(self._of_pixels(measure_grain, picture, mask))
+        return self.weighted(content=content, style=style, color=color, tv=tv, grain=excess)
 
     def weighted(self, **values: jax.Array) -> Terms:
         """The loss for the values of its terms."""
@@ -147,15 +154,22 @@ class Objective:
             options |= {"position_weights": masks}
         return style_loss(features, self.style, representation=self.representation, **options)
 
-    def _color(self, picture: jax.Array, mask: jax.Array | None) -> jax.Array:
+    def _of_pixels(self, measure: Callable[..., jax.Array], picture: jax.Array, mask: jax.Array | None) -> jax.Array:
+        """What `measure` says of the pixels of the picture, or of each region."""
         if self.regions is None:
-            return self.color_loss(color_moments(picture, weights=mask))
-        return self.color_loss(jax.vmap(lambda weights: color_moments(picture, weights=weights))(self.regions.picture))
+            return measure(picture, weights=mask)
+        return jax.vmap(lambda weights: measure(picture, weights=weights))(self.regions.picture)
 
     def color_loss(self, moments: jax.Array) -> jax.Array:
         """The color distance for the color moments of the picture, `[13, 8]`, or of its regions, `[K, 13, 8]`."""
-        distance = color_distance(moments, self.color) / self.color_unit
-        return distance if self.regions is None else jnp.dot(self.regions.shares, distance)
+        return self._of_regions(color_distance(moments, self.color) / self.color_unit)
+
+    def grain_loss(self, value: jax.Array) -> jax.Array:
+        """The excess of grain for the grain of the picture, `[2]`, or of its regions, `[K, 2]`."""
+        return self._of_regions(grain_excess(value, self.grain))
+
+    def _of_regions(self, value: jax.Array) -> jax.Array:
+        return value if self.regions is None else jnp.dot(self.regions.shares, value)
 
 
 def make_objective(
@@ -177,13 +191,14 @@ def make_objective(
         regions: the regions of the content, if the statistics are those of regions.
         tile_size: the size of tiles in pixels a side, for a picture without padding; None to compute it as a whole.
     """
-    weights = {name: getattr(config, f"{name}_weight") for name in ("style", "color", "tv")}
+    weights = {name: getattr(config, f"{name}_weight") for name in TERMS}
     weights |= {"content": content_weight(config)}
     return Objective(
         content=content,
         style={layer: style.measured[layer] for layer in config.style_names},
         color=style.color,
         color_unit=_color_unit(style.color, style.mean),
+        grain=style.grain,
         content_layers=_arrays(normalize_weights(config.weights_of("content_layers"))),
         style_layers=_arrays(normalize_weights(config.weights_of("style_layers"))),
         weights=_arrays(weights),

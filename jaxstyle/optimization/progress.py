@@ -1,7 +1,7 @@
 """The optimization at one size: steps in compiled calls, a callback between them, and the check for divergence."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -77,7 +77,7 @@ def start_level(
     size, steps = levels[level]
     if history is None:
         empty: Any = np.zeros((*state.loss.shape, 0), np.float32)
-        history = Terms(empty, empty, empty, empty, empty)
+        history = Terms(*[empty] * len(fields(Terms)))
     return Progress(size, level, len(levels), 0, steps, None, history, state)
 
 

@@ -17,7 +17,6 @@ from jaxstyle.images import MIN_SIDE, fit_shape, resize
 
 _SMALLEST = 128  # the longest side of the smallest size in pixels; its shorter side is at least _MIN_SHORT
 _MIN_SHORT = 2 * MIN_SIDE
-_DETAIL = 0.5  # share of the content's detail that is added to an enlarged result
 
 _LOBES = 3  # of the Lanczos filter
 
@@ -53,7 +52,7 @@ def blend_scale(config: StyleConfig) -> float:
 
 
 def enlarge(picture: Array, content: Array, target: Array, resize: Callable[..., Any] = resize) -> Array:
-    """Enlarge a result to the next size, and add some of the detail that the content has there.
+    """Enlarge a result to the next size, and add the detail that the content has there.
 
     Args:
         picture: the result, `[h, w, 3]`.
@@ -62,7 +61,7 @@ def enlarge(picture: Array, content: Array, target: Array, resize: Callable[...,
         resize: `resize(picture, height, width)`.
     """
     height, width = target.shape[:2]
-    return resize(picture, height, width) + _DETAIL * (target - resize(content, height, width))
+    return resize(picture, height, width) + (target - resize(content, height, width))
 
 
 def resize_padded(

@@ -10,6 +10,7 @@ Trial pictures are clipped to [0, 1], so that the loss is that of a picture that
 pictures of 256 to 1024 pixels were 6 to 57 % farther from their styles than the optimization had come.
 """
 
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -176,7 +177,7 @@ def advance(
         state, terms = step(network, objective, state, optimizer=optimizer)
         return state, jax.tree.map(lambda values, value: values.at[index].set(value), history, terms)
 
-    history = Terms(*(jnp.zeros(STEPS_PER_CALL, jnp.float32) for _ in range(5)))
+    history = Terms(*(jnp.zeros(STEPS_PER_CALL, jnp.float32) for _ in fields(Terms)))
     return jax.lax.fori_loop(0, steps, body, (state, history))
 
 

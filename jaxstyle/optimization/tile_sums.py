@@ -21,6 +21,7 @@ from jaxstyle.styles import (
     Regions,
     Sums,
     feature_means,
+    grain_sums,
     nonzero,
     representation_sums,
     sum_color_moments,
@@ -37,12 +38,14 @@ class PictureSums:
         content: see `content_sums`.
         style: see `PositionSums`; for K regions all arrays have a leading axis.
         color: the sums of the color moments, `[13, 8]` or `[K, 13, 8]`, and of their weights, `[]` or `[K]`.
+        grain: the sums of the grain, `[2]` or `[K, 2]`, and of its weights, `[]` or `[K]`.
         variation: see `variation_sums`.
     """
 
     content: dict[str, tuple[jax.Array, ...]]
     style: Sums
     color: tuple[jax.Array, jax.Array]
+    grain: tuple[jax.Array, jax.Array]
     variation: VariationSums
 
 
@@ -147,14 +150,17 @@ class TileSums:
             content=content_sums(features, targets, counted),
             style=self._style_sums(self._of_style(features), window, centers),
             color=self._color_sums(pixels, window, pixels_counted),
+            grain=self.for_regions(lambda weights: grain_sums(pixels, weights, pixels_counted))(
+                self._pixel_weights(window)
+            ),
             variation=variation_sums(pixels, pixels_counted),
         )
 
-    def statistics(self, sums: PictureSums, centers: Layers) -> tuple[Layers, jax.Array]:
-        """The style representation and the color moments that follow from the sums of all tiles."""
-        cosines, weight = sums.color
+    def statistics(self, sums: PictureSums, centers: Layers) -> tuple[Layers, jax.Array, jax.Array]:
+        """The style representation, the color moments and the grain that follow from the sums of all tiles."""
+        (cosines, weight), (grain, grain_weight) = sums.color, sums.grain
         measured = self.for_regions(self.style.statistics)(sums.style, centers)
-        return measured, cosines / nonzero(weight)[..., None, None]
+        return measured, cosines / nonzero(weight)[..., None, None], grain / nonzero(grain_weight)[..., None]
 
     def for_regions(self, function: Callable[..., Result]) -> Callable[..., Result]:
         """The function, or with regions that of arrays with a leading axis `[K, ...]`."""
@@ -192,18 +198,24 @@ class TileSums:
                 layer: self.read(regions.layers[layer], window, layer, value.shape, axis=1)
                 for layer, value in features.items()
             }
-        whole = replace(window, begin=window.origin, end=window.origin + np.array(self.windows.shape))
+        whole = self._whole(window)
         return {layer: self.counted(whole, layer, value.shape) for layer, value in features.items()}
+
+    def _pixel_weights(self, window: Window) -> jax.Array:
+        """The weights of the window's pixels, `[H, W]` or `[K, H, W]`: 0 beyond the picture."""
+        if (regions := self.regions) is not None:
+            return read(regions.picture, self.windows.corner(window), self.windows.shape, axis=1)
+        return self.windows.counted(self._whole(window), 1, self.windows.shape, np.array(self.windows.picture))
+
+    def _whole(self, window: Window) -> Window:
+        """The window as its own tile."""
+        return replace(window, begin=window.origin, end=window.origin + np.array(self.windows.shape))
 
     def _color_sums(self, pixels: jax.Array, window: Window, counted: jax.Array) -> tuple[jax.Array, jax.Array]:
         def add(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
             return sum_color_moments(pixels, weights * counted), (weights * counted).sum()
 
-        regions = self.regions
-        weights = (
-            counted if regions is None else read(regions.picture, self.windows.corner(window), counted.shape, axis=1)
-        )
-        return self.for_regions(add)(weights)
+        return self.for_regions(add)(self._pixel_weights(window))
 
 
 def tile_margins(

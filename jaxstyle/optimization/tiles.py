@@ -108,7 +108,7 @@ def _add_up(tiles: TileSums, padded: jax.Array, *, is_split: bool = False) -> tu
 
 def _loss(objective: Objective, tiles: TileSums, sums: PictureSums, centers: Layers) -> tuple[jax.Array, Terms]:
     """The loss that follows from the sums of all tiles, and its terms."""
-    measured, colors = tiles.statistics(sums, centers)
+    measured, colors, grain = tiles.statistics(sums, centers)
     terms = objective.weighted(
         content=content_loss_of_sums(
             sums.content, weights=objective.content_layers, normalization=objective.normalization
@@ -123,6 +123,7 @@ def _loss(objective: Objective, tiles: TileSums, sums: PictureSums, centers: Lay
         ),
         color=objective.color_loss(colors),
         tv=total_variation_of_sums(sums.variation, max(tiles.windows.picture)),
+        grain=objective.grain_loss(grain),
     )
     terms = jax.tree.map(lambda value: value.astype(jnp.float32), terms)
     return terms.total, terms
@@ -181,7 +182,7 @@ def statistics_by_tiles(
         regions=regions,
     )
     sums, centers = _add_up(tiles, pad_to(picture, tiles.windows.covered))
-    measured, colors = tiles.statistics(sums, centers)
+    measured, colors, grain = tiles.statistics(sums, centers)
     weights = () if regions is None else (regions.picture,)
     mean, second = tiles.for_regions(partial(first_and_second_moments, picture))(*weights)
-    return StyleStatistics(measured, colors, mean, second)
+    return StyleStatistics(measured, colors, mean, second, grain)

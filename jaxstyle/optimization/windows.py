@@ -114,9 +114,9 @@ def margins_for(network: Network, reaches: Mapping[str, int]) -> Margins:
     """
     fields = {layer: network.receptive_field(layer) for layer in reaches}
     stride = math.lcm(1, *(field.stride for field in fields.values()))
-    before = [1, *(field.before for field in fields.values())]  # 1 for the total variation
+    before = [1, *(field.before for field in fields.values())]  # 1 for neighbors of pixels
     # Tiles end at multiples of the stride, so the last position of a layer begins one stride of the layer before.
-    after = [0, *(field.after + 1 + (reaches[layer] - 1) * field.stride for layer, field in fields.items())]
+    after = [1, *(field.after + 1 + (reaches[layer] - 1) * field.stride for layer, field in fields.items())]
     return Margins(stride, _round_up(max(before), stride), _round_up(max(after), stride))
 
 

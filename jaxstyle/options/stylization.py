@@ -95,7 +95,15 @@ class StyleOptions:
     tv_weight: float = field(
         default=DEFAULTS.tv_weight,
         metadata=described(
-            "Weight of the total variation. Higher: smoother, with less grain; lower: crisper. Try 0.3 to 3.",
+            "Weight of the total variation. Higher: smoother; 0: crisp. Try 0.3 to 3.",
+            PICTURE,
+            metavar="WEIGHT",
+        ),
+    )
+    grain_weight: float = field(
+        default=DEFAULTS.grain_weight,
+        metadata=described(
+            "Weight of the grain beyond the style's own. Higher: hardly any more than the style has; 0: any.",
             PICTURE,
             metavar="WEIGHT",
         ),
@@ -267,6 +275,7 @@ class Options(FileOptions, NetworkOptions, StyleOptions):
             style_weight=self.style_weight,
             color_weight=self.color_weight,
             tv_weight=self.tv_weight,
+            grain_weight=self.grain_weight,
             colors=parse_weighted("--colors", self.colors),
             style_blend=parse_numbers("--style-blend", self.style_blend),
             style_scale=parse_scales("--style-scale", self.style_scale),

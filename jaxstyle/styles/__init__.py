@@ -2,6 +2,7 @@
 
 Modules:
     statistics: Gram matrices and color distributions
+    grain: fine detail, and the excess of it over the style's
     distances: distances between representations
     positions: sums and means over positions
     sliced: quantiles of projected features
@@ -26,6 +27,7 @@ from jaxstyle.styles.files import (
     save_style,
     style_tensors,
 )
+from jaxstyle.styles.grain import grain_excess, grain_sums, measure_grain
 from jaxstyle.styles.masks import Masks, check_mask, check_mask_count, check_masks, masks_from_colors
 from jaxstyle.styles.measured import (
     STYLE_LAYERS,
@@ -89,11 +91,14 @@ __all__ = [
     "fill_missing_regions",
     "find_masks",
     "first_and_second_moments",
+    "grain_excess",
+    "grain_sums",
     "gram_matrix",
     "load_style",
     "make_style",
     "masks_from_colors",
     "measure_features",
+    "measure_grain",
     "measure_padded_statistics",
     "measure_statistics",
     "nonzero",

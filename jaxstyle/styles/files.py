@@ -1,7 +1,8 @@
 """Style files: a measured style as a safetensors file with a JSON record in its metadata.
 
-The tensors are float32. `0.gram.relu1_1` (or another representation), `0.color`, `0.mean` and `0.second` are the
-attributes of `StyleStatistics` at the first of the record's sizes; those of the second size begin with `1.`, and so on.
+The tensors are float32. `0.gram.relu1_1` (or another representation), `0.color`, `0.mean`, `0.second` and `0.grain` are
+the attributes of `StyleStatistics` at the first of the record's sizes; those of the second size begin with `1.`, and
+so on.
 All values are stored exactly. With the default layers, the Gram matrices of one size take 2.4 MB.
 """
 
@@ -26,9 +27,9 @@ from jaxstyle.styles.measured import Style, StyleStatistics
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
 
 SUFFIX = ".safetensors"
-FORMAT = "jaxstyle-style-1"
+FORMAT = "jaxstyle-style-2"
 _ADVICE = "save the style again"
-_COLOR_SHAPES = {"color": (13, 8), "mean": (3,), "second": (3, 3)}
+_COLOR_SHAPES = {"color": (13, 8), "mean": (3,), "second": (3, 3), "grain": (2,)}
 # Whether the value of an entry of the record is valid.
 _IS_VALID: dict[str, Callable[[Any], bool]] = {
     "architecture": lambda value: isinstance(value, str) and value in ARCHITECTURES,

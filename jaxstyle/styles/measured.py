@@ -16,6 +16,7 @@ import jax
 from jaxstyle.compilation import CachedFunction, register_output
 from jaxstyle.errors import ConfigError, counted
 from jaxstyle.networks import ARCHITECTURES, Network, check_network
+from jaxstyle.styles.grain import measure_grain
 from jaxstyle.styles.positions import valid_mask
 from jaxstyle.styles.regions import Regions
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features, weighted_mean
@@ -38,12 +39,14 @@ class StyleStatistics:
         color: the color distribution, `[13, 8]`; see `color_moments`.
         mean: the mean of the colors c, `[3]`.
         second: their second moment, the mean of c c^T, `[3, 3]`.
+        grain: the grain of luma and chroma, `[2]`; see `measure_grain`.
     """
 
     measured: Layers
     color: jax.Array
     mean: jax.Array
     second: jax.Array
+    grain: jax.Array
 
 
 @flax.struct.dataclass
@@ -136,12 +139,8 @@ def measure_statistics(
     """The statistics of a style picture `[H, W, 3]` at its current size, or of each of its regions."""
     measured = style_targets(network, picture, layers, representation=representation, regions=regions)
     if regions is None:
-        return StyleStatistics(measured, color_moments(picture), *first_and_second_moments(picture))
-
-    def measure_colors(weights: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        return color_moments(picture, weights=weights), *first_and_second_moments(picture, weights)
-
-    return StyleStatistics(measured, *jax.vmap(measure_colors)(regions.picture))
+        return _with_pixels(measured, picture)
+    return jax.vmap(partial(_with_pixels, picture=picture))(measured, weights=regions.picture)
 
 
 @partial(CachedFunction, static_argnames=("layers", "representation"))
@@ -161,11 +160,14 @@ def measure_padded_statistics(
     ordered = {layer: features[layer] for layer in network.layers if layer in features}
     masks = {layer: valid_mask(value.shape, network.extent_at(layer, extent)) for layer, value in ordered.items()}
     weights = valid_mask(picture.shape, extent)
-    return StyleStatistics(
-        measure_features(representation, ordered, masks),
-        color_moments(picture, weights=weights),
-        *first_and_second_moments(picture, weights),
-    )
+    return _with_pixels(measure_features(representation, ordered, masks), picture, weights)
+
+
+def _with_pixels(measured: Layers, picture: jax.Array, weights: jax.Array | None = None) -> StyleStatistics:
+    """What was measured of features, with the statistics of the pixels."""
+    moments = first_and_second_moments(picture, weights)
+    color, grain = color_moments(picture, weights=weights), measure_grain(picture, weights=weights)
+    return StyleStatistics(measured, color, *moments, grain)
 
 
 def first_and_second_moments(picture: Any, weights: Any = None) -> tuple[Any, Any]:

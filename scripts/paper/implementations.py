@@ -46,6 +46,7 @@ CONFIG = jaxstyle.StyleConfig(
     style_weight=sum(_STYLE_WEIGHTS.values()),
     color_weight=0.0,
     tv_weight=0.0,
+    grain_weight=0.0,
 )
 # Yields the picture [H, W, 3] before the first step, and after every STEPS_PER_CALL steps.
 Pictures = Iterator[np.ndarray]

@@ -114,7 +114,7 @@ projects the sample onto Gram matrices of a picture, and not from the sampler.
 def make(lab: Lab) -> str:
     """Return the page."""
     network = prepare_network(jaxstyle.load_network())
-    config = replace(jaxstyle.StyleConfig(), size=lab.size, tv_weight=0.0, steps=STEPS)
+    config = replace(jaxstyle.StyleConfig(), size=lab.size, grain_weight=0.0, steps=STEPS)
 
     def measure(picture: np.ndarray) -> jaxstyle.Style:
         return jaxstyle.measure_style(picture, network=network, config=config)

@@ -68,7 +68,7 @@ class TestRecord:
         assert record["settings"] == json.loads(json.dumps(expected))
 
     def test_has_losses_that_went_down(self, record):
-        assert set(record["losses"]) == {"total", "content", "style", "color", "tv"}
+        assert set(record["losses"]) == {"total", "content", "style", "color", "tv", "grain"}
         assert record["losses"]["total"]["last"] < record["losses"]["total"]["first"]
 
     def test_has_the_seconds_of_all_phases(self, record):

@@ -97,11 +97,11 @@ def test_snapshots_are_at_most_ten_steps_late(levels, every):
 
 def test_line_has_size_step_losses_and_time_left():
     assert describe(progress(0, 0), None, LEVELS) == "128 px (1/3) compiling"
-    line = describe(progress(1, 20, Terms(1.0, 0.98765, 0.0123456, 3.0, 4.0)), 83.4, LEVELS)
+    line = describe(progress(1, 20, Terms(1.0, 0.98765, 0.0123456, 3.0, 4.0, 5.0)), 83.4, LEVELS)
     assert line == "256 px (2/3) step 20/30 content 0.988 style 0.0123, 1:23 left"
-    line = describe(progress(1, 30, Terms(1.0, 1.0, 1.0, 1.0, 1.0)), 9.0, LEVELS, describe_compiling("cpu"))
+    line = describe(progress(1, 30, Terms(*np.ones(6))), 9.0, LEVELS, describe_compiling("cpu"))
     assert line == "512 px (3/3) compiling (about 15 s on a CPU; cached for the next run)"
-    line = describe(progress(2, 20, Terms(1.0, 1.0, 1.0, 1.0, 1.0)), 0.0, LEVELS)
+    line = describe(progress(2, 20, Terms(*np.ones(6))), 0.0, LEVELS)
     assert line == "512 px (3/3) step 20/20 content 1 style 1, 0:00 left"
 
 
@@ -130,12 +130,12 @@ class TestLines:
     def test_of_a_job_have_all_that_runs(self, folders, tmp_path, monkeypatch):
         def stylize_group(network, group, pairs, *, callback, **_):
             time.sleep(0.2)
-            terms = Terms(*np.arange(5.0))
+            terms = Terms(*np.arange(6.0))
             state = SimpleNamespace(loss=np.float32(1))
-            history = Terms(*np.zeros((5, 0)))
+            history = Terms(*np.zeros((6, 0)))
             callback(Progress(32, 0, 1, 1, 3, terms, history, state))
             time.sleep(0.2)
-            return [Stylized(pairs[0].content, Terms(*np.ones((5, 3))), np.full(3, 32), pairs[0].config)]
+            return [Stylized(pairs[0].content, Terms(*np.ones((6, 3))), np.full(3, 32), pairs[0].config)]
 
         monkeypatch.setattr("jaxstyle.jobs.run.stylize_group", stylize_group)
         content, style = (sorted(folder.iterdir())[0] for folder in folders)

@@ -78,8 +78,8 @@ OUTPUTS = {
     "network": network,
     "state of lbfgs": lambda: solver.init.jitted(PICTURE, optimizer="lbfgs"),
     "state of adam": lambda: solver.init.jitted(PICTURE, optimizer="adam"),
-    "terms": lambda: Terms(*jnp.arange(5.0)),
-    "statistics": lambda: StyleStatistics({"relu1_1": jnp.eye(2)}, *jnp.ones((3, 2))),
+    "terms": lambda: Terms(*jnp.arange(6.0)),
+    "statistics": lambda: StyleStatistics({"relu1_1": jnp.eye(2)}, *jnp.ones((4, 2))),
     "nested": lambda: {
         "a": [Pair(Labeled((jnp.ones(2), None), "x", (1, 2), 0.1, True), ()), None],
         "b": Labeled({}, ""),

@@ -32,7 +32,7 @@ def correlated(height: int, width: int, seed: int, spread: float = 0.05) -> np.n
 
 
 def measured(picture: np.ndarray) -> StyleStatistics:
-    return StyleStatistics({}, None, *first_and_second_moments(picture))
+    return StyleStatistics({}, None, *first_and_second_moments(picture), None)
 
 
 def match_colors(picture: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ class TestPinkNoise:
 
 
 CONTENT, STYLE, PICTURE = random_picture(10, 14), random_picture(8, 9, 1), random_picture(21, 7, 2)
-STATISTICS = StyleStatistics({}, None, *first_and_second_moments(STYLE))
+STATISTICS = StyleStatistics({}, None, *first_and_second_moments(STYLE), None)
 
 
 def mix(*shares: tuple[str, float], picture: np.ndarray | None = PICTURE, seed: int = 0) -> np.ndarray:

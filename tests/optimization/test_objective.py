@@ -27,6 +27,7 @@ SHALLOW = StyleConfig(
     style_weight=2.0,
     color_weight=0.7,
     tv_weight=5.0,
+    grain_weight=0.6,
 )
 
 
@@ -75,7 +76,11 @@ def torch_objective(network: Network, reference: Reference) -> Objective:
     """The objective with weights for which the gradients of both losses have the same norm."""
     content, style = (float(np.linalg.norm(reference[f"{name}_gradient"])) for name in ("content", "style"))
     config = StyleConfig(
-        content_weight=reference.positions / content, style_weight=1 / style, color_weight=0, normalization="gatys"
+        content_weight=reference.positions / content,
+        style_weight=1 / style,
+        color_weight=0,
+        grain_weight=0,
+        normalization="gatys",
     )
     config = resolve_layers(config, "vgg19")
     return objective_of(network, config, reference.picture("content"), [reference.picture("style")])
@@ -128,6 +133,7 @@ def naive_terms(
         "style": naive.weighted_mean(style_losses, style_weights),
         "color": naive.color_distance(naive.color_moments(picture), colors) / naive.color_distance(mean_color, colors),
         "tv": float(np.mean(vertical**2) + np.mean(horizontal**2)) * (max(picture.shape[:2]) / 512) ** 2,
+        "grain": naive.grain_excess(naive.grain(picture), naive.grain(style)),
     }
     return terms | {"total": sum(getattr(config, f"{name}_weight") * value for name, value in terms.items())}
 
@@ -153,7 +159,7 @@ class TestWholeObjective:
             assert np.vdot(gradient, direction) == pytest.approx(change / (2 * step), rel=2e-3)
 
     def test_terms_with_a_weight_of_0_are_still_computed(self, network: Network) -> None:
-        config = replace(SHALLOW, content_weight=0, tv_weight=0)
+        config = replace(SHALLOW, content_weight=0, tv_weight=0, grain_weight=0)
         objective = objective_of(network, config, random_picture(9, 10, 1), [random_picture(7, 12, 2)])
         terms, _ = terms_and_gradient(network, objective, random_picture(9, 10, 0))
         assert terms.total == pytest.approx(2 * float(terms.style) + 0.7 * float(terms.color), rel=1e-5)

@@ -43,7 +43,7 @@ def test_rejected_steps_are_no_divergence_where_nothing_is_left_to_optimize(
 
 
 def test_printed_as_one_line():
-    terms = Terms(*np.float32([0.25, 1, 2, 3, 4]))
+    terms = Terms(*np.float32([0.25, 1, 2, 3, 4, 5]))
     progress = Progress(512, 1, 3, 20, 60, terms, terms, None)
     assert str(progress) == "512 px (2/3): step 20 of 60, loss 0.25"
     assert str(Progress(512, 1, 3, 0, 60, None, terms, None)).endswith("step 0 of 60, compiling")

@@ -59,7 +59,7 @@ def tiled(network: Network, objective: Objective, picture: jax.Array, *, tile_si
 
 def objective_for(network: Network, config: StyleConfig, shape: tuple[int, int], mask: Any = None) -> Objective:
     """The objective of random pictures; with a mask `[K, h, w]`, for regions."""
-    style, layers = random_picture(40, 50, 2) ** 2, config.style_names
+    style, layers = 0.5 * random_picture(40, 50, 2) ** 2, config.style_names  # with less grain than the picture
     regions: list[Regions | None] = [None, None]
     if mask is not None:
         regions = [regions_at_size(network, mask, layers, extent) for extent in (shape, style.shape[:2])]

@@ -45,7 +45,7 @@ def make_style(sizes: tuple[int, ...] = SIZES, layers: tuple[str, ...] = ("relu1
 
     def statistics() -> StyleStatistics:
         grams = {layer: floats(rng, CHANNELS[layer], CHANNELS[layer]) for layer in layers}
-        return StyleStatistics(grams, floats(rng, 13, 8), floats(rng, 3), floats(rng, 3, 3))
+        return StyleStatistics(grams, floats(rng, 13, 8), floats(rng, 3), floats(rng, 3, 3), floats(rng, 2))
 
     return Style(tuple(statistics() for _ in sizes), sizes, "vgg19", "max", "0123abcd")
 
@@ -168,7 +168,9 @@ class TestWriting:
 
     def test_values_that_are_not_finite(self, tmp_path):
         broken = jax.tree.map(lambda array: array.at[0].set(np.nan), make_style())
-        assert "not finite: 0.color, 0.gram.pool2" in error_message(tmp_path / "a.safetensors", save_style, broken)
+        assert "not finite: 0.color, 0.grain, 0.gram.pool2" in error_message(
+            tmp_path / "a.safetensors", save_style, broken
+        )
         assert os.listdir(tmp_path) == []
 
 
@@ -203,7 +205,7 @@ class TestReading:
 
     def test_weights_files(self):
         message = error_message(path_of("vgg16"), load_style)
-        assert "has the format 'jaxstyle-weights-1'; expected 'jaxstyle-style-1'" in message
+        assert "has the format 'jaxstyle-weights-1'; expected 'jaxstyle-style-2'" in message
 
     @examples
     @given(data=st.data())
@@ -256,7 +258,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("change", "found"),
         [
-            ({"format": "jaxstyle-style-2"}, "has the format 'jaxstyle-style-2'; expected 'jaxstyle-style-1'"),
+            ({"format": "jaxstyle-style-1"}, "has the format 'jaxstyle-style-1'; expected 'jaxstyle-style-2'"),
             ({"format": None}, "has the format None"),
             ({"architecture": "vgg11"}, "architecture 'vgg11'"),
             ({"architecture": ["vgg19"]}, "architecture ['vgg19']"),
@@ -265,7 +267,7 @@ class TestReading:
             ({"sizes": []}, "sizes []"),
             ({"sizes": [0, 64]}, "sizes [0, 64]"),
             ({"sizes": [True, 64]}, "sizes [True, 64]"),
-            ({"sizes": [32, 64, 128]}, "missing: 2.color, 2.gram.pool2"),
+            ({"sizes": [32, 64, 128]}, "missing: 2.color, 2.grain, 2.gram.pool2"),
             ({"sizes": [32]}, "unexpected: 1.color"),
             ({"layers": "relu1_1"}, "layers 'relu1_1'"),
             ({"layers": ["relu1_1", "relu1_1"]}, "layers ['relu1_1', 'relu1_1']"),

@@ -39,7 +39,7 @@ evaluate = jax.jit(terms_and_gradient)
 
 def check_loss(shape: tuple[int, int], count: int) -> None:
     """The loss of regions and its gradient, of one device and of several."""
-    network, style, layers = networks["mixed"], random_picture(40, 50, 2), CONFIG.style_names
+    network, style, layers = networks["mixed"], 0.5 * random_picture(40, 50, 2), CONFIG.style_names
     regions = [regions_at_size(network, mask, layers, size) for size in (shape, style.shape[:2])]
     statistics = measure_statistics(network, style, layers, CONFIG.style_representation, regions[1])
     content = content_targets(network, random_picture(*shape, 1), CONFIG.content_names)

@@ -16,7 +16,7 @@ OPTIMIZERS = ("lbfgs", "adam")
 
 def total_only(total: jax.Array) -> Terms:
     """Terms of which only the total matters."""
-    return Terms(total=total, content=total, style=jnp.zeros(()), color=jnp.zeros(()), tv=jnp.zeros(()))
+    return Terms(total, content=total, **dict.fromkeys(("style", "color", "tv", "grain"), jnp.zeros(())))
 
 
 @flax.struct.dataclass

@@ -90,12 +90,12 @@ def fake_stylize(end: Callable[[], None] = lambda: None):
     def stylize(content, styles, *, config, callback, **_):
         levels = schedule(config, *content.shape[:2])
         total = sum(steps for _, steps in levels)
-        history = Terms(*(np.linspace(index + 1, 0.5, total) for index in range(5)))
+        history = Terms(*(np.linspace(index + 1, 0.5, total) for index in range(6)))
         taken = 0
         for level, (size, steps) in enumerate(levels):
             shape = *fit_shape(*content.shape[:2], size), 3
             for step in [*range(0, steps, STEPS_PER_CALL), steps]:
-                terms = Terms(*np.arange(5.0) + step) if step else None
+                terms = Terms(*np.arange(6.0) + step) if step else None
                 picture = np.full(shape, step / steps, np.float32)
                 losses = Terms(*(values[: taken + step] for values in jax.tree.leaves(history)))
                 state = SimpleNamespace(picture=picture)
