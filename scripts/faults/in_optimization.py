@@ -94,6 +94,22 @@ OPTIMIZATION = (
         (WHOLE_OBJECTIVE,),
     ),
     Fault(
+        "grain-below-counts",
+        "a picture with less grain than the style is drawn to more",
+        "styles/grain.py",
+        "(jnp.maximum(excess, 0) ** 2)",
+        "(excess ** 2)",
+        ("styles/test_grain.py::TestExcess",),
+    ),
+    Fault(
+        "grain-of-the-hidden",
+        "neighbors without weight count for the grain",
+        "styles/grain.py",
+        "* inside[:, 1:] * inside[:, :-1]",
+        "* inside[:, 1:]",
+        ("styles/test_grain.py::TestMeasure",),
+    ),
+    Fault(
         "tv-direction",
         "total variation has only vertical differences",
         "optimization/losses.py",

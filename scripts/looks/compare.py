@@ -1,6 +1,6 @@
 """Stylize the twelve pairs with one or more settings, judge the results, and draw sheets.
 
-    python -m scripts.looks.compare [--sizes 256 512] [--variants default "tv 2"] [--pairs tubingen-the_scream]
+    python -m scripts.looks.compare [--sizes 256 512] [--variants default "no grain term"] [--pairs tubingen-the_scream]
         [--report-only] [--record FILE.json] [--sheet FILE.jpg]
 
 Pictures and their measures are cached in build/looks. The pairs are those of `scripts.looks.pairs`, the measures those
@@ -37,10 +37,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "identity": {},
     "15 steps": {"steps": 15},
-    "tv 0.25": {"tv_weight": 0.25},
-    "tv 2": {"tv_weight": 2.0},
-    "tv 4": {"tv_weight": 4.0},
-    "tv 8": {"tv_weight": 8.0},
+    "no grain term": {"grain_weight": 0.0},
+    "total variation": {"grain_weight": 0.0, "tv_weight": 1.0},
     "covariance": {"style_representation": "covariance"},
     "covariance, content 0.2": {"style_representation": "covariance", "content_weight": 0.2},
     "wasserstein": {"style_representation": "wasserstein"},

@@ -28,7 +28,7 @@ RUNS, DOCS = ROOT / "build" / "compare_settings", ROOT / "docs" / "defaults"
 SIZE = 256
 
 # The paper's losses depend on the picture, the layers and the network. With these weights and VGG-19, the first pair
-# has about the content distance of the default and a loss near 1, so that color and total variation matter as usual.
+# has about the content distance of the default and a loss near 1, so that color and grain matter as usual.
 GATYS = {"normalization": "gatys", "style_weight": 1e-10, "content_weight": 4e-9}
 
 
@@ -49,7 +49,8 @@ class Variant:
 VARIANTS = {
     "default": Variant(),
     "no color term": Variant({"color_weight": 0.0}),
-    "no total variation": Variant({"tv_weight": 0.0}),
+    "no grain term": Variant({"grain_weight": 0.0}),
+    "total variation": Variant({"grain_weight": 0.0, "tv_weight": 1.0}),
     "content weight 0.03": Variant({"content_weight": 0.03}),
     "content weight 0.3": Variant({"content_weight": 0.3}),
     "from noise": Variant({"init": (("noise", 1.0),)}),

@@ -97,7 +97,7 @@ compromises with targets that no picture can reach: m = 0.5 is too much here.
 
 ## Content weight by style weight
 
-The weights of the color and total variation terms do not change.
+The weights of the other terms do not change.
 
 ```sh
 jaxstyle grid CONTENT STYLE -o weights.png --rows "content-weight=0.01;0.1;1" --columns "style-weight=0.1;0.3;1;3"
