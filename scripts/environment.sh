@@ -39,6 +39,18 @@ for requirement in project["dependencies"] + sum(map(extras.get, ("test", "conve
 END
 }
 
+# install_packages CONSTRAINTS REQUIREMENT: into the virtual environment, editable, by uv, which takes half the time of pip;
+# but by pip if uv fails, as where only pip's settings name the mirror that packages come from.
+install_packages() {
+  # Without --no-compile, pip spends a third of the time on compiling modules that are never imported.
+  local pip=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile)
+  if "${pip[@]}" uv 2>/dev/null && UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 "$VENV/bin/uv" pip install --quiet \
+    --python "$VENV/bin/python" --constraint "$1" --editable "$2" 2>/dev/null; then
+    return
+  fi
+  "${pip[@]}" --constraint "$1" --editable "$2"
+}
+
 environment() {
   local extra="${1:-}" oldest="${2:-}" python expected stamp
   VENV=".venv${oldest:+-oldest}"
@@ -57,9 +69,7 @@ environment() {
     echo "Installing jaxstyle${extra:+ with the extra \"$extra\"} into $PWD/$VENV ..." >&2
     : >"$VENV/constraints"
     [ -z "$oldest" ] || oldest_versions >"$VENV/constraints"
-    # Without --no-compile, pip spends a third of the time on compiling modules that are never imported.
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
-      --constraint "$VENV/constraints" --editable ".${extra:+[$extra]}" || return 1
+    install_packages "$VENV/constraints" ".${extra:+[$extra]}" || return 1
     echo "$expected" >"$stamp"
   fi
 }
