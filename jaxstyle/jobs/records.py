@@ -26,7 +26,15 @@ from jaxstyle.jobs.shares import Share
 
 # Settings that came after the first keys, and the values that earlier versions worked with. They never change, whatever
 # the defaults become. A new setting belongs here.
-VALUES_BEFORE = {"strength": 1.0, "rotate_style": 0.0, "tile_size": None, "bits": 8, "dpi": None, "profile": "srgb"}
+VALUES_BEFORE: dict[str, float | str | None] = {
+    "strength": 1.0,
+    "rotate_style": 0.0,
+    "grain_weight": 0.0,
+    "tile_size": None,
+    "bits": 8,
+    "dpi": None,
+    "profile": "srgb",
+}
 STATE_FOLDER = ".jaxstyle"  # the folder among the results for what only an unfinished job needs
 
 

@@ -4,7 +4,7 @@
                                       [--json FILE]
 
 The objective is the default for VGG-19: content at relu4_2 and Gram matrices at relu1_1, ..., relu5_1, relative to
-their targets. jaxstyle's also has its color, grain and total variation terms. PyTorch runs channels-last with the same weights
+their targets. jaxstyle's also has its terms of the pixels. PyTorch runs channels-last with the same weights
 on the same device: in eager mode, and on a GPU also with torch.compile. All contenders take turns in one process. The
 figures are medians over the rounds of the time of one evaluation, and are printed relative to eager PyTorch. "of peak"
 is the rate of operations, counted as in direct convolutions, relative to that of a large matrix product of the same

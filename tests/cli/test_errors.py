@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support.command import CONTENT, STYLE, fake_stylize, run, succeed
 
+from jaxstyle.config import TERMS
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.weights import path_of
 
@@ -160,7 +161,7 @@ EXPORT = "export --width 64 --height 48"
         ),
         (f"{PAIR} --style-scale 1e9", PICTURE, "at --size 64; choose a --style-scale closer to 1"),
         (f"{PAIR} --style-scale 1e308", PICTURE, "at --size 64; choose a --style-scale closer to 1"),
-        (f"{PAIR} --content-weight 0 --style-weight 0 --color-weight 0 --tv-weight 0", USAGE, "are all 0; raise one"),
+        (f"{PAIR} {' '.join(f'--{name}-weight 0' for name in TERMS)}", USAGE, "are all 0; raise one"),
         (f"{PAIR} --style-blend 0.5,0.5", USAGE, "--style-blend has 2 weights for 1 style picture;"),
         (f"{PAIR} --style-blend half", USAGE, "--style-blend has 'half'; expected a number there"),
         (f"{PAIR} --style-blend -1", USAGE, "--style-blend is [-1.0]; expected numbers that add up to more than 0"),

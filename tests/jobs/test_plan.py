@@ -79,10 +79,11 @@ def test_results_of_older_versions_are_done(tmp_path):
     for name, factor in (("content", 7), ("style", 11)):
         pixels = bytes(factor * i * i % 256 for i in range(48 * 32 * 3))
         (tmp_path / f"{name}.ppm").write_bytes(b"P6 48 32 255\n" + pixels)
-    # Of a version that did not know --strength, --strength-mask, --rotate-style and --tile-size.
+    # Of a version that did not know --strength, --strength-mask, --rotate-style, --tile-size and --grain-weight.
     shutil.copy(RECORD, tmp_path / "results.jsonl")
     (tmp_path / "content--style.png").touch()
-    usual = Options(size=32, steps=2, content_layers="relu1_1", style_layers="relu1_1", precision="float32")
+    layers = {"content_layers": "relu1_1", "style_layers": "relu1_1"}
+    usual = Options(size=32, steps=2, tv_weight=1.0, grain_weight=0.0, precision="float32", **layers)
     mask = replace(usual, strength_mask=tmp_path / "content.ppm")
     for options in (usual, replace(usual, rotate_style=30), replace(usual, strength=0.5), mask):
         tasks = pair_up([tmp_path / "content.ppm"], [tmp_path / "style.ppm"], options, zipped=False)
