@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.pictures import encoded, error_message, examples, saved
@@ -147,6 +147,18 @@ def test_zeros_in_place_of_the_rest_of_a_jpeg(tmp_path, progressive):
     assert read_image(path).shape == (150, 250, 3)
 
 
+@pytest.mark.parametrize("zeros", [0, 9000])
+def test_zeros_in_place_of_the_rest_of_an_area_of_one_color(tmp_path, zeros):
+    """Zeros also code such an area: here more than are in place of what differs from it in the last rows."""
+    levels = np.zeros((96, 160, 3), np.uint8)
+    levels[80:] = np.random.default_rng(0).integers(0, 256, (16, 160, 3))
+    content = encoded(Image.fromarray(levels), "JPEG", optimize=True)
+    start = content.index(b"\xff\xda") + 14
+    for length in np.linspace(start, len(content) - 5, 20).astype(int):
+        (tmp_path / "a.jpg").write_bytes(content[:length] + bytes(len(content) - length + zeros))
+        assert "cut short" in error_message(tmp_path / "a.jpg", read_image, tmp_path / "a.jpg")
+
+
 def test_what_follows_the_end_is_ignored(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(progressive=False) + b"another picture of a phone" * 9)
     assert read_image(tmp_path / "a.jpg").shape == (150, 250, 3)
@@ -195,21 +207,33 @@ def test_fill_bytes_before_markers(tmp_path, progressive):
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), read_image(tmp_path / "whole.jpg"))
 
 
+OPTIONS = {
+    "quality": st.sampled_from([5, 50, 95]),
+    "progressive": st.booleans(),
+    "optimize": st.booleans(),
+    "subsampling": st.sampled_from(["4:4:4", "4:2:2", "4:2:0"]),
+    "restart_marker_blocks": st.sampled_from([0, 1, 2, 7]),
+}
+OPTIMIZED = {"quality": 50, "optimize": True, "subsampling": "4:2:2"}  # a bit codes that nothing changes
+
+
 @settings(examples, max_examples=60)
-@given(st.data())
-def test_whole_jpegs_are_read_as_their_decoder_gives_them(tmp_path, data):
-    height, width = data.draw(st.integers(16, 50)), data.draw(st.integers(16, 50))
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 4)).astype(np.uint8)
-    levels = noise if data.draw(st.booleans()) else np.full_like(noise, data.draw(st.integers(0, 255)))
-    options = {
-        "quality": data.draw(st.sampled_from([5, 50, 95])),
-        "progressive": data.draw(st.booleans()),
-        "optimize": data.draw(st.booleans()),
-        "subsampling": data.draw(st.sampled_from(["4:4:4", "4:2:2", "4:2:0"])),
-        "restart_marker_blocks": data.draw(st.sampled_from([0, 1, 2, 7])),
-    }
-    image = Image.fromarray(levels[..., data.draw(st.sampled_from([0, slice(3)]))])
-    content = encoded(image, "JPEG", **options)
-    (tmp_path / "a.jpg").write_bytes(content[: len(content) - data.draw(st.integers(0, 2))])
+# Data that end with 17 zeros; with 57, after the zero of a header; with one for blocks beyond the edge only.
+@example((25, 41), 0, 0, False, OPTIMIZED | {"subsampling": "4:4:4"}, 2)
+@example((64, 101), 0, 128, False, OPTIMIZED, 2)
+@example((117, 39), 0, 255, False, OPTIMIZED, 2)
+@given(
+    st.tuples(st.integers(16, 120), st.integers(16, 120)),
+    st.sampled_from([0, 0.3, 1]),
+    st.integers(0, 255),
+    st.booleans(),
+    st.fixed_dictionaries(OPTIONS),
+    st.integers(0, 2),
+)
+def test_whole_jpegs_are_read_as_their_decoder_gives_them(tmp_path, shape, noisy, level, is_gray, options, missing):
+    levels, rows = np.full((*shape, 3), level, np.uint8), int(noisy * shape[0])
+    levels[:rows] = np.random.default_rng(0).integers(0, 256, (rows, shape[1], 3))
+    content = encoded(Image.fromarray(levels[..., 0] if is_gray else levels), "JPEG", **options)
+    (tmp_path / "a.jpg").write_bytes(content[: len(content) - missing])
     expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) / np.float32(255)
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)

@@ -21,7 +21,7 @@ from jaxstyle.images.readers.pillow import open_silently, pillow_orientation, pi
 from jaxstyle.images.readers.samples import Samples, Source, damaged, unsupported
 
 _FILLER = b"\xaa" * 64  # unlike the zeros and the gray that decoders put in place of missing data
-_PADDING = 16  # zeros; coded data may end with a few
+_UNSEEN = 2  # zeros at the end of coded data that may code only blocks beyond the edges of the picture
 _FRAMES_READ = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, Huffman or arithmetic coding
 _ARITHMETIC = {0xC9, 0xCA}  # of these, those whose coded data may lack the zeros at their end
 
@@ -60,21 +60,38 @@ def _decode(data: bytes, factor: int, *, is_padded: bool) -> Samples:
     if not has_all_restarts(data) or not (has_end or has_all_scans(data)):
         raise damaged("coded data are missing")
     samples = _decode_reduced(data, factor)
-    # The decoder reads on in whatever follows if it needs more data: a picture is whole if that makes no difference.
-    if is_padded or not has_end:
-        padded = _open_reduced(pad_coded_data(data, _FILLER), factor)[0]
-        if not all(np.array_equal(samples.values[rows], strip) for rows, strip in row_strips(padded)):
-            raise damaged("coded data are missing")
+    if (is_padded or not has_end) and not _is_whole(data, samples):
+        raise damaged("coded data are missing")
     return samples
+
+
+def _is_whole(data: bytes, samples: Samples) -> bool:
+    """Whether a picture does not depend on what follows its coded data; a decoder that needs more reads on there."""
+    padded = _open_reduced(pad_coded_data(data, _FILLER), samples.reduction)[0]
+    return all(np.array_equal(samples.values[rows], strip) for rows, strip in row_strips(padded))
 
 
 def _without_padding(data: bytes) -> bytes:
     """The data without zeros at its end, as of a download that stopped, and without half a marker."""
-    shorter = data.rstrip(b"\0")
-    zeros = len(data) - len(shorter)
-    if zeros < _PADDING:
+    start = list(read_scans(data))[-1].start
+    end = max(start, len(data.rstrip(b"\0")))
+    zeros = len(data) - end
+    if zeros <= _UNSEEN:
         return data if zeros else data.rstrip(b"\xff")
-    return data[: len(shorter) + 1] if shorter.endswith(b"\xff") else shorter  # a byte FF of coded data is FF 00
+    shorter = data[: end + (data[end - 1] == 0xFF)]  # a byte FF of coded data is FF 00
+    return data if _needs_zeros(data, shorter) else shorter
+
+
+def _needs_zeros(data: bytes, shorter: bytes) -> bool:
+    """Whether the zeros at the end are coded data, as of an area of one color: the picture needs exactly so many.
+
+    Zeros in place of other data are too few or too many.
+    """
+
+    def is_whole(part: bytes) -> bool:
+        return _is_whole(part + END, _decode_reduced(part + END, 1))
+
+    return not is_whole(shorter) and is_whole(data) and not is_whole(data[: -_UNSEEN - 1])
 
 
 def _decode_reduced(data: bytes, factor: int) -> Samples:
