@@ -174,6 +174,22 @@ OPTIMIZATION = (
         (f"{TILES}::TestAgainstWholePictures",),
     ),
     Fault(
+        "band-neighbors",
+        "the rows above a device's band are those of its neighbor below",
+        "optimization/bands.py",
+        "downwards = [(index, index + 1) for index in range(self.count - 1)]",
+        "downwards = [(index + 1, index) for index in range(self.count - 1)]",
+        (f"{TILES}::test_on_four_devices",),
+    ),
+    Fault(
+        "band-overlap",
+        "the rows next to a device's band count in its sums too",
+        "optimization/bands.py",
+        "jnp.stack([begin + self.rows, jnp.full_like(begin, 2**30)])",
+        "jnp.stack([begin + self.rows + self._margin, jnp.full_like(begin, 2**30)])",
+        (f"{TILES}::test_on_four_devices",),
+    ),
+    Fault(
         "rotate-clockwise",
         "styles are turned clockwise",
         "images/resizing.py",
