@@ -147,6 +147,14 @@ def test_zeros_in_place_of_the_rest_of_a_jpeg(tmp_path, progressive):
     assert read_image(path).shape == (150, 250, 3)
 
 
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_jpeg_of_one_color_that_is_cut_short_is_refused(tmp_path, end):
+    content = encoded(Image.new("RGB", (167, 133), (200, 200, 200)), "JPEG", quality=5)
+    for missing in range(7, 60, 4):
+        (tmp_path / "a.jpg").write_bytes(content[: -missing - 2] + end)
+        assert "cut short" in error_message(tmp_path / "a.jpg", read_image, tmp_path / "a.jpg")
+
+
 @pytest.mark.parametrize("zeros", [0, 9000])
 def test_zeros_in_place_of_the_rest_of_an_area_of_one_color(tmp_path, zeros):
     """Zeros also code such an area: here more than are in place of what differs from it in the last rows."""

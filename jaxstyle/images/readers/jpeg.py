@@ -20,8 +20,10 @@ from jaxstyle.images.readers.jpeg_scans import (
 from jaxstyle.images.readers.pillow import open_silently, pillow_orientation, pillow_samples, row_strips
 from jaxstyle.images.readers.samples import Samples, Source, damaged, unsupported
 
-_FILLER = b"\xaa" * 64  # unlike the zeros and the gray that decoders put in place of missing data
-_UNSEEN = 2  # zeros at the end of coded data that may code only blocks beyond the edges of the picture
+# Decoders put zeros or no change in place of missing data; this must code something else. One byte repeated may code
+# the same again and again, such as changes that are clipped; here all bytes differ.
+_FILLER = bytes(range(190, 254))
+_UNSEEN = 1  # zero at the end of coded data that may code only blocks beyond the edges of the picture
 _FRAMES_READ = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, Huffman or arithmetic coding
 _ARITHMETIC = {0xC9, 0xCA}  # of these, those whose coded data may lack the zeros at their end
 
