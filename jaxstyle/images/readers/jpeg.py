@@ -90,8 +90,8 @@ def _needs_zeros(data: bytes, shorter: bytes) -> bool:
     Zeros in place of other data are too few or too many.
     """
 
-    def is_whole(part: bytes) -> bool:
-        return _is_whole(part + END, _decode_reduced(part + END, 1))
+    def is_whole(content: bytes) -> bool:
+        return _is_whole(content + END, _decode_reduced(content + END, 1))
 
     return not is_whole(shorter) and is_whole(data) and not is_whole(data[: -_UNSEEN - 1])
 
