@@ -16,7 +16,7 @@ from support.quick import QUICK, compilations, run
 from jaxstyle import Progress, stylize
 from jaxstyle.config import TERMS, StyleConfig
 from jaxstyle.errors import DivergedError
-from jaxstyle.images import MIN_SIDE, fit_shape
+from jaxstyle.images import MIN_SIDE, fit_shape, resize_longest
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import Objective, State, Terms, network_at, prepare_network, schedule, solver
 from jaxstyle.stylize import Stylized
@@ -146,6 +146,13 @@ class TestCoarseToFine:
         with pytest.raises(KeyboardInterrupt):
             run(network, photo, painting, config=self.CONFIG, callback=stop)
         assert len(calls) == index + 1
+
+
+def test_a_painting_in_its_own_style_stays_as_it_is(network: Network, painting: np.ndarray) -> None:
+    large = resize_longest(painting, 256)  # at 128 pixels, too, where it loses detail that it must get back
+    result = run(network, large, large, config=replace(QUICK, size=256, steps=8, optimizer="lbfgs"))
+    assert len(set(result.sizes)) == 2
+    np.testing.assert_allclose(result.image, large, atol=0.5 / 255)
 
 
 class TestSchedule:
