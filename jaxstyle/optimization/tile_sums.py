@@ -146,13 +146,16 @@ class TileSums:
         targets = {layer: self.read(self.content[layer], window, layer, shape) for layer, shape in shapes.items()}
         counted = {layer: self.counted(window, layer, shape) for layer, shape in shapes.items()}
         pixels_counted = self.windows.counted(window, 1, self.windows.shape, np.array(self.windows.picture))
+        weights = self._pixel_weights(window)
+
+        def add_colors(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return sum_color_moments(pixels, weights * pixels_counted), (weights * pixels_counted).sum()
+
         return PictureSums(
             content=content_sums(features, targets, counted),
             style=self._style_sums(self._of_style(features), window, centers),
-            color=self._color_sums(pixels, window, pixels_counted),
-            grain=self.for_regions(lambda weights: grain_sums(pixels, weights, pixels_counted))(
-                self._pixel_weights(window)
-            ),
+            color=self.for_regions(add_colors)(weights),
+            grain=self.for_regions(partial(grain_sums, pixels, counted=pixels_counted))(weights),
             variation=variation_sums(pixels, pixels_counted),
         )
 
@@ -210,12 +213,6 @@ class TileSums:
     def _whole(self, window: Window) -> Window:
         """The window as its own tile."""
         return replace(window, begin=window.origin, end=window.origin + np.array(self.windows.shape))
-
-    def _color_sums(self, pixels: jax.Array, window: Window, counted: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def add(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
-            return sum_color_moments(pixels, weights * counted), (weights * counted).sum()
-
-        return self.for_regions(add)(self._pixel_weights(window))
 
 
 def tile_margins(
