@@ -152,7 +152,7 @@ def test_a_painting_in_its_own_style_stays_as_it_is(network: Network, painting: 
     large = resize_longest(painting, 256)  # at 128 pixels, too, where it loses detail that it must get back
     result = run(network, large, large, config=replace(QUICK, size=256, steps=8, optimizer="lbfgs"))
     assert len(set(result.sizes)) == 2
-    np.testing.assert_allclose(result.image, large, atol=0.5 / 255)
+    assert np.sqrt(np.mean((result.image - large) ** 2)) < 0.01  # 40 dB; only the grain term asks for a change
 
 
 class TestSchedule:

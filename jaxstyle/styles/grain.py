@@ -12,6 +12,7 @@ from jaxstyle.styles.positions import nonzero
 # From RGB to Y, Cb and Cr (ITU-R BT.601), without offset.
 _OPPONENTS = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _SMOOTHING = 0.5 / 255  # below about this difference, grain counts by its square
+_AIM = 0.9  # of the style's grain: where the other terms balance this one, a result has about a tenth more
 _FLOOR = 0.5 / 255  # added to both, because the logarithm of a style without grain is infinite
 
 
@@ -57,9 +58,9 @@ def _change(differences: jax.Array, axis: int) -> jax.Array:
 
 
 def grain_excess(value: jax.Array, target: jax.Array) -> jax.Array:
-    """How much more grain a picture has than a style: the mean of the squares of max(0, log(value / target)).
+    """How much more grain a picture has than nine tenths of a style's: the mean of max(0, log(value / 0.9 target))^2.
 
-    It is 0 if the picture has no more of either than the style, and 1 for e times as much of both.
+    It is 0 if the picture has no more of either, and 1 for e times as much of both.
 
     Args:
         value: from `measure_grain`, `[..., 2]`.
@@ -68,5 +69,5 @@ def grain_excess(value: jax.Array, target: jax.Array) -> jax.Array:
     Returns:
         `[...]`.
     """
-    excess = jnp.log((value + _FLOOR) / (jnp.maximum(target, 0) + _FLOOR))
+    excess = jnp.log((value + _FLOOR) / (_AIM * jnp.maximum(target, 0) + _FLOOR))
     return (jnp.maximum(excess, 0) ** 2).mean(-1)

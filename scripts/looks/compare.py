@@ -1,7 +1,7 @@
 """Stylize the twelve pairs with one or more settings, judge the results, and draw sheets.
 
     python -m scripts.looks.compare [--sizes 256 512] [--variants default "no grain term"] [--pairs tubingen-the_scream]
-        [--report-only] [--record FILE.json] [--sheet FILE.jpg]
+        [--report-only] [--record FILE.json] [--sheet FILE.jpg] [--gallery FOLDER]
 
 Pictures and their measures are cached in build/looks. The pairs are those of `scripts.looks.pairs`, the measures those
 of `scripts.judges.judge`, and besides:
@@ -147,6 +147,14 @@ def draw_sheet(file: Path, pairs: Sequence[Pair], variants: Sequence[str], size:
     sheet.save(file, quality=88, optimize=True)
 
 
+def write_gallery(folder: Path, pairs: Sequence[Pair], variant: str, size: int) -> None:
+    """The results of a variant as CONTENT-STYLE.jpg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for pair in pairs:
+        with Image.open(picture_file(pair, variant, size)) as picture:
+            picture.convert("RGB").save(folder / f"{pair.name}.jpg", quality=88, optimize=True)
+
+
 def table(rows: dict[str, dict[str, float]]) -> str:
     """A Markdown table with a row for each picture."""
     measures = (*MEASURES, *(("preview",) if any("preview" in values for values in rows.values()) else ()))
@@ -181,6 +189,7 @@ def main() -> None:
     parser.add_argument("--baseline", default="default", help="the variant for ratios")
     parser.add_argument("--record", type=Path, metavar="FILE.json", help="write all measures")
     parser.add_argument("--sheet", type=Path, metavar="FILE.jpg", help="draw a sheet of the last size")
+    parser.add_argument("--gallery", type=Path, metavar="FOLDER", help="write the first variant, too")
     arguments = parser.parse_args()
     pairs, record = available_pairs(arguments.pairs), {}
     jaxstyle.enable_cache()
@@ -200,6 +209,8 @@ def main() -> None:
         write_record(arguments.record, {"machine": machine("torch"), "variants": VARIANTS, "measures": record})
     if arguments.sheet:
         draw_sheet(arguments.sheet, pairs, arguments.variants, arguments.sizes[-1])
+    if arguments.gallery:
+        write_gallery(arguments.gallery, pairs, arguments.variants[0], arguments.sizes[-1])
 
 
 if __name__ == "__main__":

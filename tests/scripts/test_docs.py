@@ -104,7 +104,11 @@ class TestPages:
     def test_the_documentation_links_to_existing_files(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.chdir(ROOT)
         pages = repository_pages()
-        assert {Path("batch.md"), Path("gallery/cat-swirls.jpg"), Path("repository/examples/README.md")} <= pages.keys()
+        assert {
+            Path("batch.md"),
+            Path("defaults/twelve-512.jpg"),
+            Path("repository/examples/README.md"),
+        } <= pages.keys()
 
     def test_the_navigation_has_every_page(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.chdir(ROOT)

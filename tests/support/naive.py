@@ -106,7 +106,7 @@ def grain(picture: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
 
 def grain_excess(value: np.ndarray, target: np.ndarray) -> float:
     floor = 0.5 / 255
-    return float(np.mean(np.log(np.maximum((value + floor) / (target + floor), 1)) ** 2))
+    return float(np.mean(np.log(np.maximum((value + floor) / (0.9 * target + floor), 1)) ** 2))
 
 
 def content_loss(values: np.ndarray, target: np.ndarray, normalization: str) -> float:
