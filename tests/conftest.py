@@ -24,6 +24,7 @@ from support.examples import EXAMPLES
 from support.pyramid import sizes_from_32
 from support.quick import FIRST_LAYER
 
+from jaxstyle.batch import benchmark
 from jaxstyle.files import reading
 from jaxstyle.images import read_image
 from jaxstyle.networks import ARCHITECTURES, Network, convolution
@@ -34,6 +35,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 # The compiler's 3x3 convolutions, because Winograd's, which have their own tests, compile several times as long.
 MIN_CHANNELS, convolution.MIN_CHANNELS = convolution.MIN_CHANNELS, 10_000
+# Every --dry-run measures this machine with such products; those of users would take a second of both cores.
+benchmark._PRODUCT_SIDE["cpu"] = 256
 # Without the lines of the source that made each operation, programs are lowered in three quarters of the time.
 jax.config.update("jax_traceback_in_locations_limit", 0)
 # Tracing makes so many objects that Python's default, a collection for every 700, takes a twentieth of the time.

@@ -12,7 +12,7 @@ from jaxstyle.images import scaled_shape
 from jaxstyle.networks import Network
 from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes, statistics_bytes, tree_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory
-from jaxstyle.optimization.prepared import network_at, prepare_for_one
+from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_for_one
 from jaxstyle.optimization.pyramid import schedule
 from jaxstyle.optimization.windows import margins_for
 from jaxstyle.styles import REPRESENTATIONS, check_representation, representation_sums
@@ -47,6 +47,8 @@ _RETRY = 0.75  # share of the predicted memory for the pictures to try next, if 
 _MULTIPLE, _LARGEST = 16, 2**15  # the sizes among which the largest that fits is chosen, in pixels
 
 Shape = tuple[int, int]
+
+_prepare = jax.jit(prepare_for_one, static_argnames=("config",))
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,9 @@ def _prepared(network: Network, config: StyleConfig) -> Network:
     """The shapes of the arrays of the prepared network."""
     if network.prepared:
         return network
-    return jax.eval_shape(lambda network: prepare_for_one(network, config), network)
+    # Only what they depend on, so that JAX traces once for many sizes.
+    layers = {"content_layers": config.content_layers, "style_layers": config.style_layers}
+    return jax.eval_shape(_prepare, network, StyleConfig(size=min(config.size, DIRECT_SIZE + 1), **layers))
 
 
 def _process_bytes(network: Network, config: StyleConfig) -> int:

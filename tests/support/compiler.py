@@ -11,6 +11,15 @@ _FLAGS = {
     "xla_cpu_use_fusion_emitters": "false",
     "xla_cpu_parallel_codegen_split_count": "1",
     "xla_cpu_prefer_vector_width": "128",
+    # Passes that take an eighth of the time to compile a loop; the results are the same without.
+    "xla_disable_hlo_passes": ",".join(
+        (
+            "simplify-while-loops",
+            "while-loop-invariant-code-motion",
+            "while-loop-constant-sinking",
+            "cpu-parallel-task-assigner",
+        )
+    ),
 }
 
 
