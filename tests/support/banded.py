@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -38,14 +39,15 @@ evaluate = jax.jit(terms_and_gradient)
 
 
 def check_loss(shape: tuple[int, int], count: int) -> None:
-    """The loss of regions and its gradient, of one device and of several."""
+    """The loss of regions and its gradient: by tiles on several devices, and of the whole picture on one."""
     network, style, layers = networks["mixed"], 0.5 * random_picture(40, 50, 2), CONFIG.style_names
     regions = [regions_at_size(network, mask, layers, size) for size in (shape, style.shape[:2])]
     statistics = measure_statistics(network, style, layers, CONFIG.style_representation, regions[1])
     content = content_targets(network, random_picture(*shape, 1), CONFIG.content_names)
-    objective = make_objective(CONFIG, content, statistics, regions=regions[0], tile_size=16)
+    whole = make_objective(CONFIG, content, statistics, regions=regions[0])
+    objective = replace(whole, tile_size=16)
     picture = random_picture(*shape, 0)
-    expected, expected_gradient = evaluate(network, objective, picture)
+    expected, expected_gradient = jax.jit(solver.terms_and_gradient)(network, whole, picture)
     bands = split_into_bands(shape[0], tile_margins(network, CONFIG.content_names, layers, CONFIG.style_representation))
     assert bands is not None and bands.count == count, bands
     rows = jax.device_put(bands.fit(picture, axis=0), bands.state_sharding(picture))
@@ -74,14 +76,16 @@ def check_run() -> None:
         split = main_path.stylize(photo, painting, network=networks["plain"], config=config)
     assert texts and "all-gather" not in "".join(texts) and "all-to-all" not in "".join(texts)
     assert re.search("all-reduce", texts[-1]) and re.search("collective-permute", texts[-1]) and "while" in texts[-1]
-    with patch.object(main_path, "split_into_bands", lambda *_: None):
-        alone = main_path.stylize(photo, painting, network=networks["plain"], config=config)
+    whole = replace(config, tile_size=None)  # on one device; its programs compile faster than those of tiles
+    alone = main_path.stylize(photo, painting, network=networks["plain"], config=whole)
     np.testing.assert_allclose(split.history.total, alone.history.total, rtol=1e-3)
     assert split.image.shape == alone.image.shape and np.abs(split.image - alone.image).max() < 1 / 255
-    check_going_on(photo, painting, config, alone)
+    check_going_on(partial(main_path.stylize, photo, painting, network=networks["plain"]), config, whole, alone)
 
 
-def check_going_on(photo: np.ndarray, painting: np.ndarray, config: StyleConfig, alone: Stylized) -> None:
+def check_going_on(
+    run: Callable[..., Stylized], config: StyleConfig, on_one_device: StyleConfig, alone: Stylized
+) -> None:
     """A run on several devices that is stopped and goes on on one."""
     progress = []
 
@@ -90,12 +94,10 @@ def check_going_on(photo: np.ndarray, painting: np.ndarray, config: StyleConfig,
             progress.append(replace(step, state=jax.tree.map(np.array, step.state)))
             raise KeyboardInterrupt
 
-    run = partial(main_path.stylize, photo, painting, network=networks["plain"], config=config)
     try:
-        run(callback=stop)
+        run(config=config, callback=stop)
     except KeyboardInterrupt:
-        with patch.object(main_path, "split_into_bands", lambda *_: None):
-            resumed = run(resume=progress.pop())
+        resumed = run(config=on_one_device, resume=progress.pop())
     assert np.abs(resumed.image - alone.image).max() < 1 / 255
 
 
