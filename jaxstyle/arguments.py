@@ -1,5 +1,6 @@
 """Checks of arguments: each raises ConfigError with the name of the argument, what it is, and what was expected."""
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,6 +20,12 @@ def check_type(name: str, value: Any, expected_type: type | tuple[type, ...], ex
     """Check that an argument is of this type, or one of these; `expected` says it in the error."""
     if not isinstance(value, expected_type):
         raise ConfigError(f"{name} is {describe_value(value)}; expected {expected}")
+
+
+def check_choice(name: str, value: Any, known: Iterable[str]) -> None:
+    """Check that an argument is one of the known names."""
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(f"{name} is {describe_value(value)}; expected one of {', '.join(known)}")
 
 
 def check_count(name: str, value: Any, *, most: int | None = None) -> None:

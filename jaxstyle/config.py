@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
-from jaxstyle.arguments import check_count, check_type, describe_value
+from jaxstyle.arguments import check_choice, check_count, check_type, describe_value
 from jaxstyle.errors import ConfigError, counted
 
 TERMS = "content", "style", "color", "tv", "grain"  # of the loss, each with a weight
@@ -153,19 +153,20 @@ class StyleConfig:
         for name in ("style_blend", "style_scale"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        _check_choice("normalization", self.normalization, NORMALIZATIONS)
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("normalization", self.normalization, NORMALIZATIONS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_type("style_representation", self.style_representation, str, "a name: 'gram'")
         self._check_numbers()
         for component, _ in self.init:
-            _check_choice("init", component, INITS)
+            check_choice("init", component, INITS)
         _check_colors(self.colors)
         _check_shares("init", self.init)
+        _check_unique("init", self.init)
         for name in ("content_layers", "style_layers"):
             layers = getattr(self, name)
             if layers and not isinstance(layers, str):
                 _check_shares(name, layers)
-                _check_unique(name, [layer for layer, _ in layers])
+                _check_unique(name, layers)
         if not self.content_layers and not self.style_layers:
             raise ConfigError("content_layers and style_layers are both empty; name at least one layer")
 
@@ -210,10 +211,10 @@ def _is_weighted_name(pair: Any) -> bool:
 
 def _check_colors(colors: Weighted) -> None:
     for name, share in colors:
-        _check_choice("colors", name, COLORS)
+        check_choice("colors", name, COLORS)
         if not 0 <= share <= 1:
             raise ConfigError(f"colors has {name} with the share {share}; expected a number from 0 to 1")
-    _check_unique("colors", [name for name, _ in colors])
+    _check_unique("colors", colors)
     if not colors:
         raise ConfigError(f"colors is empty; expected one of {', '.join(COLORS)}")
     if sum(share for _, share in colors) > 1 + 1e-6:
@@ -222,14 +223,10 @@ def _check_colors(colors: Weighted) -> None:
         raise ConfigError("colors has luminance with a share or other colors; expected luminance alone")
 
 
-def _check_unique(name: str, layers: Sequence[str]) -> None:
-    if repeated := {layer for layer in layers if layers.count(layer) > 1}:
-        raise ConfigError(f"{name} has {', '.join(sorted(repeated))} more than once; name each layer once")
-
-
-def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"{name} is {describe_value(value)}; expected one of {', '.join(known)}")
+def _check_unique(name: str, weighted: Weighted) -> None:
+    names = [key for key, _ in weighted]
+    if repeated := {key for key in names if names.count(key) > 1}:
+        raise ConfigError(f"{name} has {', '.join(sorted(repeated))} more than once; name each once")
 
 
 def _check(name: str, value: Any, expected: str, is_valid: Callable[[Any], bool]) -> None:

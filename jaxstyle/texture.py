@@ -71,5 +71,7 @@ def texture_config(height: int, width: int, config: StyleConfig) -> StyleConfig:
     if min(height, width) < MIN_SIDE:
         raise PictureError(f"the texture would be {width} x {height} pixels; expected at least {MIN_SIDE} on each side")
     # Pink noise, because the grain of white noise takes many more steps to disappear.
-    init = tuple(("pink" if name == "content" else name, share) for name, share in config.init)
-    return replace(config, size=max(height, width), content_layers=(), init=init)
+    init = dict(config.init)
+    if share := init.pop("content", 0):
+        init["pink"] = init.get("pink", 0) + share
+    return replace(config, size=max(height, width), content_layers=(), init=tuple(init.items()))

@@ -119,6 +119,17 @@ def test_other_arguments(network: Network, call: Callable[[Network], Any], messa
     assert message in error_message(lambda: call(network))
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [np.ones((32, 32)), np.ones((32, 32, 4)), np.ones((1, 1, 32, 32, 3)), np.ones((32, 32, 3), np.uint8)],
+    ids=lambda picture: f"{picture.dtype}{list(picture.shape)}",
+)
+def test_arrays_that_a_network_does_not_take(network: Network, picture: np.ndarray):
+    for call in (jaxstyle.content_targets, jaxstyle.style_targets):
+        message = error_message(lambda call=call: call(network, picture, ("relu1_1",)), PictureError)
+        assert message.startswith("a picture is ") and "; expected floats [H, W, 3] or [N, H, W, 3]" in message
+
+
 @pytest.mark.parametrize("name", ["photo.jpg", Path("photo.jpg")])
 def test_names_of_files_in_the_place_of_pictures(network: Network, name: Any):
     for content, style, masks in (

@@ -28,6 +28,7 @@ from jaxstyle.optimization import (
     enlarge,
     finished_picture,
     has_diverged,
+    is_out_of_memory,
     optimize_level,
     pad_picture,
     schedule,
@@ -64,7 +65,7 @@ def stylize_group(
     try:
         return _stylize_group(network, group, pairs, callback, resume, cache, turn)
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error) or group.batch_size <= len(jax.local_devices()):
+        if not is_out_of_memory(error) or group.batch_size <= len(jax.local_devices()):
             raise
     # The predicted memory was too low: start again with two groups of half the size.
     half = group.batch_size // 2

@@ -39,7 +39,7 @@ SUMMARIES = {
 # Options whose names begin messages of the Python API.
 _OPTIONS = (
     *("size", "steps", *(f"{name}_weight" for name in TERMS), "style_scale", "style_blend", "rotate_style"),
-    *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision", "convention"),
+    *("style_representation", "regions", "normalization", "seed", "optimizer", "pooling", "precision"),
     *("init", "levels", "sampler", "strength", "height", "width"),
     *("colors", "content_layers", "style_layers", "tile_size", "dpi"),
 )

@@ -10,7 +10,10 @@ import typer
 
 from jaxstyle.errors import ConfigError, escape_unprintable
 
-_FILES = ("-o", "--output", "--weights", "--content-mask", "--style-mask", "--contact-sheet", "--manifest", "--proof")
+_FILES = (
+    *("-o", "--output", "--weights", "--contact-sheet", "--proof"),
+    *("--content-mask", "--style-mask", "--strength-mask"),
+)
 _TRANSIENT = ("memory:/",)  # stores that end with the process, which only a Python program can fill and read
 
 
@@ -52,7 +55,6 @@ def reword(message: str, options: Sequence[str]) -> str:
         message: the message of an error.
         options: the names of options, as in Python.
     """
-    message = re.sub(r"^unknown (pooling|precision|convention) ", r"\1 is ", message)
     for name in options:
         place = rf"(^|\.safetensors: |, but ){name}(?= is | has )"
         message = re.sub(place, rf"\1--{name.replace('_', '-')}", message)

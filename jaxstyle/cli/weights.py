@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from jaxstyle import weights
+from jaxstyle.arguments import check_choice
 from jaxstyle.cli.help import HelpCommand, HelpGroup, examples
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.errors import ConfigError, escape_unprintable
+from jaxstyle.errors import escape_unprintable
 
 app = typer.Typer(
     name="weights",
@@ -103,8 +104,8 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
     """Convert a weights file of another framework."""
-    if convention is not None and convention not in weights.CONVENTIONS:
-        raise ConfigError(f"unknown convention {convention!r}; expected one of {', '.join(weights.CONVENTIONS)}")
+    if convention is not None:
+        check_choice("--convention", convention, weights.CONVENTIONS)
     known = weights.CONVENTIONS[convention] if convention else None
     written = weights.convert(file, out, convention=known, overwrite=overwrite)
     names = {value: name for name, value in weights.CONVENTIONS.items()}

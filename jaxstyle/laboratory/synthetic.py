@@ -12,7 +12,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 
-from jaxstyle.arguments import check_seed, check_type
+from jaxstyle.arguments import check_choice, check_seed, check_type
 from jaxstyle.errors import ConfigError
 from jaxstyle.styles import Style
 
@@ -99,8 +99,7 @@ def sample_style(style: Style, sampler: str, *, seed: int = 0, strength: float =
     """
     check_type("style", style, Style, "a Style: measure the picture first, by measure_style")
     check_seed(seed)
-    if sampler not in SAMPLERS:
-        raise ConfigError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
+    check_choice("sampler", sampler, SAMPLERS)
     if not 0 <= strength <= 1:
         raise ConfigError(f"strength is {strength}; expected a number from 0 to 1")
     if not style.has_grams:

@@ -4,7 +4,6 @@ A new network is a module with its table, such as `efficientnet`, and an entry i
 need inputs that are not negative.
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxstyle.errors import PictureError
 from jaxstyle.networks.operations import Convolution, Operation, Pool, ReceptiveField, ReLU, zero_outside
 from jaxstyle.networks.winograd import Transformed
 
@@ -131,7 +129,6 @@ class Graph(nn.Module):
         self, inputs: jax.Array, layers: Sequence[str], extent: jax.Array | None = None
     ) -> dict[str, jax.Array]:
         """Activations `{layer: [N, h, w, C]}` of normalized pictures `[N, H, W, 3]`; see `Network.features`."""
-        _check_size(self.table, layers, *inputs.shape[1:3])
         table = needed(self.table, layers)
         rectifiers = fused_rectifiers(table, layers)
         activations, extents = {PICTURE: zero_outside(inputs, extent)}, {PICTURE: extent}
@@ -152,14 +149,3 @@ class Graph(nn.Module):
                     x = operation(*sources)
             activations[name] = x
         return {name: activations[name] for name in layers}
-
-
-def _check_size(table: Table, layers: Sequence[str], height: int, width: int) -> None:
-    """Raise PictureError unless every layer has a position."""
-    for layer in layers:
-        if extent_at(table, layer, min(height, width)) < 1:
-            least = next(side for side in itertools.count(1) if extent_at(table, layer, side) > 0)
-            raise PictureError(
-                f"a picture of {width} x {height} pixels is too small for the layer {layer}; "
-                f"expected at least {least} on the shorter side"
-            )

@@ -1,8 +1,9 @@
 """`Network`: an architecture with its parameters and its input normalization."""
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import flax.struct
@@ -10,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstyle.arguments import check_seed, check_type
+from jaxstyle.arguments import check_choice, check_seed, check_type
 from jaxstyle.compilation import register_output
-from jaxstyle.errors import ConfigError
+from jaxstyle.errors import PictureError
 from jaxstyle.networks import convolution
 from jaxstyle.networks.architectures import ARCHITECTURES, check_layers, parameter_shapes
 from jaxstyle.networks.operations import ReceptiveField
@@ -71,7 +72,7 @@ class Network:
         """Activations of `layers` for pictures in [0, 1]. A pure function, computed up to the deepest layer.
 
         Args:
-            pictures: `[H, W, 3]` or `[N, H, W, 3]` RGB.
+            pictures: `[H, W, 3]` or `[N, H, W, 3]` RGB, of any float dtype.
             layers: names such as `relu4_2`; `conv4_2` is the value before the rectifier.
             extent: `[2]` integers, the valid height and width of pictures padded at the bottom and right to a common
                 shape. Activations of valid positions are those of the picture without padding.
@@ -82,11 +83,12 @@ class Network:
 
         Raises:
             ConfigError: for a layer that the network does not have.
-            PictureError: if a picture is so small that a layer would have no positions.
+            PictureError: for arrays of another shape or dtype, or so small that a layer would have no positions.
         """
         check_layers(self.architecture, layers)
         if not layers:
             return {}
+        self._check_pictures(pictures, layers)
         if self.reverse_channels:
             pictures = pictures[..., ::-1]
         mean, scale = (jnp.broadcast_to(value, pictures.shape) for value in (self.mean, self.scale))
@@ -97,6 +99,24 @@ class Network:
         with jax.default_matmul_precision(matmul_precision(self.precision)):
             activations: Any = module.apply(variables, stack, tuple(layers), extent)
         return {layer: activations[layer] if inputs.ndim == 4 else activations[layer][0] for layer in layers}
+
+    def _check_pictures(self, pictures: jax.Array, layers: Sequence[str]) -> None:
+        """Raise PictureError unless these are pictures in which every layer has a position."""
+        if pictures.ndim not in (3, 4) or pictures.shape[-1] != 3 or not jnp.issubdtype(pictures.dtype, jnp.floating):
+            found = f"a picture is {pictures.dtype} {list(pictures.shape)}"
+            raise PictureError(f"{found}; expected floats [H, W, 3] or [N, H, W, 3] in [0, 1]")
+        height, width = pictures.shape[-3:-1]
+        for layer in layers:
+            if self.extent_at(layer, min(height, width)) < 1:
+                least = next(side for side in itertools.count(1) if self.extent_at(layer, side) > 0)
+                raise PictureError(
+                    f"a picture of {width} x {height} pixels is too small for the layer {layer}; "
+                    f"expected at least {least} on the shorter side"
+                )
+
+    def in_order(self, layers: Collection[str]) -> tuple[str, ...]:
+        """These layers in the order of computation, the shallowest first."""
+        return tuple(layer for layer in self.layers if layer in layers)
 
     def extent_at(self, layer: str, extent: Any) -> Any:
         """The valid height and width `[2]` of a layer's activations for a picture with this valid height and width."""
@@ -141,8 +161,7 @@ def random_network(architecture: str, *, seed: int = 0, pooling: str = "max", pr
         ConfigError: for an unknown architecture, pooling or precision, or a seed that is none.
     """
     check_seed(seed)
-    if architecture not in ARCHITECTURES:
-        raise ConfigError(f"unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}")
+    check_choice("architecture", architecture, ARCHITECTURES)
     random = np.random.default_rng(seed)
     parameters = {
         name: math.sqrt(2 / math.prod(shape[:-1])) * random.standard_normal(shape, np.float32)
@@ -170,8 +189,7 @@ def make_network(
     Raises:
         ConfigError: for an unknown pooling or precision.
     """
-    if pooling not in POOLINGS:
-        raise ConfigError(f"unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}")
+    check_choice("pooling", pooling, POOLINGS)
     layers: dict[str, dict[str, np.ndarray]] = {}
     for name, array in parameters.items():
         layer, parameter = name.rsplit(".", 1)

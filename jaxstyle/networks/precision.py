@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxstyle.errors import ConfigError
+from jaxstyle.arguments import check_choice
 
 # Names for `jax.default_matmul_precision`. Products of bfloat16 numbers are exact in float32.
 _PRODUCTS = {"float32": "highest", "tensorfloat32": "tensorfloat32", "bfloat16": "default"}
@@ -16,8 +16,7 @@ def resolve_precision(precision: str) -> str:
     Raises:
         ConfigError: for an unknown precision.
     """
-    if precision not in PRECISIONS:
-        raise ConfigError(f"unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    check_choice("precision", precision, PRECISIONS)
     if precision != "auto":
         return precision
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"

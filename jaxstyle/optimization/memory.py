@@ -14,8 +14,8 @@ from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes, sta
 from jaxstyle.optimization.available import AvailableMemory, available_memory
 from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_for_one
 from jaxstyle.optimization.pyramid import schedule
-from jaxstyle.optimization.windows import margins_for
-from jaxstyle.styles import REPRESENTATIONS, check_representation, representation_sums
+from jaxstyle.optimization.tile_sums import tile_margins
+from jaxstyle.styles import REPRESENTATIONS, check_representation
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
 # Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512 pixels, alone and in a batch
@@ -273,9 +273,7 @@ def _window_shape(network: Network, config: StyleConfig, height: int, width: int
     tile_size = config.tile_size_for((height, width))
     if tile_size is None:
         return height, width
-    reach = representation_sums(config.style_representation).reach
-    layers = {**dict.fromkeys(config.content_names, 0), **dict.fromkeys(config.style_names, reach)}
-    margins = margins_for(network, layers)
+    margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
     largest = tile_size + margins.before + margins.after
     return min(height, largest), min(width, largest)
 

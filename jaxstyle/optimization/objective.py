@@ -95,7 +95,7 @@ class Objective:
 
     def terms(self, network: Network, picture: jax.Array) -> Terms:
         """The loss of a picture `[H, W, 3]` and its terms."""
-        layers = tuple(layer for layer in network.layers if layer in self.content or layer in self.style)
+        layers = network.in_order({*self.content, *self.style})
         features = network.features(picture, layers, extent=self.extent)
         extents, mask, valid_fraction = None, None, None
         if self.extent is not None:

@@ -96,7 +96,7 @@ class TileSums:
             ConfigError: for a style representation that is no function of sums over positions.
         """
         style = representation_sums(representation)
-        layers = tuple(layer for layer in network.layers if layer in content or layer in style_layers)
+        layers = network.in_order({*content, *style_layers})
         margins = tile_margins(network, content, style_layers, representation)
         windows = cover(*shape, tile_size, margins) if bands is None else bands.cover(shape[1], tile_size)
         strides = {layer: network.receptive_field(layer).stride for layer in layers}
@@ -116,7 +116,7 @@ class TileSums:
                 picture=pad_to(weights, windows.covered, axis=1),
                 layers={layer: covering(regions.layers[layer], layer, axis=1) for layer in style_layers},
             )
-        style_layers = tuple(layer for layer in layers if layer in style_layers)
+        style_layers = network.in_order(style_layers)
         return cls(network, windows, style, style_layers, content, regions, layers, strides, extents)
 
     def features(self, pixels: jax.Array, window: Window) -> Layers:
@@ -220,8 +220,7 @@ def tile_margins(
 ) -> Margins:
     """The margins around tiles for these layers; ConfigError for a style representation that is no function of sums."""
     reach = representation_sums(representation).reach
-    layers = [layer for layer in network.layers if layer in content_layers or layer in style_layers]
-    return margins_for(network, {layer: reach if layer in style_layers else 0 for layer in layers})
+    return margins_for(network, {**dict.fromkeys(content_layers, 0), **dict.fromkeys(style_layers, reach)})
 
 
 def tiled_work(network: Network, config: StyleConfig, shape: tuple[int, int]) -> float:

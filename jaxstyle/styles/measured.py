@@ -120,12 +120,14 @@ def style_targets(
         have a leading axis `[K, ...]`.
 
     Raises:
-        ConfigError: for a layer that the network does not have, or a name in place of a network.
+        ConfigError: for a layer that the network does not have, an unknown representation, or a name in place of a
+            network.
+        PictureError: as `Network.features`.
     """
     check_network(network)
-    unordered = network.features(picture, layers)
-    features = {layer: unordered[layer] for layer in network.layers if layer in unordered}  # the shallowest first
-    return measure_features(representation, features, None if regions is None else regions.layers)
+    features = network.features(picture, layers)
+    ordered = {layer: features[layer] for layer in network.in_order(features)}
+    return measure_features(representation, ordered, None if regions is None else regions.layers)
 
 
 @partial(CachedFunction, static_argnames=("layers", "representation"))
@@ -157,7 +159,7 @@ def measure_padded_statistics(
         representation: a representation that is a function of sums over positions.
     """
     features = network.features(picture, layers, extent=extent)
-    ordered = {layer: features[layer] for layer in network.layers if layer in features}
+    ordered = {layer: features[layer] for layer in network.in_order(features)}
     masks = {layer: valid_mask(value.shape, network.extent_at(layer, extent)) for layer, value in ordered.items()}
     weights = valid_mask(picture.shape, extent)
     return _with_pixels(measure_features(representation, ordered, masks), picture, weights)

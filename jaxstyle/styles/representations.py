@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxstyle.arguments import check_choice
 from jaxstyle.errors import ConfigError
 from jaxstyle.styles.adjacent import cross_layer, cross_layer_sums, neighbor_extents, neighbor_sums
 from jaxstyle.styles.distances import covariance_distances, squared_differences, wasserstein_distances
@@ -45,8 +46,7 @@ _TINY = 1e-6  # added to variances, because the square root has no gradient at 0
 
 def check_representation(name: str) -> None:
     """Raise ConfigError for a name that is not in `REPRESENTATIONS`."""
-    if name not in REPRESENTATIONS:
-        raise ConfigError(f"style_representation is {name!r}; expected one of {', '.join(REPRESENTATIONS)}")
+    check_choice("style_representation", name, REPRESENTATIONS)
 
 
 def measure_features(

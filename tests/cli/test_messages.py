@@ -19,7 +19,7 @@ from jaxstyle.errors import ConfigError
             "optimizer is 'lbfg'; expected one of lbfgs, adam",
             "--optimizer is 'lbfg'; expected one of lbfgs, adam; did you mean lbfgs?",
         ),
-        ("unknown pooling 'min'; expected one of max, avg", "--pooling is 'min'; expected one of max, avg"),
+        ("pooling is 'min'; expected one of max, avg", "--pooling is 'min'; expected one of max, avg"),
         (
             "no weights called 'nofile'; expected one of vgg16, vgg19, or a file",
             "no weights called 'nofile'; expected one of vgg16, vgg19, or a file",
@@ -36,6 +36,7 @@ def test_options_and_choices(message: str, expected: str):
     [
         (["stylize", "", "b.jpg"], "an argument is empty"),
         (["stylize", "a.jpg", "b.jpg", "-o", ""], "-o is empty"),
+        (["stylize", "a.jpg", "b.jpg", "-o", "c.png", "--strength-mask", ""], "--strength-mask is empty"),
         (["stylize", "a.jpg", "b.jpg", "-o", "c.png/"], "-o is 'c.png/', the name of a folder"),
         (["batch", "pairs.csv", "-o", "memory://out"], "'memory://out' would be lost when the command ends"),
         (["stylize", "a.jpg", "b.jpg", "--output=memory://c.png"], "would be lost"),

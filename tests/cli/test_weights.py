@@ -138,7 +138,7 @@ def test_names_that_are_too_long(foreign_file: Path, tmp_path: Path) -> None:
 def test_an_unknown_convention_is_a_config_error(foreign_file: Path, tmp_path: Path) -> None:
     error = fail("convert", foreign_file, tmp_path / "out", "--convention", "keras")
     assert isinstance(error, ConfigError)
-    assert str(error) == f"unknown convention 'keras'; expected one of {', '.join(weights.CONVENTIONS)}"
+    assert str(error) == f"--convention is 'keras'; expected one of {', '.join(weights.CONVENTIONS)}"
 
 
 def test_fetch_prints_the_distances_and_uses_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,7 +255,12 @@ class TestFeatures:
 
     @pytest.mark.parametrize(
         ("name", "layer", "min_side"),
-        [("alexnet", "pool2", 31), ("googlenet", "pool3/3x3_s2", 15), ("googlenet-caffe", "inception_5a/output", 31)],
+        [
+            ("alexnet", "pool2", 31),
+            ("googlenet", "pool3/3x3_s2", 15),
+            ("googlenet-caffe", "inception_5a/output", 31),
+            ("vgg16", "relu3_1", 4),
+        ],
     )
     def test_smallest_picture(self, name: str, layer: str, min_side: int) -> None:
         network = random_network(name)

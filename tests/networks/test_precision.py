@@ -127,6 +127,6 @@ def test_precision_is_static_and_works_in_a_stylizer(bfloat16_network: Network) 
 
 
 def test_unknown_precision() -> None:
-    with pytest.raises(ConfigError, match="unknown precision 'half'; expected one of auto, float32"):
+    with pytest.raises(ConfigError, match="precision is 'half'; expected one of auto, float32"):
         make_network("vgg19", {}, np.zeros(3), np.ones(3), pooling="max", digest="", precision="half")
     assert PRECISIONS[0] == "auto"
