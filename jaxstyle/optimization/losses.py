@@ -27,7 +27,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxstyle.arguments import check_choice
 from jaxstyle.compilation import CachedFunction
+from jaxstyle.config import NORMALIZATIONS
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, check_network
 from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features
@@ -77,15 +79,20 @@ def content_loss(
     Args:
         features: F, with every layer of `targets`: `network.features(picture, tuple(targets))`.
         targets: P, from `content_targets` of a picture of the same size.
-        weights: w_l, of which only the ratios matter; equal by default.
+        weights: w_l for every layer of `targets`, from 0 up and not all 0; only the ratios matter. Equal by default.
         normalization: "relative" or "gatys"; see the formulas of this module.
         valid_fraction: for features of padded pictures, the fraction of each layer's positions that are valid. The
             features must be 0 at all others.
 
     Raises:
-        ConfigError: if a layer of the targets is missing among the features.
+        ConfigError: if a layer of the targets is missing among the features or weights, for features of another shape
+            than the targets, or for an unknown normalization.
     """
-    _check_layers(features, targets)
+    _check_arguments(features, targets, weights, normalization)
+    for layer, target in targets.items():
+        if features[layer].shape != target.shape:
+            found = f"{list(features[layer].shape)} and its targets {list(target.shape)}"
+            raise ConfigError(f"the features of {layer} are {found}; expected pictures of the same size")
     sums = content_sums(features, targets)
     if valid_fraction:
         sums = {layer: (*squares, count * valid_fraction[layer]) for layer, (*squares, count) in sums.items()}
@@ -152,9 +159,10 @@ def style_loss(
         shares: s_k, the weight of each region, `[K]`.
 
     Raises:
-        ConfigError: if a layer of the targets is missing among the features.
+        ConfigError: if a layer of the targets is missing among the features or weights, or for an unknown
+            normalization or representation.
     """
-    _check_layers(features, targets)
+    _check_arguments(features, targets, weights, normalization)
     selected = {layer: value for layer, value in features.items() if layer in targets}
     described = describe_features(representation, selected, position_weights)
     if valid_fraction:  # the means of the padded features include zeros
@@ -232,12 +240,22 @@ def total_variation_of_sums(sums: VariationSums, longest: Any) -> jax.Array:
     return (longest / _UNIT_SIZE) ** 2 * sum(means, jnp.zeros(()))
 
 
-def _check_layers(features: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]) -> None:
-    """Raise ConfigError if a layer of the targets is missing among the features."""
+def _check_arguments(
+    features: Mapping[str, jax.Array],
+    targets: Mapping[str, jax.Array],
+    weights: Mapping[str, jax.Array | float] | None,
+    normalization: str,
+) -> None:
+    """Raise ConfigError unless features and weights have the layers of the targets, and the normalization is known."""
+    check_choice("normalization", normalization, NORMALIZATIONS)
     if missing := [layer for layer in targets if layer not in features]:
         raise ConfigError(
             f"the features have the layers {', '.join(features) or 'none'}, but not {', '.join(missing)} of the "
             "targets; compute network.features(picture, tuple(targets))"
+        )
+    if weights and weights.keys() != targets.keys():
+        raise ConfigError(
+            f"the weights have the layers {', '.join(weights)}; expected those of the targets, {', '.join(targets)}"
         )
 
 

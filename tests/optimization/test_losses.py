@@ -89,6 +89,25 @@ class TestLosses:
         assert loss(random_layers(0), targets) == pytest.approx(0, abs=1e-12)
         assert loss(jax.tree.map(np.zeros_like, random_layers(0)), targets) == pytest.approx(1, rel=1e-5)
 
+    @pytest.mark.parametrize(
+        ("loss", "arguments", "message"),
+        [
+            (content_loss, {"normalization": "relativ"}, "normalization is 'relativ'; expected one of relative, gatys"),
+            (style_loss, {"normalization": None}, "normalization is None; expected one of relative, gatys"),
+            (content_loss, {"weights": {"a": 1.0}}, "the weights have the layers a; expected those of the targets, a"),
+            (style_loss, {"weights": WEIGHTS | {"c": 1.0}}, "the weights have the layers a, b, c; expected those of"),
+        ],
+    )
+    def test_arguments_that_do_not_fit(self, loss: Callable[..., Any], arguments: dict[str, Any], message: str) -> None:
+        targets = random_layers(1) if loss is content_loss else grams(random_layers(1))
+        with pytest.raises(ConfigError, match=message):
+            loss(random_layers(0), targets, **arguments)
+
+    def test_content_of_another_size(self) -> None:
+        targets = jax.tree.map(lambda value: value[1:], random_layers(1))
+        with pytest.raises(ConfigError, match=r"the features of a are .* and its targets .*; expected pictures"):
+            content_loss(random_layers(0), targets)
+
     def test_layers_without_targets_are_ignored(self) -> None:
         features = random_layers(0) | {"c": np.full((2, 2, 3), np.nan)}
         assert content_loss(features, random_layers(1)) == content_loss(random_layers(0), random_layers(1))
