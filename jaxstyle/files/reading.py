@@ -75,7 +75,7 @@ def network_record(network: Network, name: str | None, file: Path | None) -> dic
 
 def read_on_background(file: Path, size: int, background: str | None) -> np.ndarray:
     """Read a picture `[H, W, 3]` with the longest side `size`, placed on a background color; white by default."""
-    return read_picture(file, size=max(size, 1)).over("white" if background is None else background)
+    return read_picture(file, size=size).over("white" if background is None else background)
 
 
 def read_visible(file: Path, size: int, background: str | None, profile: str | bytes = SRGB) -> np.ndarray:
@@ -91,7 +91,7 @@ def read_content(file: Path, size: int, background: str | None, profile: str | b
     Raises:
         PictureError: as `read_picture`, and if no pixel is visible.
     """
-    picture = read_picture(file, size=max(size, 1), profile=profile)
+    picture = read_picture(file, size=size, profile=profile)
     if background is not None:
         return Picture(picture.over(background), profile=picture.profile)
     if picture.alpha is not None and (found := describe_invisible(picture.alpha)):

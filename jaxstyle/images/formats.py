@@ -73,10 +73,10 @@ class Format:
 def _encode_png(levels: np.ndarray, about: About) -> bytes:
     """Pillow writes no color of 16 bits, and imagecodecs nothing but pixels: the other chunks are added here."""
     encoded = imagecodecs.png_encode(levels, level=_PNG_LEVEL)
-    chunks = [_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(about.profile))]
+    chunks = [png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(about.profile))]
     if about.dpi:
         per_meter = round(about.dpi / _INCH)
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", per_meter, per_meter, 1)))
+        chunks.append(png_chunk(b"pHYs", struct.pack(">IIB", per_meter, per_meter, 1)))
     chunks += [_text_chunk(key, text) for key, text in about.texts.items()]
     end_of_header = 8 + 25  # the signature and IHDR
     return b"".join([encoded[:end_of_header], *chunks, encoded[end_of_header:]])
@@ -85,12 +85,13 @@ def _encode_png(levels: np.ndarray, about: About) -> bytes:
 def _text_chunk(key: str, text: str) -> bytes:
     name = key.encode("latin-1") + b"\0"
     try:
-        return _chunk(b"tEXt", name + text.encode("latin-1"))
+        return png_chunk(b"tEXt", name + text.encode("latin-1"))
     except UnicodeEncodeError:
-        return _chunk(b"iTXt", name + b"\0\0\0\0" + text.encode())
+        return png_chunk(b"iTXt", name + b"\0\0\0\0" + text.encode())
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG, with its length and checksum."""
     return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 

@@ -8,12 +8,11 @@ is read.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 from PIL import ImageColor
 
+from jaxstyle.arguments import check_count, check_type
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images.files import check_regular_file, path_in_errors
 from jaxstyle.images.readers import (
@@ -59,6 +58,7 @@ class Picture:
         Raises:
             ConfigError: if there is no such color.
         """
+        check_type("background", background, str, "a color like 'white' or '#1e90ff'")
         try:
             color = np.array([[ImageColor.getrgb(background)[:3]]], np.float32) / 255
         except ValueError:
@@ -72,7 +72,24 @@ class Picture:
 def read_image(
     path: PathLike, *, size: int | None = None, background: str = "white", profile: str | bytes = SRGB
 ) -> np.ndarray:
-    """The picture in a file over a background color, `[H, W, 3]` float32 in [0, 1]; see `read_picture`."""
+    """Read a picture file, and place the picture on a background color.
+
+    All bits of the file's samples are used. The picture is rotated upright, and its colors are converted to sRGB. Of
+    several frames or pages, the first is read.
+
+    Args:
+        path: the file; its format is recognized by its content.
+        size: the length in pixels to which the longest side is resized, up or down; None for the size in the file.
+        background: a CSS color under transparent pixels, such as "white" or "#1e90ff".
+        profile: what colors are converted to: "srgb"; "keep", for which colors in a profile that is wider than sRGB
+            stay as they are in the file; or the ICC profile of another picture.
+
+    Returns:
+        `[H, W, 3]` float32 in [0, 1].
+
+    Raises:
+        ConfigError, PictureError: as `read_picture`; ConfigError also for a background that is no color.
+    """
     return read_picture(path, size=size, profile=profile).over(background)
 
 
@@ -95,7 +112,8 @@ def read_picture(path: PathLike, *, size: int | None = None, profile: str | byte
         PictureError: if the file does not exist, cannot be read, is not a picture, is damaged, has more than 2^28
             pixels or high dynamic range, or has a side below `MIN_SIDE` pixels, before or after resizing.
     """
-    _check_size(size)
+    if size is not None:  # otherwise the file would seem to be damaged
+        check_count("size", size)
     if not (isinstance(profile, bytes) or profile in (SRGB, KEEP)):
         raise ConfigError(f"profile is {profile!r}; expected 'srgb', 'keep', or the profile of a picture (bytes)")
     with _opened(path) as source:
@@ -131,15 +149,10 @@ def read_shape(path: PathLike, *, size: int | None = None) -> tuple[int, int]:
     Raises:
         PictureError: as `read_picture`, except for damage after the header.
     """
-    _check_size(size)
+    if size is not None:
+        check_count("size", size)
     with _opened(path) as source:
         return target_shape(*source.shape, size)
-
-
-def _check_size(size: Any) -> None:
-    """Raise ConfigError for a size that is no whole number: else the file would seem to be damaged."""
-    if size is not None and (isinstance(size, bool) or not isinstance(size, Integral)):
-        raise ConfigError(f"size is {size!r}; expected a whole number of pixels from 1 up, or None")
 
 
 @contextmanager

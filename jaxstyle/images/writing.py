@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from jaxstyle.arguments import check_count
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images.files import check_target, path_in_errors, resolve_target, write_atomically
 from jaxstyle.images.formats import FORMATS, About
@@ -80,8 +81,8 @@ def write_image(
     with path_in_errors(path, "written", PictureError, ConfigError) as file:
         picture = np.asarray(picture)
         _check_arrays(picture, alpha)
-        if dpi is not None and not 1 <= dpi <= MAX_DPI:
-            raise ConfigError(f"dpi is {dpi}; expected 1 to {MAX_DPI}")
+        if dpi is not None:
+            check_count("dpi", dpi, most=MAX_DPI)
         check_format(file, picture.shape[:2], alpha=alpha is not None, bits=bits, profile=profile)
         target = resolve_target(file, PictureError, overwrite=overwrite)
         about = About(profile or srgb_profile(), dpi, metadata or {})
@@ -101,7 +102,7 @@ def check_format(
     """
     suffix = path.suffix.lower()
     if bits not in BITS:
-        raise ConfigError(f"bits is {bits}; expected 8 or 16")
+        raise ConfigError(f"bits is {bits!r}; expected 8 or 16")
     if suffix not in FORMATS:
         found = f"has the suffix {suffix!r}" if suffix else "has no suffix"
         raise ConfigError(f"{found}; expected one of {' '.join(FORMATS)}: choose another name")

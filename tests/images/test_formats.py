@@ -99,5 +99,5 @@ def test_limits_are_those_of_the_encoders(tmp_path, name, shape):
 
 @pytest.mark.parametrize("dpi", [0, -300, 65536])
 def test_resolutions_that_are_none(tmp_path, dpi):
-    with pytest.raises(ConfigError, match=f"dpi is {dpi}; expected 1 to 65535"):
+    with pytest.raises(ConfigError, match=f"dpi is {dpi}; expected a whole number from 1 to 65535"):
         write_image(tmp_path / "a.png", COLORS / 255, dpi=dpi)

@@ -342,6 +342,8 @@ def test_unknown_background(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
     with pytest.raises(ConfigError, match="'whitish'"):
         read_image(path, background="whitish")
+    with pytest.raises(ConfigError, match="background is None; expected a color"):
+        read_image(path, background=None)
 
 
 @pytest.mark.parametrize(
@@ -350,6 +352,7 @@ def test_unknown_background(tmp_path):
         ({"size": 64.0}, "size is 64.0; expected a whole number"),
         ({"size": "64"}, "size is '64'; expected a whole number"),
         ({"size": True}, "size is True; expected a whole number"),
+        ({"size": 0}, "size is 0; expected a whole number from 1 up"),
         ({"profile": "display-p3"}, "profile is 'display-p3'; expected 'srgb', 'keep', or "),
         ({"profile": None}, "profile is None; expected 'srgb', 'keep', or "),
     ],

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 
+from jaxstyle.images.formats import png_chunk
 from jaxstyle.images.profiles import Chromaticities
 from jaxstyle.images.readers.color import Encoding, Space, encoding_of_code_points
 from jaxstyle.images.readers.exif import stored_orientation
@@ -75,7 +76,7 @@ def _decode(file: BinaryIO, color_type: int, encoding: Encoding, *, is_narrow: b
         if color_type == _PALETTE and kind in palette:
             palette[kind] = chunk[8:-4]
         elif color_type == _PALETTE and kind == b"IHDR":  # decoded as gray, for the indices
-            content += _chunk(kind, chunk[8:17] + b"\0" + chunk[18:-4])
+            content += png_chunk(kind, chunk[8:17] + b"\0" + chunk[18:-4])
         else:
             content += chunk
     values = imagecodecs.png_decode(content + _END)
@@ -97,10 +98,6 @@ def _look_up(indices: np.ndarray, palette: bytes, opacities: bytes) -> np.ndarra
         alpha = np.frombuffer(opacities.ljust(len(colors), b"\xff")[: len(colors)], np.uint8)
         colors = np.column_stack([colors, alpha])
     return colors[indices]
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
 
 
 def _checked(chunk: bytes) -> bytes:
