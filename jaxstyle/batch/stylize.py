@@ -45,8 +45,8 @@ def stylize_batch(
     """Stylize many pairs, each content with the style of the same index.
 
     A picture that occurs several times, as the same array, is measured once. Pairs that do not fit the memory are
-    computed by tiles, one at a time. A pair whose optimization diverges has
-    an `error` and its last good image, and does not affect the others.
+    computed by tiles, one at a time. A pair whose optimization diverges has an `error` and its last good image, and
+    does not affect the others.
 
     Args:
         contents: pictures `[H, W, 3]` in [0, 1], or `[H, W, 4]` with alpha, of any sizes.
@@ -62,8 +62,9 @@ def stylize_batch(
             shapes that `plan_groups` merges some. It differs from that of `stylize` by rounding, because on CPU a
             batch uses fast convolutions also up to 128 pixels, for which a single run would compile for too long.
         callback: called as that of `stylize`, with the indices of the pairs first; from several threads if there are
-            several. In a batch, arrays have a leading axis. With the colors "luminance", its pictures are gray. A
-            picture is copied from the device when it is read, which must be before the callback returns.
+            several. In a batch, arrays have a leading axis. Its pictures are those that are optimized: with padding,
+            gray with the colors "luminance", and without the content where a strength mask is black. A picture is
+            copied from the device when it is read, which must be before the callback returns.
 
     Returns:
         One result for each pair, in order.

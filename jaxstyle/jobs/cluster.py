@@ -136,8 +136,7 @@ class _Driver:
         def work(group: Group) -> int:
             return sum(plan.pixel_steps[pair] for pair in group.pairs if plan.is_todo(pair))
 
-        groups = [group for group in plan.groups if any(map(plan.is_todo, group.pairs))]
-        self._groups.extend(sorted(groups, key=work, reverse=True))
+        self._groups.extend(sorted(plan.groups_to_do, key=work, reverse=True))
         self._failures |= plan.unreadable
         self._has_failed = False
         while not (self._job.fail_fast and self._has_failed) and (self._groups or self._failures or self._is_busy()):

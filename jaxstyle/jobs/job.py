@@ -122,7 +122,7 @@ def run_job(
         # In a store, a running process may lose its checkpoints, and no more.
         if records.is_locked or isinstance(job.folder, RemotePath):
             delete_leftovers(plan, job.folder)
-        groups = deque(_groups_to_do(plan))
+        groups = deque(plan.groups_to_do)
         runner = make_runner(
             job,
             plan,
@@ -147,7 +147,7 @@ def plan_job(job: Job, networks: NetworkCache) -> tuple[Plan, int, MemoryNeed | 
     """
     files = KnownFiles(job.folder)
     plan = _plan(job, networks, files)
-    at_once, memory = plan_workers(plan, _groups_to_do(plan), networks.shapes, files)
+    at_once, memory = plan_workers(plan, plan.groups_to_do, networks.shapes, files)
     files.save()
     if memory:
         check_memory(memory)
@@ -214,7 +214,7 @@ def describe_job(job: Job) -> dict[str, Any]:
     """
     device_record, networks, files = device(), NetworkCache(), KnownFiles(job.folder)
     plan = _plan(job, networks, files)
-    workers, memory = plan_workers(plan, _groups_to_do(plan), networks.shapes, files)
+    workers, memory = plan_workers(plan, plan.groups_to_do, networks.shapes, files)
     todo, failed = set(plan.todo), plan.failed | plan.unreadable
     computing = 1 if any(takes_turns(group.batch_size) for group in plan.groups) else workers
     spent = Cost()
@@ -292,7 +292,3 @@ def _describe_group(plan: Plan, group: Group, networks: NetworkCache) -> dict[st
         "together": group.batch_size,
         "bytes": predict_bytes(network, settings.config, largest.height, largest.width, batch_size=group.batch_size),
     }
-
-
-def _groups_to_do(plan: Plan) -> list[Group]:
-    return [group for group in plan.groups if any(map(plan.is_todo, group.pairs))]

@@ -22,8 +22,7 @@ CHECKPOINTS = Path(STATE_FOLDER, "checkpoints")
 def delete_leftovers(plan: Plan, folder: Path) -> None:
     """Delete what killed processes with this share, or of another split of the job, have left behind."""
     running = re.compile(rf"(?!{plan.share.name}-)[0-9]+-of-{plan.share.count}-.*")  # perhaps
-    todo = [group for group in plan.groups if any(map(plan.is_todo, group.pairs))]
-    names = cache(lambda: {checkpoint_name(plan, group) for group in todo})  # rarely needed
+    names = cache(lambda: {checkpoint_name(plan, group) for group in plan.groups_to_do})  # rarely needed
     open_checkpoints(folder / CHECKPOINTS).drop_all(lambda name: not running.fullmatch(name) and name not in names())
     for path in () if isinstance(folder, RemotePath) else (folder / STATE_FOLDER).glob("writing-*"):
         if not running.fullmatch(path.name.removeprefix("writing-")):

@@ -68,6 +68,11 @@ class Plan:
         return frozenset(pair for pair, index in enumerate(self.share_of) if index == self.share.index)
 
     @cached_property
+    def groups_to_do(self) -> list[Group]:
+        """The groups that have a pair to compute."""
+        return [group for group in self.groups if any(map(self.is_todo, group.pairs))]
+
+    @cached_property
     def todo(self) -> list[int]:
         """The pairs of this share to compute, in the order of the groups."""
         return [pair for group in self.groups for pair in group.pairs if self.is_todo(pair)]
