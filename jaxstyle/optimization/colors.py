@@ -13,7 +13,7 @@ import numpy as np
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import ConfigError
 from jaxstyle.images import resize
-from jaxstyle.styles import Style, StyleStatistics, first_and_second_moments, split_alpha
+from jaxstyle.styles import Style, StyleStatistics, first_and_second_moments, matrix_root, split_alpha
 
 _FLOOR = 1e-5  # added to color variances, so that pictures of a single color can be matched too
 # Largest factor by which matching stretches colors. Files of 8 bits have noise of about a level, rounding and JPEG's
@@ -149,7 +149,7 @@ def _transport(covariance: Array, target: Array) -> Array:
     T = C^-1/2 (C^1/2 W C^1/2)^1/2 C^-1/2.
     """
     numpy = numpy_of(covariance)
-    root_of: Any = _root_without_derivative if numpy is np else _root
+    root_of: Any = _root_in_numpy if numpy is np else matrix_root
     with jax.default_matmul_precision("highest"):
         root = root_of(covariance)
         inverse = numpy.linalg.inv(root)
@@ -179,21 +179,7 @@ def _negative_part_derivative(primals: tuple[jax.Array], tangents: tuple[jax.Arr
     return _negative_part(matrix), vectors @ (factors * (vectors.T @ tangent @ vectors)) @ vectors.T
 
 
-def _root_without_derivative(matrix: Array) -> Array:
+def _root_in_numpy(matrix: np.ndarray) -> np.ndarray:
     """The square root of a symmetric positive semidefinite matrix."""
-    numpy = numpy_of(matrix)
-    values, vectors = numpy.linalg.eigh(matrix)
-    return (vectors * numpy.sqrt(numpy.maximum(values, 0))[None]) @ vectors.T
-
-
-_root = jax.custom_jvp(_root_without_derivative)
-
-
-@_root.defjvp
-def _root_derivative(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """From Sylvester's equation, because eigenvectors have no derivative if eigenvalues are equal, as for grays."""
-    (matrix,), (tangent,) = primals, tangents
-    root = _root(matrix)
-    values, vectors = jnp.linalg.eigh(root)
-    sums = jnp.maximum(values[:, None] + values[None], _FLOOR)
-    return root, vectors @ ((vectors.T @ tangent @ vectors) / sums) @ vectors.T
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0))[None]) @ vectors.T

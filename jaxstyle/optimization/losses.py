@@ -32,7 +32,7 @@ from jaxstyle.compilation import CachedFunction
 from jaxstyle.config import NORMALIZATIONS
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, check_network
-from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features
+from jaxstyle.styles import REPRESENTATIONS, TINY, Layers, describe_features, nonzero
 
 VariationSums = tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -79,7 +79,8 @@ def content_loss(
     Args:
         features: F, with every layer of `targets`: `network.features(picture, tuple(targets))`.
         targets: P, from `content_targets` of a picture of the same size.
-        weights: w_l for every layer of `targets`, from 0 up and not all 0; only the ratios matter. Equal by default.
+        weights: w_l for every layer of `targets`, from 0 up and not all 0, of which only the ratios matter; equal by
+            default.
         normalization: "relative" or "gatys"; see the formulas of this module.
         valid_fraction: for features of padded pictures, the fraction of each layer's positions that are valid. The
             features must be 0 at all others.
@@ -236,7 +237,7 @@ def variation_sums(picture: jax.Array, weights: jax.Array | None = None) -> Vari
 
 def total_variation_of_sums(sums: VariationSums, longest: Any) -> jax.Array:
     """`total_variation` for the sums of `variation_sums`."""
-    means = [squares / jnp.where(total > 0, total, 1) for squares, total in sums]
+    means = [squares / nonzero(total) for squares, total in sums]
     return (longest / _UNIT_SIZE) ** 2 * sum(means, jnp.zeros(()))
 
 
@@ -253,14 +254,14 @@ def _check_arguments(
             f"the features have the layers {', '.join(features) or 'none'}, but not {', '.join(missing)} of the "
             "targets; compute network.features(picture, tuple(targets))"
         )
-    if weights and weights.keys() != targets.keys():
+    if weights and not weights.keys() >= targets.keys():
         raise ConfigError(
             f"the weights have the layers {', '.join(weights)}; expected those of the targets, {', '.join(targets)}"
         )
 
 
 def _weighted_mean(values: Layers, weights: Mapping[str, jax.Array | float] | None) -> jax.Array:
-    shares = normalize_weights(weights or dict.fromkeys(values, 1.0))
+    shares = normalize_weights({layer: weights[layer] if weights else 1.0 for layer in values})
     return sum((shares[layer] * value for layer, value in values.items()), jnp.zeros(()))
 
 

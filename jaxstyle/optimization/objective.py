@@ -71,7 +71,7 @@ class Objective:
         style_layers: the weight of each style layer, w_l, adding up to 1.
         weights: the weights of the terms "content" (alpha), "style" (beta), "color", "tv" and "grain".
         extent: height and width `[2]` of the valid positions of a padded picture; None without padding.
-        regions: the regions of the content, if `style` and `color` have a leading axis for regions; else None.
+        regions: the regions of the content, if `style`, `color` and `grain` have a leading axis for regions; else None.
         normalization: "relative" or "gatys".
         representation: the style representation; see `StyleConfig.style_representation`.
         tile_size: the size of the tiles by which the loss is computed, in pixels a side; None for whole pictures.

@@ -17,7 +17,7 @@ Modules:
     files: saved styles
 """
 
-from jaxstyle.styles.distances import TINY
+from jaxstyle.styles.distances import TINY, matrix_root
 from jaxstyle.styles.files import SUFFIX as STYLE_FILE_SUFFIX
 from jaxstyle.styles.files import (
     check_style_writable,
@@ -97,6 +97,7 @@ __all__ = [
     "load_style",
     "make_style",
     "masks_from_colors",
+    "matrix_root",
     "measure_features",
     "measure_grain",
     "measure_padded_statistics",

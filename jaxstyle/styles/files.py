@@ -2,8 +2,7 @@
 
 The tensors are float32. `0.gram.relu1_1` (or another representation), `0.color`, `0.mean`, `0.second` and `0.grain` are
 the attributes of `StyleStatistics` at the first of the record's sizes; those of the second size begin with `1.`, and
-so on.
-All values are stored exactly. With the default layers, the Gram matrices of one size take 2.4 MB.
+so on. All values are stored exactly. With the default layers, the Gram matrices of one size take 2.4 MB.
 """
 
 import dataclasses

@@ -14,7 +14,7 @@ from jax import lax
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.styles.distances import TINY
-from jaxstyle.styles.positions import Features, PositionWeights, downsample, position_mean, weights_at
+from jaxstyle.styles.positions import Features, PositionWeights, downsample, nonzero, position_mean, weights_at
 
 SAMPLES = 1024  # positions of a style
 _BLOCK = 4096  # positions of a picture that are compared with all samples at once
@@ -75,8 +75,7 @@ def nearest_distances(described: Described, targets: Vectors, _: str) -> Vectors
     def distance(layer: str) -> jax.Array:
         values, weights = described[layer]
         cosines = jnp.sum(values * targets[layer][nearest], axis=-1)
-        total = weights.sum()
-        return jnp.vdot(weights, 1 - cosines) / jnp.where(total > 0, total, 1)
+        return jnp.vdot(weights, 1 - cosines) / nonzero(weights.sum())
 
     return {layer: distance(layer) for layer in layers}
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxstyle.styles.positions import Features, PositionWeights, weights_at
+from jaxstyle.styles.positions import Features, PositionWeights, nonzero, weights_at
 
 BINS = 256
 
@@ -43,8 +43,7 @@ def bin_means(values: jax.Array, weights: jax.Array) -> jax.Array:
     The integral of the quantile function is linear between the cumulative weights of the sorted values.
     """
     order = jnp.argsort(lax.stop_gradient(values))
-    total = weights.sum()
-    shares = weights[order] / jnp.where(total > 0, total, 1)
+    shares = weights[order] / nonzero(weights.sum())
     levels, integral = (jnp.pad(jnp.cumsum(x), (1, 0)) for x in (shares, shares * values[order]))
     edges = jnp.linspace(0, levels[-1], BINS + 1)
     return BINS * jnp.diff(jnp.interp(edges, levels, integral))

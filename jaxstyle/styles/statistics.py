@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxstyle.styles.positions import nonzero
+
 
 def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
     """Gram matrix of a layer's features, G_ij = 1/M sum_x F_i(x) F_j(x) (Gatys et al., arXiv 1508.06576, eq. 3).
@@ -29,7 +31,7 @@ def gram_matrix(features: jax.Array, *, weights: jax.Array | None = None) -> jax
         flat = features.reshape(*features.shape[:-3], -1, features.shape[-1])
         return square(flat) / flat.shape[-2]
     products, total = sum_products(features, weights)
-    return products / jnp.where(total > 0, total, 1)[..., None, None]
+    return products / nonzero(total)[..., None, None]
 
 
 def sum_products(features: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -106,7 +108,7 @@ def color_moments(picture: jax.Array, *, weights: jax.Array | None = None) -> ja
         shares = jnp.full(picture.shape[:-1], 1 / (picture.shape[-3] * picture.shape[-2]), jnp.float32)
     else:
         total = weights.astype(jnp.float32).sum((-2, -1), keepdims=True)
-        shares = weights.astype(jnp.float32) / jnp.where(total > 0, total, 1)
+        shares = weights.astype(jnp.float32) / nonzero(total)
     return sum_color_moments(picture, shares)
 
 
