@@ -41,7 +41,7 @@ class StyleConfig:
 
     Layers, `colors` and `init` are names with weights: `((name, weight), ...)`, `{name: weight}`, a sequence of names
     or one name, whose weights are 1. All are stored as tuples, and so are lists of numbers. ConfigError for any value
-    of another kind.
+    of another kind or out of range. Weights of the loss are numbers from 0 up, not all 0.
 
     Attributes:
         size: longest side of the result in pixels.
@@ -64,13 +64,13 @@ class StyleConfig:
             `{"content": 0.5}`, where the rest is the style's; or "luminance", for which only the luminance is
             stylized, and the chroma stays exactly the content's.
         style_scale: longest side of the style pictures relative to that of the result; above 1, strokes are larger. A
-            number for all styles, or one for each.
+            number above 0 for all styles, or one for each.
         rotate_style: degrees, from -360 to 360, by which the style pictures are turned, counterclockwise, for strokes
             in another direction. Strokes are those of the largest upright rectangle, colors those of the whole.
         style_representation: the statistics that describe the style: "gram" for Gram matrices, or another name in
             `styles.REPRESENTATIONS`.
-        regions: the number of regions, such as sky and ground, to find in content and style by clustering deep
-            features. Each region of the content takes the style of the most similar region; 1 for the whole style.
+        regions: the number of regions, up to 16, such as sky and ground, to find in content and style by clustering
+            deep features. Each region of the content takes the style of the most similar one; 1 for the whole style.
         normalization: "relative", or "gatys" for the scale of the losses in Gatys et al. (arXiv 1508.06576).
         init: the initial picture as a mixture, such as `{"content": 0.7, "noise": 0.3}`, of "content" (in the style's
             colors), "noise" (white), "pink" noise, "style" and "picture" (the argument `initial_picture` of `stylize`).

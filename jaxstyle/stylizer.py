@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxstyle.arguments import check_count, describe_value
+from jaxstyle.arguments import check_count, check_type, describe_value
 from jaxstyle.config import DEFAULTS, StyleConfig, check_config
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import check_same_proportions, check_scaled_shape, scaled_shape
@@ -97,7 +97,7 @@ class Stylizer:
             `[H, W, 3]` float32 in [0, 1], with the content's aspect ratio and `config.size` as its longest side.
 
         Raises:
-            PictureError: if a picture has the wrong shape or dtype.
+            PictureError: if a picture or mask has the wrong shape, dtype or proportions.
             ConfigError: if the style does not fit the network or the settings, if the key is none, or if an initial
                 picture or key is missing.
         """
@@ -109,8 +109,7 @@ class Stylizer:
             raise PictureError(
                 f"the content is {found}, but this stylizer expects {expected}; resize it, or make another stylizer"
             )
-        if not isinstance(style, Style):
-            raise ConfigError(f"the style is a {type(style).__name__}; expected a Style: measure the picture first")
+        check_type("style", style, Style, "a Style: measure the picture first")
         check_style(style, self.network, self.config)
         network = self.network if self.network.prepared else self.network.prepare()
         contents = [_resize_longest(content, size) for size, _ in self.levels]
@@ -208,8 +207,9 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
         width: the width of the contents in pixels.
 
     Raises:
-        ConfigError: for a layer that the network does not have, for "style" in `config.init` (a stylizer has no style
-            picture), for regions, or for a height or width that is not a positive integer.
+        ConfigError: for a layer that the network does not have; for settings that need a style picture ("style" in
+            `init`, `rotate_style`, several scales or shares) or depend on a content (regions, colors); or for a height
+            or width that is not a positive integer.
         PictureError: if a side of the result would be too short.
     """
     check_network(network)
@@ -223,10 +223,10 @@ def make_stylizer(network: Network, config: StyleConfig = DEFAULTS, *, height: i
             "init has 'style', but a stylizer has no style picture; use 'picture', and pass the picture as "
             "initial_picture="
         )
-    if len(config.style_scales) > 1 or config.rotate_style:
+    if len(config.style_scales) > 1 or len(config.style_blend) > 1 or config.rotate_style:
         raise ConfigError(
-            "style_scale has several factors, or rotate_style an angle, but a stylizer takes one measured style; give "
-            "them to measure_style, and leave them out here"
+            "style_scale or style_blend has several numbers, or rotate_style an angle, but a stylizer takes one "
+            "measured style; give them to measure_style, and leave them out here"
         )
     config = resolve_layers(config, network.architecture)
     check_scaled_shape("content", height, width, config.size)

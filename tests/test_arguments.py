@@ -98,7 +98,7 @@ def test_keys_that_are_none(network: Network, key: Any):
 def test_keys_of_both_kinds(network: Network, key: jax.Array):
     stylizer = jaxstyle.make_stylizer(network, jaxstyle.StyleConfig(size=32), height=32, width=32)
     message = error_message(lambda: stylizer(PICTURE, PICTURE, key=key))  # type: ignore[arg-type]
-    assert message.startswith("the style is a ndarray; expected a Style")  # after the key was checked
+    assert message.startswith("style is of the type ndarray; expected a Style")  # after the key was checked
 
 
 @pytest.mark.parametrize(
