@@ -244,8 +244,9 @@ def _prepared(network: Network, config: StyleConfig) -> Network:
     if network.prepared:
         return network
     # Only what they depend on, so that JAX traces once for many sizes.
-    layers = {"content_layers": config.content_layers, "style_layers": config.style_layers}
-    return jax.eval_shape(_prepare, network, StyleConfig(size=min(config.size, DIRECT_SIZE + 1), **layers))
+    size = min(config.size, DIRECT_SIZE + 1)
+    key = StyleConfig(size=size, content_layers=config.content_layers, style_layers=config.style_layers)
+    return jax.eval_shape(_prepare, network, key)
 
 
 def _process_bytes(network: Network, config: StyleConfig) -> int:
