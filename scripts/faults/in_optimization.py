@@ -300,7 +300,7 @@ RUNS = (
         "texture-content",
         "textures have content layers",
         "texture.py",
-        "content_layers=(), init=init",
+        "content_layers=(), init=tuple(init.items())",
         "init=init",
         ("test_texture.py::test_has_the_statistics_of_the_style_and_no_content",),
     ),
