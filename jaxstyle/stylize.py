@@ -18,29 +18,25 @@ from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
     STEPS_PER_CALL,
     Objective,
+    Pair,
     Progress,
     State,
     Targets,
     Terms,
-    Workload,
     as_style_list,
-    available_memory,
-    check_content,
-    check_initial_picture,
-    check_strength_mask,
+    check_pair,
     check_styles,
     check_without_content,
     divergence_error,
     enlarge,
-    finished_picture,
     has_diverged,
-    in_compared_colors,
-    make_initial_picture,
     make_masks,
     make_targets,
     network_at,
     optimize_level,
-    pictures_to_optimize,
+    pair_by_tiles,
+    pair_initial_picture,
+    pair_picture,
     prepare_for_one,
     schedule,
     solver,
@@ -49,9 +45,6 @@ from jaxstyle.optimization import (
     style_sizes,
     style_statistics,
     tile_margins,
-    turned,
-    with_strength_mask,
-    with_tiles,
 )
 from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import network_or_default
@@ -129,19 +122,10 @@ def stylize(
         check_type("resume", resume, Progress, "a Progress that a callback got")
     config = resolve_layers(config, network.architecture)
     network = prepare_for_one(network, config)
-    original = check_content(content, config)
-    styles = check_styles(as_style_list(style), network, config)
-    initial_picture = check_initial_picture(initial_picture, original)
-    content, styles = pictures_to_optimize(config, original, styles)
-    strength_mask = check_strength_mask(strength_mask, original)
-    content = with_strength_mask(content, strength_mask)
-    style_shapes = tuple(style.shape[:2] for style in styles if not isinstance(style, Style))
-    workload = Workload(network, config, content.shape[:2], style_shapes, may_tile=True)
-    config = with_tiles(workload, available_memory().bytes).config
-    masks = make_masks(network, config, content, styles, content_mask, style_mask)
-
-    def finish(picture: np.ndarray) -> np.ndarray:
-        return finished_picture(config, picture, original, strength_mask)
+    pair = Pair(content, tuple(as_style_list(style)), config, seed, initial_picture, strength_mask)
+    pair = pair_by_tiles(network, check_pair(network, pair))
+    content, config, finish = pair.content, pair.config, partial(pair_picture, pair)
+    masks = make_masks(network, config, content, pair.styles, content_mask, style_mask)
 
     def on_progress(progress: Progress) -> None:
         if has_diverged(progress, config.total_weight):
@@ -154,7 +138,7 @@ def stylize(
 
     levels, progress = schedule(config, *content.shape[:2]), None
     first = resume.level if resume else 0
-    makers = [partial(_targets, network, config, content, styles, masks, size) for size, _ in levels[first:]]
+    makers = [partial(_targets, network, config, content, pair.styles, masks, size) for size, _ in levels[first:]]
     # Larger sizes are measured and compiled while smaller ones are optimized.
     with compile_in_background(makers, partial(_compile, network, config)) as futures:
         for level, (targets_future, compiled) in enumerate(futures, first):
@@ -164,18 +148,9 @@ def stylize(
                 progress = replace(resume, state=solver.restore(resume.state, height, bands))
                 resume = None  # its state takes memory
             elif progress is None:
-                picture = make_initial_picture(
-                    config.init,
-                    targets.content,
-                    targets.statistics,
-                    style=turned(config, styles[0]),
-                    picture=initial_picture,
-                    seed=seed,
-                    mask=targets.mask,
-                )
-                picture = in_compared_colors(config, picture)
+                picture = pair_initial_picture(pair, targets)
                 progress = start_level(levels, level, _start(picture, targets, config))
-            elif progress.level < level:
+            else:
                 picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)
                 progress = start_level(levels, level, _start(picture, targets, config), progress.history)
             progress = replace(progress, finish=partial(_first_rows, height))

@@ -4,7 +4,7 @@ Modules:
     stylize: `stylize_batch`, the public function, and how many pairs are computed at a time
     group: the optimization of the pairs of one group, coarse to fine
     buckets: which pairs share a compiled program
-    pair: the inputs and targets of one pair, and measurements that pairs share
+    measurements: the targets of one pair, from measurements that pairs share
     turns: which groups compute at the same time, and which take turns
     vmapped: the solver for a batch, vmapped and sharded over devices
     benchmark: the speed of a step, and the arithmetic that it takes
@@ -24,7 +24,7 @@ from jaxstyle.batch.buckets import (
     plan_kinds,
 )
 from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import CACHE_BYTES, MeasurementCache, Pair, check_pair, pair_workload
+from jaxstyle.batch.measurements import CACHE_BYTES, MeasurementCache
 from jaxstyle.batch.prediction import predict_seconds
 from jaxstyle.batch.stylize import concurrent_groups, default_batch_size, stylize_batch
 from jaxstyle.batch.turns import Turn, computing_lock, takes_turns
@@ -37,11 +37,9 @@ __all__ = [
     "Group",
     "MeasurementCache",
     "PaddedShape",
-    "Pair",
     "PairKind",
     "Shape",
     "Turn",
-    "check_pair",
     "computing_lock",
     "concurrent_groups",
     "count_operations",
@@ -49,7 +47,6 @@ __all__ = [
     "default_batch_size",
     "group_kinds",
     "matrix_product_rate",
-    "pair_workload",
     "plan_groups",
     "plan_kinds",
     "predict_seconds",

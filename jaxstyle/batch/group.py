@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxstyle.batch.buckets import Group, PaddedShape
-from jaxstyle.batch.pair import MeasurementCache, Pair, pair_initial_picture, pair_targets
+from jaxstyle.batch.measurements import MeasurementCache, pair_targets
 from jaxstyle.batch.turns import Turn
 from jaxstyle.batch.vmapped import BatchSolver
 from jaxstyle.compilation import stage
@@ -19,6 +19,7 @@ from jaxstyle.images import scaled_shape
 from jaxstyle.networks import Network
 from jaxstyle.optimization import (
     Objective,
+    Pair,
     Progress,
     Shape,
     State,
@@ -26,11 +27,12 @@ from jaxstyle.optimization import (
     Terms,
     divergence_error,
     enlarge,
-    finished_picture,
     has_diverged,
     is_out_of_memory,
     optimize_level,
     pad_picture,
+    pair_initial_picture,
+    pair_picture,
     schedule,
     start_level,
 )
@@ -232,12 +234,6 @@ def _results(optimized: _Optimized, pairs: Sequence[Pair], schedules: Sequence[t
     for index, (picture, pair) in enumerate(zip(optimized.pictures, pairs, strict=False)):
         height, width = scaled_shape(pair.content.shape[0], pair.content.shape[1], optimized.size)
         history = jax.tree.map(lambda values, index=index: np.atleast_2d(values)[index], optimized.history)
-        image = _finished(picture[:height, :width], pair)
+        image = pair_picture(pair, picture[:height, :width])
         results.append(Stylized(image, history, sizes, pair.config, optimized.errors.get(index)))
     return results
-
-
-def _finished(picture: np.ndarray, pair: Pair) -> np.ndarray:
-    return (
-        picture if pair.original is None else finished_picture(pair.config, picture, pair.original, pair.strength_mask)
-    )

@@ -15,13 +15,21 @@ import numpy as np
 from jaxstyle.arguments import check_callback, check_count, check_seed, describe_value
 from jaxstyle.batch.buckets import Group, plan_groups
 from jaxstyle.batch.group import stylize_group
-from jaxstyle.batch.pair import MeasurementCache, Pair, check_pair, pair_by_tiles
+from jaxstyle.batch.measurements import MeasurementCache
 from jaxstyle.batch.turns import IN_FLIGHT, Turn, computing_lock, takes_turns
 from jaxstyle.compilation import available_cores
 from jaxstyle.config import DEFAULTS, StyleConfig, check_config
 from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network, resolve_layers
-from jaxstyle.optimization import Progress, as_style_list, max_batch_size, prepare_network
+from jaxstyle.optimization import (
+    Pair,
+    Progress,
+    as_style_list,
+    check_pair,
+    max_batch_size,
+    pair_by_tiles,
+    prepare_network,
+)
 from jaxstyle.styles import Style
 from jaxstyle.stylize import Stylized
 from jaxstyle.weights import network_or_default

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxstyle.batch import Pair
 from jaxstyle.cli.interrupts import wait_for_end
 from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.progress import Levels, TimedStep, seconds_by_size, seconds_left, steps_taken
@@ -16,7 +15,7 @@ from jaxstyle.errors import JaxStyleError, MemoryLimitError
 from jaxstyle.files import ResultWriter, Unfinished, first_and_last_losses
 from jaxstyle.images import RemotePath, as_path
 from jaxstyle.networks import Network
-from jaxstyle.optimization import MemoryNeed, Progress, Workload, memory_error
+from jaxstyle.optimization import MemoryNeed, Pair, Progress, Workload, memory_error
 from jaxstyle.styles import Masks
 
 CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, and at least ten times what it takes to write one

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from jaxstyle.batch import Pair
 from jaxstyle.cli.messages import print_warnings
 from jaxstyle.cli.monitor import Run
 from jaxstyle.environment import device
@@ -25,7 +24,7 @@ from jaxstyle.files import (
     style_warnings,
 )
 from jaxstyle.images import SRGB, Picture, read_printer_profile, read_shape
-from jaxstyle.optimization import Shape, Workload, check_memory, measure_need, memory_error
+from jaxstyle.optimization import Pair, Shape, Workload, check_memory, measure_need, memory_error
 from jaxstyle.options import Paper, Settings, check_print_memory, print_memory_error
 from jaxstyle.styles import Masks
 from jaxstyle.texture import texture_content

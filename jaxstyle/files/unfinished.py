@@ -13,13 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxstyle.batch import Pair
 from jaxstyle.environment import device, versions
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files.checkpoints import Checkpoints
 from jaxstyle.images import path_in_errors, write_atomically
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Progress
+from jaxstyle.optimization import Pair, Progress
 from jaxstyle.styles import Masks
 
 _RECORD, _STATE = "run.json", "state"

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 import jax
 import numpy as np
 
-from jaxstyle.batch import Pair, check_pair
 from jaxstyle.config import StyleConfig
 from jaxstyle.errors import JaxStyleError
 from jaxstyle.files import (
@@ -27,7 +26,7 @@ from jaxstyle.files import (
 from jaxstyle.images import SRGB, Picture, path_in_errors
 from jaxstyle.jobs.tasks import Task
 from jaxstyle.networks import Network
-from jaxstyle.optimization import prepare_network
+from jaxstyle.optimization import Pair, check_pair, prepare_network
 from jaxstyle.options import Settings
 from jaxstyle.styles import Style
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, pair_workload, stylize_group
+from jaxstyle.batch import Group, MeasurementCache, Turn, computing_lock, stylize_group
 from jaxstyle.compilation import available_cores, stage
 from jaxstyle.errors import JaxStyleError, PictureError
 from jaxstyle.files import GroupCheckpoints, first_and_last_losses, losses_by_step, open_checkpoints, result_record
@@ -30,7 +30,7 @@ from jaxstyle.jobs.leftovers import CHECKPOINTS, checkpoint_name
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.records import STATE_FOLDER
 from jaxstyle.networks import Network
-from jaxstyle.optimization import Progress, is_out_of_memory, memory_error
+from jaxstyle.optimization import Progress, is_out_of_memory, memory_error, pair_workload
 from jaxstyle.options import Settings
 from jaxstyle.stylize import Stylized
 

@@ -15,6 +15,7 @@ Modules:
     colors: matching colors, and keeping those of the content
     strength: how much of the style a result takes
     pyramid: the sizes of a run, coarse to fine
+    pair: a content and its styles, checked, and their initial picture
     prepared: the convolutions for pictures of a size
     lbfgs: the directions of steps, from pairs of differences
     solver: the steps of the optimizer, in compiled calls
@@ -31,13 +32,11 @@ from jaxstyle.optimization.available import AvailableMemory, available_memory, d
 from jaxstyle.optimization.bands import split_into_bands
 from jaxstyle.optimization.checks import (
     as_style_list,
-    check_content,
-    check_initial_picture,
     check_style,
     check_styles,
     check_without_content,
 )
-from jaxstyle.optimization.colors import in_compared_colors, match_colors, pictures_to_optimize, with_kept_chroma
+from jaxstyle.optimization.colors import match_colors, pictures_to_optimize, with_kept_chroma
 from jaxstyle.optimization.failures import is_out_of_memory, memory_message
 from jaxstyle.optimization.initial import make_initial_picture, pink_noise, weighted_mean
 from jaxstyle.optimization.losses import content_loss, content_targets, style_loss, total_variation
@@ -60,6 +59,14 @@ from jaxstyle.optimization.memory import (
     with_tiles,
 )
 from jaxstyle.optimization.objective import Objective, Terms, make_objective
+from jaxstyle.optimization.pair import (
+    Pair,
+    check_pair,
+    pair_by_tiles,
+    pair_initial_picture,
+    pair_picture,
+    pair_workload,
+)
 from jaxstyle.optimization.prepared import network_at, prepare_for_one, prepare_network
 from jaxstyle.optimization.progress import (
     Progress,
@@ -70,13 +77,8 @@ from jaxstyle.optimization.progress import (
 )
 from jaxstyle.optimization.pyramid import blend_scale, enlarge, resize_padded, schedule, style_sizes
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
-from jaxstyle.optimization.strength import (
-    check_strength_mask,
-    finished_picture,
-    targets_of_strength,
-    with_strength_mask,
-)
-from jaxstyle.optimization.targets import Targets, make_targets, pad_picture, style_statistics, turned
+from jaxstyle.optimization.strength import targets_of_strength
+from jaxstyle.optimization.targets import Targets, make_targets, pad_picture, style_statistics
 from jaxstyle.optimization.tile_sums import tile_margins, tiled_work
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "AvailableMemory",
     "MemoryNeed",
     "Objective",
+    "Pair",
     "Progress",
     "Shape",
     "State",
@@ -93,10 +96,8 @@ __all__ = [
     "as_style_list",
     "available_memory",
     "blend_scale",
-    "check_content",
-    "check_initial_picture",
     "check_memory",
-    "check_strength_mask",
+    "check_pair",
     "check_style",
     "check_styles",
     "check_without_content",
@@ -107,9 +108,7 @@ __all__ = [
     "device_memory",
     "divergence_error",
     "enlarge",
-    "finished_picture",
     "has_diverged",
-    "in_compared_colors",
     "is_out_of_memory",
     "largest_size",
     "make_initial_picture",
@@ -126,6 +125,10 @@ __all__ = [
     "network_bytes",
     "optimize_level",
     "pad_picture",
+    "pair_by_tiles",
+    "pair_initial_picture",
+    "pair_picture",
+    "pair_workload",
     "pictures_to_optimize",
     "pink_noise",
     "predict_bytes",
@@ -147,9 +150,7 @@ __all__ = [
     "tile_margins",
     "tiled_work",
     "total_variation",
-    "turned",
     "weighted_mean",
     "with_kept_chroma",
-    "with_strength_mask",
     "with_tiles",
 ]

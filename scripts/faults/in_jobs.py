@@ -116,7 +116,7 @@ JOBS = (
     Fault(
         "contents-displace-styles",
         "measured contents fill the memory and displace styles",
-        "batch/pair.py",
+        "batch/measurements.py",
         'self._styles if key[0] == "style" else self._contents',
         "self._styles",
         ("batch/test_batch.py::test_the_cache_drops_what_was_not_used_for_longest_and_never_confuses_pictures",),

@@ -23,8 +23,6 @@ from jaxstyle.batch import (
     Group,
     MeasurementCache,
     PaddedShape,
-    Pair,
-    check_pair,
     plan_groups,
     stylize_batch,
     stylize_group,
@@ -33,6 +31,7 @@ from jaxstyle.batch import stylize as batch_module
 from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import resize
 from jaxstyle.networks import Network, convolution
+from jaxstyle.optimization import Pair, check_pair
 from jaxstyle.optimization import targets as targets_module
 from jaxstyle.stylize import Stylized, measure_style
 

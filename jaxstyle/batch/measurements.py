@@ -1,86 +1,21 @@
-"""One pair of a batch: its inputs, its targets at each size, and measurements that it shares with other pairs."""
+"""The targets of a pair at each size, from measurements that it shares with the other pairs of a batch."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 
 from jaxstyle.batch.buckets import PaddedShape
-from jaxstyle.config import DEFAULTS, StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.optimization import (
-    Targets,
-    Workload,
-    available_memory,
-    check_content,
-    check_initial_picture,
-    check_strength_mask,
-    check_styles,
-    in_compared_colors,
-    make_initial_picture,
-    make_masks,
-    make_targets,
-    pictures_to_optimize,
-    turned,
-    with_strength_mask,
-    with_tiles,
-)
-from jaxstyle.styles import Style
+from jaxstyle.optimization import Pair, Targets, make_masks, make_targets
 
 CACHE_BYTES = 2**29  # of measured styles that are kept: 64 with three sizes of VGG's Gram matrices
 CONTENT_CACHE_BYTES = 2**25  # of measured contents that are kept: four with three sizes up to 512 pixels
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """The arguments of `stylize` for one pair, without the network."""
-
-    content: np.ndarray
-    styles: tuple[np.ndarray | Style, ...]
-    config: StyleConfig = DEFAULTS
-    seed: int = 0
-    initial_picture: np.ndarray | None = None
-    strength_mask: np.ndarray | None = None
-    original: np.ndarray | None = None  # the content in its own colors, from `check_pair`
-
-
-def check_pair(network: Network, pair: Pair) -> Pair:
-    """Return the pair with its pictures as float32, in the colors in which they are compared.
-
-    Raises:
-        PictureError, ConfigError: as `stylize`.
-    """
-    original = check_content(pair.content, pair.config)
-    styles = check_styles(pair.styles, network, pair.config)
-    content, styles = pictures_to_optimize(pair.config, original, styles)
-    initial_picture = check_initial_picture(pair.initial_picture, original)
-    strength_mask = check_strength_mask(pair.strength_mask, original)
-    return replace(
-        pair,
-        content=with_strength_mask(content, strength_mask),
-        styles=tuple(styles),
-        initial_picture=initial_picture,
-        strength_mask=strength_mask,
-        original=original,
-    )
-
-
-def pair_workload(network: Network, pair: Pair) -> Workload:
-    """What the computation of a pair takes."""
-    styles = tuple(style.shape[:2] for style in pair.styles if not isinstance(style, Style))
-    return Workload(network, pair.config, pair.content.shape[:2], styles, may_tile=True)
-
-
-def pair_by_tiles(network: Network, pair: Pair) -> Pair:
-    """The pair, with tiles in its settings if its picture does not fit the memory as a whole."""
-    return replace(pair, config=with_tiles(pair_workload(network, pair), available_memory().bytes).config)
 
 
 class MeasurementCache:
@@ -159,17 +94,3 @@ def pair_targets(
         for_batch=for_batch,
         memoize=cache.get,
     )
-
-
-def pair_initial_picture(pair: Pair, targets: Targets) -> np.ndarray:
-    """The picture from which the optimization of a pair starts, at the size of these targets."""
-    picture = make_initial_picture(
-        pair.config.init,
-        targets.content,
-        targets.statistics,
-        style=turned(pair.config, pair.styles[0]),
-        picture=pair.initial_picture,
-        seed=pair.seed,
-        mask=targets.mask,
-    )
-    return in_compared_colors(pair.config, picture)
