@@ -111,7 +111,8 @@ class CachedFunction(Generic[Result]):
 
     def _file_name(self, key: tuple[Any, ...]) -> str:
         """A file name that identifies everything that the traced program depends on."""
-        identity = (_versions_and_sources(), jax.default_backend(), *key)
+        function = f"{self._function.__module__}.{self._function.__qualname__}"  # others may have the same short name
+        identity = (function, _versions_and_sources(), jax.default_backend(), *key)
         return f"{self._function.__name__}-{hashlib.sha256(repr(identity).encode()).hexdigest()}"
 
     def _load(self, folder: CacheFolder, name: str, static: dict[str, Any], arrays: dict[str, Any]) -> Any:
