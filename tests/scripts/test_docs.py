@@ -106,7 +106,7 @@ class TestPages:
         pages = repository_pages()
         assert {
             Path("batch.md"),
-            Path("defaults/twelve-512.jpg"),
+            Path("gallery/moon-embers.jpg"),
             Path("repository/examples/README.md"),
         } <= pages.keys()
 
