@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from support.pictures import COLORS, encoded, error_message, examples, saved
 
-from jaxstyle.errors import PictureError
+from jaxstyle.errors import ConfigError, PictureError
 from jaxstyle.images import MIN_SIDE, check_same_proportions, fit_shape, read_image, read_picture, read_shape, resize
 
 
@@ -91,7 +91,8 @@ def test_too_small_after_resizing_suggests_a_size(tmp_path, height, width):
 @pytest.mark.parametrize("size", [0, -5])
 def test_size_below_1(tmp_path, size):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
-    assert f"at size {size}" in error_message(path, read_image, path, size=size)
+    with pytest.raises(ConfigError, match=f"^size is {size}; expected a whole number from 1 up$"):
+        read_image(path, size=size)
 
 
 def test_too_large_size(tmp_path):
