@@ -67,7 +67,7 @@ def pair_initial_picture(pair: Pair, targets: Targets) -> np.ndarray:
         pair.config.init,
         targets.content,
         targets.statistics,
-        style=turned(pair.config, pair.styles[0]),
+        style=turned(pair.config, pair.styles[0]) if dict(pair.config.init).get("style") else None,
         picture=pair.initial_picture,
         seed=pair.seed,
         mask=targets.mask,
