@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--baseline", default="default", help="the variant for ratios")
     parser.add_argument("--record", type=Path, metavar="FILE.json", help="write all measures")
     parser.add_argument("--sheet", type=Path, metavar="FILE.jpg", help="draw a sheet of the last size")
-    parser.add_argument("--gallery", type=Path, metavar="FOLDER", help="write the first variant, too")
+    parser.add_argument("--gallery", type=Path, metavar="FOLDER", help="write the first variant's pictures as JPEG")
     arguments = parser.parse_args()
     pairs, record = available_pairs(arguments.pairs), {}
     jaxstyle.enable_cache()
