@@ -39,7 +39,7 @@ def picture(request: pytest.FixtureRequest) -> np.ndarray:
 def test_matching_colors_to_a_constant_style(picture):
     target = RNG.random((9, 9, 3), np.float32) ** 2
     mean, second = first_and_second_moments(target)
-    style = StyleStatistics({}, color_moments(target), jnp.asarray(mean), jnp.asarray(second), jnp.zeros(2))
+    style = StyleStatistics({}, color_moments(target), jnp.asarray(mean), jnp.asarray(second), jnp.zeros(4))
     expected = match_colors(picture, jax.tree.map(np.asarray, style))  # in NumPy, in float64
     found = norms(lambda picture: match_colors(picture, style), picture)
     np.testing.assert_allclose(found, squares(expected), atol=1e-3)

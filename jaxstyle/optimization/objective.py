@@ -66,7 +66,7 @@ class Objective:
         style: the target of each style layer.
         color: the color moments of the style, or of each of its regions.
         color_unit: the distance of the style's colors from their mean, by which the color term is divided.
-        grain: the grain of the style, `[2]`, or of each of its regions, `[K, 2]`.
+        grain: the grain of the style, `[4]`, or of each of its regions, `[K, 4]`.
         content_layers: the weight of each content layer, w_l, adding up to 1.
         style_layers: the weight of each style layer, w_l, adding up to 1.
         weights: the weights of the terms "content" (alpha), "style" (beta), "color", "tv" and "grain".
@@ -165,7 +165,7 @@ class Objective:
         return self._of_regions(color_distance(moments, self.color) / self.color_unit)
 
     def grain_loss(self, value: jax.Array) -> jax.Array:
-        """The excess of grain for the grain of the picture, `[2]`, or of its regions, `[K, 2]`."""
+        """The excess of grain for the grain of the picture, `[4]`, or of its regions, `[K, 4]`."""
         return self._of_regions(grain_excess(value, self.grain))
 
     def _of_regions(self, value: jax.Array) -> jax.Array:

@@ -38,7 +38,7 @@ class PictureSums:
         content: see `content_sums`.
         style: see `PositionSums`; for K regions all arrays have a leading axis.
         color: the sums of the color moments, `[13, 8]` or `[K, 13, 8]`, and of their weights, `[]` or `[K]`.
-        grain: the sums of the grain, `[2]` or `[K, 2]`, and of its weights, `[]` or `[K]`.
+        grain: the sums of the grain, `[4]` or `[K, 4]`, and of its weights, `[]` or `[K]`.
         variation: see `variation_sums`.
     """
 

@@ -26,9 +26,9 @@ from jaxstyle.styles.measured import Style, StyleStatistics
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
 
 SUFFIX = ".safetensors"
-FORMAT = "jaxstyle-style-2"
+FORMAT = "jaxstyle-style-3"
 _ADVICE = "save the style again"
-_COLOR_SHAPES = {"color": (13, 8), "mean": (3,), "second": (3, 3), "grain": (2,)}
+_COLOR_SHAPES = {"color": (13, 8), "mean": (3,), "second": (3, 3), "grain": (4,)}
 # Whether the value of an entry of the record is valid.
 _IS_VALID: dict[str, Callable[[Any], bool]] = {
     "architecture": lambda value: isinstance(value, str) and value in ARCHITECTURES,

@@ -1,6 +1,7 @@
 """Grain: fine detail beyond even gradients, of brightness and of chroma, and how far a picture has more than a style.
 
-Statistics of features allow for more of it than a style has: a fine mesh or colored specks hardly change them.
+Statistics of features allow for more of it than a style has: a fine mesh or colored specks hardly change them. A mesh
+shows in the mean of the detail, specks, which are few and strong, in its mean square.
 """
 
 import jax
@@ -17,7 +18,7 @@ _FLOOR = 0.5 / 255  # added to both, because the logarithm of a style without gr
 
 
 def measure_grain(picture: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
-    """The grain of a picture: the mean absolute Laplacian of its luma, and that of its chroma.
+    """The grain of a picture: the mean absolute Laplacians of its luma and of its chroma, and their mean squares.
 
     Absolute values x are smoothed to sqrt(x^2 + e^2) - e, where e is half a level of 8 bits. Beyond the border, and
     where the weights are 0, a picture is continued by its nearest pixels.
@@ -27,7 +28,7 @@ def measure_grain(picture: jax.Array, *, weights: jax.Array | None = None) -> ja
         weights: w >= 0 for each position, `[H, W]`.
 
     Returns:
-        `[2]` float32.
+        `[4]` float32: the means of luma and chroma, then the mean squares of luma and chroma.
     """
     sums, total = grain_sums(picture, jnp.ones(picture.shape[:2]) if weights is None else weights)
     return sums / nonzero(total)
@@ -46,8 +47,9 @@ def grain_sums(picture: jax.Array, weights: jax.Array, counted: jax.Array | None
     squares = laplacian**2
     absolute = squares / (jnp.sqrt(squares + _SMOOTHING**2) + _SMOOTHING)  # sqrt(x^2 + e^2) - e, exactly 0 for 0
     weights = weights if counted is None else weights * counted
-    luma, blue, red = jnp.einsum("hwo,hw->o", absolute, weights, precision=jax.lax.Precision.HIGHEST)
-    return jnp.stack([luma, (blue + red) / 2]), weights.sum()
+    both = jnp.stack([absolute, squares])
+    sums = jnp.einsum("phwo,hw->po", both, weights, precision=jax.lax.Precision.HIGHEST)
+    return jnp.stack([sums[:, 0], sums[:, 1:].mean(-1)], -1).reshape(4), weights.sum()
 
 
 def _change(differences: jax.Array, axis: int) -> jax.Array:
@@ -58,16 +60,20 @@ def _change(differences: jax.Array, axis: int) -> jax.Array:
 
 
 def grain_excess(value: jax.Array, target: jax.Array) -> jax.Array:
-    """How much more grain a picture has than nine tenths of a style's: the mean of max(0, log(value / 0.9 target))^2.
+    """How much more grain a picture has than nine tenths of a style's.
 
-    It is 0 if the picture has no more of either, and 1 for e times as much of both.
+    For brightness and for chroma, max(0, log(m / 0.9 t))^2 + max(0, log(r / 0.9 s))^2, where m and r are the mean and
+    the root mean square of the picture's grain, and t and s those of the style's; then the mean of both. It is 0 if the
+    picture has no more of any, and 2 for e times as much of all.
 
     Args:
-        value: from `measure_grain`, `[..., 2]`.
-        target: that of the style, `[..., 2]`.
+        value: from `measure_grain`, `[..., 4]`.
+        target: that of the style, `[..., 4]`.
 
     Returns:
         `[...]`.
     """
-    excess = jnp.log((value + _FLOOR) / (_AIM * jnp.maximum(target, 0) + _FLOOR))
-    return (jnp.maximum(excess, 0) ** 2).mean(-1)
+    target = jnp.maximum(target, 0)  # blends with negative shares may have less than none
+    means = jnp.log((value[..., :2] + _FLOOR) / (_AIM * target[..., :2] + _FLOOR))
+    roots = jnp.log((value[..., 2:] + _FLOOR**2) / (_AIM**2 * target[..., 2:] + _FLOOR**2)) / 2
+    return (jnp.maximum(means, 0) ** 2 + jnp.maximum(roots, 0) ** 2).mean(-1)

@@ -39,7 +39,7 @@ class StyleStatistics:
         color: the color distribution, `[13, 8]`; see `color_moments`.
         mean: the mean of the colors c, `[3]`.
         second: their second moment, the mean of c c^T, `[3, 3]`.
-        grain: the grain of luma and chroma, `[2]`; see `measure_grain`.
+        grain: the grain of luma and chroma, `[4]`; see `measure_grain`.
     """
 
     measured: Layers

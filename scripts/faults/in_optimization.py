@@ -97,8 +97,8 @@ OPTIMIZATION = (
         "grain-below-counts",
         "a picture with less grain than the style is drawn to more",
         "styles/grain.py",
-        "(jnp.maximum(excess, 0) ** 2)",
-        "(excess ** 2)",
+        "jnp.maximum(means, 0) ** 2 + jnp.maximum(roots, 0) ** 2",
+        "means**2 + roots**2",
         ("styles/test_grain.py::TestExcess",),
     ),
     Fault(

@@ -45,7 +45,7 @@ def make_style(sizes: tuple[int, ...] = SIZES, layers: tuple[str, ...] = ("relu1
 
     def statistics() -> StyleStatistics:
         grams = {layer: floats(rng, CHANNELS[layer], CHANNELS[layer]) for layer in layers}
-        return StyleStatistics(grams, floats(rng, 13, 8), floats(rng, 3), floats(rng, 3, 3), floats(rng, 2))
+        return StyleStatistics(grams, floats(rng, 13, 8), floats(rng, 3), floats(rng, 3, 3), floats(rng, 4))
 
     return Style(tuple(statistics() for _ in sizes), sizes, "vgg19", "max", "0123abcd")
 
@@ -205,7 +205,7 @@ class TestReading:
 
     def test_weights_files(self):
         message = error_message(path_of("vgg16"), load_style)
-        assert "has the format 'jaxstyle-weights-1'; expected 'jaxstyle-style-2'" in message
+        assert "has the format 'jaxstyle-weights-1'; expected 'jaxstyle-style-3'" in message
 
     @examples
     @given(data=st.data())
@@ -258,7 +258,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("change", "found"),
         [
-            ({"format": "jaxstyle-style-1"}, "has the format 'jaxstyle-style-1'; expected 'jaxstyle-style-2'"),
+            ({"format": "jaxstyle-style-1"}, "has the format 'jaxstyle-style-1'; expected 'jaxstyle-style-3'"),
             ({"format": None}, "has the format None"),
             ({"architecture": "vgg11"}, "architecture 'vgg11'"),
             ({"architecture": ["vgg19"]}, "architecture ['vgg19']"),

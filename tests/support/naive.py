@@ -89,24 +89,27 @@ def color_distance(moments: np.ndarray, target: np.ndarray) -> float:
 
 
 def grain(picture: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """The grain of luma and chroma, `[2]`, with a loop over pixels and their neighbors."""
+    """The grain of luma and chroma, and its squares, `[4]`, with a loop over pixels and their neighbors."""
     weights = np.ones(picture.shape[:2]) if weights is None else weights
     luma = np.asarray(picture, float) @ [0.299, 0.587, 0.114]
     channels = np.stack([luma, (picture[..., 2] - luma) / 1.772, (picture[..., 0] - luma) / 1.402], -1)
     height, width = luma.shape
-    total = np.zeros(3)
+    total, squares = np.zeros(3), np.zeros(3)
     for y, x in zip(*np.nonzero(weights), strict=True):
         neighbors = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
         inside = [(i, j) for i, j in neighbors if 0 <= i < height and 0 <= j < width and weights[i, j] > 0]
         laplacian = sum((channels[place] - channels[y, x] for place in inside), np.zeros(3))
         total += weights[y, x] * (np.hypot(laplacian, 0.5 / 255) - 0.5 / 255)
-    luma, blue, red = total / weights.sum()
-    return np.array([luma, (blue + red) / 2])
+        squares += weights[y, x] * laplacian**2
+    pairs = [[luma, (blue + red) / 2] for luma, blue, red in (total, squares)]
+    return np.ravel(pairs) / weights.sum()
 
 
 def grain_excess(value: np.ndarray, target: np.ndarray) -> float:
     floor = 0.5 / 255
-    return float(np.mean(np.log(np.maximum((value + floor) / (0.9 * target + floor), 1)) ** 2))
+    means = (value[:2] + floor) / (0.9 * target[:2] + floor)
+    roots = np.sqrt((value[2:] + floor**2) / ((0.9**2) * target[2:] + floor**2))
+    return float(np.mean(np.log(np.maximum(means, 1)) ** 2 + np.log(np.maximum(roots, 1)) ** 2))
 
 
 def content_loss(values: np.ndarray, target: np.ndarray, normalization: str) -> float:
