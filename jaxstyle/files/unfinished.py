@@ -98,7 +98,7 @@ class Unfinished:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _record(self) -> dict[str, Any]:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             record = json.loads((self.folder / _RECORD).read_bytes())
             return record if isinstance(record, dict) else {}
         return {}

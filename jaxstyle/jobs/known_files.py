@@ -42,7 +42,7 @@ class KnownFiles:
         self._facts: dict[Path, FileFacts] = {}
         self._known: dict[str, list] = {}
         self._is_new = False
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             known = json.loads(self._path.read_bytes())
             self._known = known if isinstance(known, dict) else {}
 

@@ -98,7 +98,7 @@ def _read(file: RemotePath) -> dict[str, Any] | None:
 
 def parse_record(line: bytes) -> dict[str, Any] | None:
     """The record in a line; None if it is incomplete or damaged."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         record = json.loads(line)
         if isinstance(record, dict) and {"output", "key", "error", "ended"} <= record.keys():
             return record

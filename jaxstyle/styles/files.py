@@ -24,6 +24,7 @@ from jaxstyle.images import PathLike, check_regular_file, check_target, path_in_
 from jaxstyle.networks import ARCHITECTURES, POOLINGS
 from jaxstyle.styles.measured import Style, StyleStatistics
 from jaxstyle.styles.representations import REPRESENTATIONS, measure_features
+from jaxstyle.weights import safetensors_metadata
 
 SUFFIX = ".safetensors"
 FORMAT = "jaxstyle-style-3"
@@ -138,8 +139,7 @@ def _check_suffix(path: PathLike) -> None:
 def _read_record(content: bytes) -> dict[str, Any]:
     """The JSON record of a style file; StyleError if it has none, or another format."""
     try:
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        record = json.loads(header["__metadata__"]["jaxstyle"])
+        record = json.loads(safetensors_metadata(content)["jaxstyle"])
         found = record["format"]
         record.setdefault("representation", "gram")  # absent from files written before there were other representations
     except (ValueError, KeyError, TypeError, RecursionError):

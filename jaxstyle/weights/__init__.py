@@ -26,6 +26,7 @@ from jaxstyle.weights.files import (
     Convention,
     Weights,
     read_weights,
+    safetensors_metadata,
     write_weights,
 )
 from jaxstyle.weights.foreign import convert
@@ -66,6 +67,7 @@ __all__ = [
     "network_or_default",
     "path_of",
     "read_weights",
+    "safetensors_metadata",
     "verify",
     "write_weights",
 ]

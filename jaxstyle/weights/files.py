@@ -122,16 +122,31 @@ def reading_error(path: Path, error: OSError) -> WeightsError:
     return WeightsError(f"cannot read weights {path}: {error.strerror}; check the name, the permissions and the disk")
 
 
-def _parse(path: Path, content: bytes, digest: str) -> Weights:
+def safetensors_metadata(content: bytes) -> dict[str, str]:
+    """The metadata in a safetensors file, which is empty if it has none.
+
+    Raises:
+        ValueError: if the file is damaged, or of another kind.
+    """
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        record = json.loads(header["__metadata__"]["jaxstyle"])
+    except RecursionError:
+        raise ValueError("the header is nested too deeply") from None
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
+        raise ValueError("the header is no table of tensors")
+    return metadata
+
+
+def _parse(path: Path, content: bytes, digest: str) -> Weights:
+    try:
+        record = json.loads(safetensors_metadata(content)["jaxstyle"])
         if (found := record.pop("format")) != FORMAT:
             raise WeightsError(f"{path} has the format {found!r}; expected {FORMAT!r}: convert its source again")
         channels = {"RGB": "RGB", "BGR": "BGR"}[record.pop("channels")]
         convention = Convention(channels, _triple(record.pop("scale")), _triple(record.pop("mean")))
         return Weights(**record, convention=convention, tensors=safetensors.numpy.load(content), digest=digest)
-    except (ValueError, KeyError, TypeError, safetensors.SafetensorError):
+    except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
         raise WeightsError(
             f"{path} is not a jaxstyle weights file, or is damaged; "
             f"for other frameworks' files run: jaxstyle weights convert {path} OUT"

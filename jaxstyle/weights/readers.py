@@ -6,7 +6,6 @@ The formats are PyTorch (.pth) and other pickles, Keras (.keras, .h5), NumPy (.n
 
 import importlib
 import io
-import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from jaxstyle.errors import WeightsError
 from jaxstyle.weights import kinds, matfile
 from jaxstyle.weights.content import arrays_in
 from jaxstyle.weights.convolutions import Convolution, Layers, integer_kernels, layers_among, widen
-from jaxstyle.weights.files import reading_error
+from jaxstyle.weights.files import reading_error, safetensors_metadata
 from jaxstyle.weights.pickles import Unpickler
 from jaxstyle.weights.torchfile import read_torch
 
@@ -208,8 +207,7 @@ def _npy_arrays(name: str, content: bytes) -> dict[str, np.ndarray]:
 
 def _read_safetensors(path: Path) -> Layers:
     content = path.read_bytes()
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    if "jaxstyle" in header.get("__metadata__", {}):
+    if "jaxstyle" in safetensors_metadata(content):
         raise WeightsError(f"{path} is already a jaxstyle weights file; use it without conversion")
     arrays: dict[str, np.ndarray] = {}
     for name, tensor in safetensors.deserialize(content):

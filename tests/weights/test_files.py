@@ -184,6 +184,7 @@ def test_record_of_the_next_tests_is_valid(tmp_path: Path) -> None:
         {"format": "pt"},
         {"jaxstyle": "{"},
         {"jaxstyle": "[]"},
+        {"jaxstyle": "[" * 100_000},
         {"jaxstyle": json.dumps({name: value for name, value in RECORD.items() if name != "architecture"})},
         {"jaxstyle": json.dumps(RECORD | {"mean": 0})},
         {"jaxstyle": json.dumps(RECORD | {"mean": [0, 0]})},
@@ -216,7 +217,18 @@ def test_verify_detects_nan_and_infinity(tmp_path: Path) -> None:
         weights.verify(tmp_path / "w")
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 7, b"\xff" * 100, b"<html>nothing here</html>", b"[1, 2]" * 20])
+def header(text: bytes) -> bytes:
+    """A safetensors file without tensors."""
+    return len(text).to_bytes(8, "little") + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\0" * 7, b"\xff" * 100, b"<html>nothing here</html>", b"[1, 2]" * 20),
+        *(header(b"[]"), header(b'{"__metadata__": 3}'), header(b"[" * 100_000)),
+    ],
+)
 def test_files_that_are_not_weights_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w").write_bytes(content)
     with pytest.raises(WeightsError, match="not a jaxstyle weights file"):
