@@ -1,7 +1,6 @@
 """Stylize one picture: the main path, from arrays to an array, coarse to fine."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,8 +15,6 @@ from jaxstyle.errors import DivergedError
 from jaxstyle.images import resize_longest
 from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
-    STEPS_PER_CALL,
-    Objective,
     Pair,
     Progress,
     State,
@@ -155,9 +152,9 @@ def stylize(
                 progress = start_level(levels, level, _start(picture, targets, config), progress.history)
             progress = replace(progress, finish=partial(_first_rows, height))
             sized, objective = network_at(network, progress.size), jax.device_put(targets.objective)
-            run = partial(_run, compiled, bands.replicate(sized) if bands else sized, objective, config)
-            steps_per_call = STEPS_PER_CALL if targets.objective.tile_size is None else 1
-            progress = optimize_level(progress, run, on_progress, steps_per_call=steps_per_call)
+            run = partial(solver.run, bands.replicate(sized) if bands else sized, objective, optimizer=config.optimizer)
+            compiled.result()
+            progress = optimize_level(progress, run, on_progress, by_tiles=objective.tile_size is not None)
     assert progress is not None
     return Stylized(finish(progress.picture), progress.history, np.repeat(*np.transpose(levels)), config)
 
@@ -196,13 +193,6 @@ def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:
     if bands:
         network, state = bands.shapes(network, bands.sharding), bands.shapes(state, bands.state_sharding)
     solver.run.compile(network, targets.objective, state, 0, optimizer=config.optimizer)
-
-
-def _run(
-    compiled: Future[None], network: Network, objective: Objective, config: StyleConfig, state: State, steps: int
-) -> tuple[State, Terms]:
-    compiled.result()
-    return solver.run(network, objective, state, steps, optimizer=config.optimizer)
 
 
 def measure_style(

@@ -111,7 +111,8 @@ class BatchProgress:
         mean = replace(progress, terms=jax.tree.map(np.mean, progress.terms))
         task, _ = self._running[group]
         self._running[group] = task, share
-        line = describe(mean, None, levels, describe_compiling(jax.default_backend()))
+        waiting = describe_compiling(jax.default_backend())
+        line = describe(mean, None, levels, waiting, first=waiting)
         self._bar.update(task, completed=share, description=f"  {self._title(group)}: {line}")
 
     def _state(self) -> str:

@@ -141,12 +141,22 @@ def describe_compiling(platform: str) -> str:
     return f"compiling ({usually}cached for the next run)"
 
 
-def describe(progress: Progress, left: float | None, levels: Levels, waiting: str = "compiling") -> str:
-    """One line on the state of a run; when a size is finished, on the next size, for which the run is waiting."""
+def describe(progress: Progress, left: float | None, levels: Levels, waiting: str, first: str = "first steps") -> str:
+    """One line on the state of a run; when a size is finished, on the next size, for which the run is waiting.
+
+    Args:
+        progress: of a run, or of a group of a batch, with the means of the losses.
+        left: the remaining seconds, or None while they are unknown.
+        levels: the sizes and steps of the run.
+        waiting: what the run waits for before a size.
+        first: what it waits for at step 0.
+    """
     is_finished = progress.step == progress.steps and progress.level + 1 < len(levels)
     scale = _scale(levels, progress.level + is_finished)
-    if is_finished or progress.terms is None:
+    if is_finished:
         return f"{scale} {waiting}"
+    if progress.terms is None:
+        return f"{scale} {first}"
     losses = f"content {progress.terms.content:.3g} style {progress.terms.style:.3g}"
     minutes, seconds = divmod(round(left or 0), 60)
     time_left = "" if left is None else f", {minutes}:{seconds:02} left"

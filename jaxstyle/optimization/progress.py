@@ -1,5 +1,6 @@
 """The optimization at one size: steps in compiled calls, a callback between them, and the check for divergence."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from jaxstyle.optimization.objective import Terms
 # Rejected steps in a row after which the optimization counts as diverged: the trust radius is then below 1e-5.
 _MAX_FAILURES = 8
 _ROUNDING = 1e-4  # of a loss, relative to it or to the sum of the weights
+_PIXELS_PER_CALL = {"cpu": 10 * 512**2}  # a quarter of a minute on two cores, as whole pictures
 _SOLVED = 1e-3  # a loss relative to the sum of the weights, which it is otherwise near, with nothing left to optimize
 
 
@@ -33,7 +35,7 @@ class Progress:
         size: the current longest side in pixels.
         level: the index of that size, from 0.
         levels: the number of sizes.
-        step: the number of steps taken at this size. At step 0 the program may still be compiling.
+        step: the number of steps taken at this size. In a batch, the program may still be compiling at step 0.
         steps: the number of steps to take at this size.
         terms: the loss and its terms at the last step; None at step 0.
         history: the terms of every step so far, as in `Stylized`.
@@ -66,7 +68,7 @@ class Progress:
 
     def __str__(self) -> str:
         """One line, so that `print` can be a callback."""
-        loss = "compiling" if self.terms is None else f"loss {np.mean(self.terms.total):.4g}"
+        loss = "no loss yet" if self.terms is None else f"loss {np.mean(self.terms.total):.4g}"
         return f"{self.size} px ({self.level + 1}/{self.levels}): step {self.step} of {self.steps}, {loss}"
 
 
@@ -86,17 +88,19 @@ def optimize_level(
     run: Callable[[solver.State, int], tuple[solver.State, Terms]],
     callback: Callable[[Progress], None],
     *,
-    steps_per_call: int = solver.STEPS_PER_CALL,
+    by_tiles: bool = False,
 ) -> Progress:
-    """Take the remaining steps at the current size, a few per compiled call.
+    """Take the remaining steps at the current size, a few per compiled call: one by tiles, and on a CPU the fewer, the
+    larger the pictures, so that a run can be followed and stopped.
 
     Args:
         progress: from `start_level`, or where an interrupted run is resumed.
         run: takes a state and a number of steps; returns the new state and the terms of each step.
         callback: called before the first step and after each compiled call.
-        steps_per_call: the most steps in a compiled call, at most `solver.STEPS_PER_CALL`.
+        by_tiles: whether the picture is computed by tiles.
     """
     callback(progress)
+    steps_per_call = 1 if by_tiles else _steps_per_call(progress.state.picture.size // 3)
     while progress.step < progress.steps:
         count = min(steps_per_call, progress.steps - progress.step)
         with stage("steps"):
@@ -111,6 +115,14 @@ def optimize_level(
         )
         callback(progress)
     return progress
+
+
+def _steps_per_call(pixels: int) -> int:
+    """The steps in a compiled call, for pictures with this many pixels together: a divisor of the most, so that what
+    happens after every ten steps does so at every size.
+    """
+    most = _PIXELS_PER_CALL.get(jax.default_backend(), math.inf) / pixels
+    return next((steps for steps in (solver.STEPS_PER_CALL, 5, 2) if steps <= most), 1)
 
 
 def has_diverged(progress: Progress, total_weight: ArrayLike) -> np.ndarray:

@@ -96,12 +96,14 @@ def test_snapshots_are_at_most_ten_steps_late(levels, every):
 
 
 def test_line_has_size_step_losses_and_time_left():
-    assert describe(progress(0, 0), None, LEVELS) == "128 px (1/3) compiling"
-    line = describe(progress(1, 20, Terms(1.0, 0.98765, 0.0123456, 3.0, 4.0, 5.0)), 83.4, LEVELS)
+    waiting = describe_compiling("cpu")
+    assert describe(progress(0, 0), None, LEVELS, waiting) == "128 px (1/3) first steps"
+    assert describe(progress(0, 0), None, LEVELS, waiting, first="compiling") == "128 px (1/3) compiling"
+    line = describe(progress(1, 20, Terms(1.0, 0.98765, 0.0123456, 3.0, 4.0, 5.0)), 83.4, LEVELS, waiting)
     assert line == "256 px (2/3) step 20/30 content 0.988 style 0.0123, 1:23 left"
-    line = describe(progress(1, 30, Terms(*np.ones(6))), 9.0, LEVELS, describe_compiling("cpu"))
+    line = describe(progress(1, 30, Terms(*np.ones(6))), 9.0, LEVELS, waiting)
     assert line == "512 px (3/3) compiling (about 15 s on a CPU; cached for the next run)"
-    line = describe(progress(2, 20, Terms(*np.ones(6))), 0.0, LEVELS)
+    line = describe(progress(2, 20, Terms(*np.ones(6))), 0.0, LEVELS, waiting)
     assert line == "512 px (3/3) step 20/20 content 1 style 1, 0:00 left"
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import flax.struct
@@ -42,8 +43,38 @@ def test_rejected_steps_are_no_divergence_where_nothing_is_left_to_optimize(
     assert advice.startswith(f"no step at 4 px lowered the loss in {steps} steps") and "take more steps" in advice
 
 
+@pytest.mark.parametrize(
+    ("shape", "by_tiles", "reported"),
+    [
+        ((512, 512), False, [0, 10, 20, 23]),
+        ((512, 513), False, [0, 5, 10, 15, 20, 23]),
+        ((1024, 1280), False, [*range(0, 23, 2), 23]),
+        ((2048, 2048), False, list(range(24))),
+        ((8, 512, 512), False, list(range(24))),
+        ((16, 16), True, list(range(24))),
+    ],
+)
+def test_large_pictures_are_reported_after_fewer_steps(
+    shape: tuple[int, ...], by_tiles: bool, reported: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: Any = SimpleNamespace(picture=np.broadcast_to(np.float32(0), (*shape, 3)), loss=np.float32(0))
+    terms = Terms(*[np.zeros(solver.STEPS_PER_CALL)] * 6)
+
+    def steps_of(platform: str) -> list[int]:
+        monkeypatch.setattr(jax, "default_backend", lambda: platform)
+        steps: list[int] = []
+        start = start_level(((512, 23),), 0, state)
+        optimize_level(
+            start, lambda state, _: (state, terms), lambda found: steps.append(found.step), by_tiles=by_tiles
+        )
+        return steps
+
+    assert steps_of("cpu") == reported
+    assert steps_of("gpu") == (reported if by_tiles else [0, 10, 20, 23])
+
+
 def test_printed_as_one_line():
     terms = Terms(*np.float32([0.25, 1, 2, 3, 4, 5]))
     progress = Progress(512, 1, 3, 20, 60, terms, terms, None)
     assert str(progress) == "512 px (2/3): step 20 of 60, loss 0.25"
-    assert str(Progress(512, 1, 3, 0, 60, None, terms, None)).endswith("step 0 of 60, compiling")
+    assert str(Progress(512, 1, 3, 0, 60, None, terms, None)).endswith("step 0 of 60, no loss yet")
