@@ -22,7 +22,7 @@ from jaxstyle.jobs.memory import plan_workers
 from jaxstyle.jobs.plan import STATE_FIELDS, Plan, done_and_failed, make_plan, seconds_per_pixel_step
 from jaxstyle.jobs.records import is_running, iterate_records, open_records, read_records
 from jaxstyle.jobs.results import check_inputs_stay
-from jaxstyle.jobs.run import Run, Runner
+from jaxstyle.jobs.run import Runner, RunnerContext
 from jaxstyle.jobs.shares import WHOLE, Share
 from jaxstyle.jobs.tasks import Task
 from jaxstyle.optimization import MemoryNeed, check_memory, predict_bytes
@@ -166,9 +166,9 @@ def make_runner(
     take: Callable[[bool], Group | None],
     stop: threading.Event | None = None,
 ) -> Runner:
-    """The runner of a planned job; see `Run`."""
+    """The runner of a planned job; see `RunnerContext`."""
     return Runner(
-        Run(
+        RunnerContext(
             plan=plan,
             networks=networks,
             reader=InputReader(networks.prepared, job.folder, device_record),

@@ -44,7 +44,7 @@ class _Stopped(Exception):  # noqa: N818 - not an error
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class RunnerContext:
     """Everything that a `Runner` needs.
 
     Attributes:
@@ -79,7 +79,7 @@ class Run:
 class Runner:
     """Runs a planned job in threads: as many readers and writers as cores, and a computing thread for each worker."""
 
-    def __init__(self, run: Run):
+    def __init__(self, run: RunnerContext):
         self._run, self._plan = run, run.plan
         self._stopping = threading.Event()
         self._lock = threading.Lock()
