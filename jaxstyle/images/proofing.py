@@ -1,7 +1,5 @@
 """Soft proofs: how a picture looks when it is printed, by the color profile (ICC) of the printer and its paper."""
 
-from typing import Any
-
 import imagecodecs
 import numpy as np
 
@@ -54,12 +52,25 @@ def print_proof(picture: np.ndarray, printer: bytes, profile: bytes | None = Non
 
 
 def _proof_strip(strip: np.ndarray, printer: bytes, profile: bytes) -> np.ndarray:
-    space, intent = _SPACES[printer[16:20]], imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC
-    flags = imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION
-    floats: dict[str, Any] = {"outdtype": np.float32, "intent": intent}
+    space, intents = _SPACES[printer[16:20]], imagecodecs.CMS.INTENT
     inks = imagecodecs.cms_transform(
-        strip, profile, printer, colorspace="rgb", outcolorspace=space, flags=flags, **floats
+        strip,
+        profile,
+        printer,
+        colorspace="rgb",
+        outcolorspace=space,
+        outdtype=np.float32,
+        intent=intents.RELATIVE_COLORIMETRIC,
+        flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
     )
     full = np.float32(100 if space == "cmyk" else 1)  # the range of floats in Little CMS
-    inks = inks.clip(0, full)
-    return imagecodecs.cms_transform(inks, printer, profile, colorspace=space, outcolorspace="rgb", **floats)
+    # Back by absolute colors; by relative ones, the white of the paper would become that of the screen.
+    return imagecodecs.cms_transform(
+        inks.clip(0, full),
+        printer,
+        profile,
+        colorspace=space,
+        outcolorspace="rgb",
+        outdtype=np.float32,
+        intent=intents.ABSOLUTE_COLORIMETRIC,
+    )

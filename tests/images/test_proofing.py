@@ -38,6 +38,13 @@ def test_colors_that_a_printer_has_stay_and_others_become_the_nearest():
     np.testing.assert_allclose(proof[printable], PICTURE[printable], atol=0.01)
 
 
+def test_white_is_that_of_the_paper():
+    paper = np.array([0.78, 0.8, 0.55])  # darker and yellower than the white of the screen
+    luminance = srgb_decoded(PICTURE) @ np.linalg.inv(D50_TO_SRGB)[1]
+    expected = srgb_encoded(luminance[..., None] * (D50_TO_SRGB @ paper))
+    np.testing.assert_allclose(print_proof(PICTURE, printer_profile(paper)), expected, atol=0.01)
+
+
 def test_a_proof_is_in_the_profile_of_the_picture():
     """Adobe RGB is printed as it is by a printer that has all of it."""
     profile = rgb_profile(ADOBE_RGB, 2.2)

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def cmyk(inks: np.ndarray) -> Image.Image:
 # Color profiles, hand-made according to ICC.1:2001-04
 
 ADOBE_RGB = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])  # to XYZ
+D50 = 0.9642, 1.0, 0.8249  # XYZ
 D50_TO_SRGB = np.array(
     [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]]
 )
@@ -76,7 +78,7 @@ def fixed(*values: float) -> bytes:
 
 
 def icc_profile(kind: bytes, space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
-    d50 = fixed(0.9642, 1, 0.8249)
+    d50 = fixed(*D50)
     description = b"desc" + struct.pack(">II", 0, 5) + b"test\0" + bytes(78)
     tags = {b"desc": description, b"cprt": b"text\0\0\0\0none\0", b"wtpt": b"XYZ \0\0\0\0" + d50, **tags}
     table, body = b"", b""
@@ -118,8 +120,8 @@ def cmyk_profile() -> bytes:
     return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": _lightness_of_black()})
 
 
-def printer_profile() -> bytes:
-    """The same printer, with the inks for colors."""
+def printer_profile(paper: Sequence[float] = D50) -> bytes:
+    """The same printer, with the inks for colors, and the XYZ of its paper."""
     inks = np.arange(256) / 255
     tables = np.stack([1 - np.sqrt(1 - inks), inks, inks])
     black = np.array([255] * 4 + [0] * 4)  # at the corners of the cube of L*, a* and b*, b* fastest
@@ -127,7 +129,8 @@ def printer_profile() -> bytes:
     lut = b"mft1\0\0\0\0" + bytes([3, 4, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
     for table in (np.rint(tables * 255), corners, np.tile(np.arange(256), 4)):
         lut += table.astype(np.uint8).tobytes()
-    return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": _lightness_of_black(), b"B2A0": lut})
+    white = b"XYZ \0\0\0\0" + fixed(*paper)
+    return icc_profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": _lightness_of_black(), b"B2A0": lut, b"wtpt": white})
 
 
 def _lightness_of_black() -> bytes:
