@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from jaxstyle.cli.interrupts import on_interrupt
-from jaxstyle.cli.messages import print_note, print_path
+from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.monitor import Monitor, Run
 from jaxstyle.cli.progress import Levels, progress_bar, snapshot_steps, steps_taken
 from jaxstyle.environment import device_name
@@ -24,7 +24,7 @@ from jaxstyle.images import exists, print_proof
 from jaxstyle.optimization import Progress, is_out_of_memory, schedule
 from jaxstyle.stylize import Stylized, stylize
 
-_OF_NO_RESULT = ("tile_size", "bits", "dpi", "profile")
+_OF_NO_RESULT = ("tile_size", "bits", "dpi")
 
 
 def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def execute_and_print(run: Run, title: str, started: float, *, as_json: bool) ->
                 return "stopped before the first step; nothing was written"
             text = f"stopped after {stopped.steps} of {stopped.total} steps; the current picture is in {run.output}"
             if not stopped.saved_steps:
-                return f"{text}; there is no checkpoint to go on from"
+                return f"{text}; there is no checkpoint, so start again with --overwrite"
             checkpoint.note_picture()
             return f"{text}; the same command goes on from step {stopped.saved_steps}"
 
@@ -96,6 +96,9 @@ def _checked(run: Run, levels: Levels) -> tuple[Run, Unfinished, list[Progress],
     }
     for file in (*snapshots.values(), *([_proof_path(run.output)] if run.printer else [])):
         writer.check(file)
+    if begun:
+        total = sum(steps for _, steps in levels)
+        print_note(f"going on from step {steps_before} of {total}; to start again, delete {checkpoint.folder}")
     return run, checkpoint, begun, snapshots
 
 
@@ -113,9 +116,10 @@ def _find_checkpoint(run: Run, levels: Levels) -> tuple[Unfinished, list[Progres
     begun = checkpoint.find()
     progress = begun.load(run.pair.config.optimizer) if begun else None
     if begun is None or progress is None:
+        if checkpoint.folder.exists() and not checkpoint.difference():
+            found = "has no checkpoint that can be read"
+            print_warnings(f"{checkpoint.folder}: {found}; the run starts from the beginning")
         return checkpoint, []
-    total = sum(steps for _, steps in levels)
-    print_note(f"going on from step {steps_taken(progress, levels)} of {total}; to start again, delete {begun.folder}")
     # The same tiles give the same bytes, but there may be less memory now.
     return replace(begun, tile_size=min(begun.tile_size, tile_size, key=lambda size: size or math.inf)), [progress]
 

@@ -194,5 +194,6 @@ def target_shape(height: int, width: int, size: int | None) -> tuple[int, int]:
         min_size = -(-MIN_SIDE * max(height, width) // min(height, width))
         raise PictureError(f"{found}; {expected}: use size {min_size} or more, or crop the picture")
     if new_height * new_width > MAX_PIXELS:
-        raise PictureError(f"{found}; expected at most {MAX_PIXELS} pixels in all: use a smaller size")
+        advice = "use a smaller size, or for a style picture a smaller style scale"
+        raise PictureError(f"{found}; expected at most {MAX_PIXELS} pixels in all: {advice}")
     return new_height, new_width

@@ -13,7 +13,7 @@ from jaxstyle.options.stylization import Options
 PRINT_DPI = 300  # pixels per inch that print shops expect
 _PER_INCH = {"cm": 2.54, "mm": 25.4, "in": 1.0}
 _SHEETS = {"a5": (148, 210), "a4": (210, 297), "a3": (297, 420), "a2": (420, 594)}  # in mm, ISO 216
-_NUMBER, _UNIT = r"([0-9.]+|inf|infinity)", r"(cm|mm|inch|in|\")?"
+_NUMBER, _UNIT = r"([0-9]*[.,]?[0-9]+|[0-9]+[.,]|inf|infinity)", r"(cm|mm|inch|in|\")?"
 _FORM = re.compile(rf"{_NUMBER} ?{_UNIT} ?[x\u00d7] ?{_NUMBER} ?{_UNIT}")
 _EXPECTED = "expected the sides of the paper, such as 60x40cm, 300x200mm or 10x8in, or A5, A4, A3 or A2"
 _MARGIN = 0.01  # of the paper, which print shops cut off anyway
@@ -42,18 +42,15 @@ def parse_paper(text: str) -> Paper:
     if name in _SHEETS:
         return Paper(*_SHEETS[name], "mm")
     fields = _FORM.fullmatch(name)
-    try:
-        sides = (float(fields[1]), float(fields[3])) if fields else None
-    except ValueError:
-        sides = None
-    if not fields or not sides or fields[2] not in (None, fields[4]):
+    if not fields or fields[2] not in (None, fields[4]):
         raise ConfigError(f"{found}; {_EXPECTED}")
     if not fields[4]:
         raise ConfigError(f"{found}, without a unit (cm, mm or in); {_EXPECTED}")
+    sides = [float(fields[index].replace(",", ".")) for index in (1, 3)]
     for side in sides:
         if not 0 < side < math.inf:
             raise ConfigError(f"{found}, with a side of {'infinity' if side else 0}; {_EXPECTED}")
-    return Paper(*sides, "in" if fields[4] in ("inch", '"') else fields[4])
+    return Paper(sides[0], sides[1], "in" if fields[4] in ("inch", '"') else fields[4])
 
 
 def for_print(options: Options) -> tuple[Options, int]:

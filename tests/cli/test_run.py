@@ -96,7 +96,7 @@ class TestInterruption:
         outcome = self.interrupted(tmp_path, monkeypatch, number)
         out = tmp_path / "out.png"
         message = f"jaxstyle: stopped after 40 of 40 steps; the current picture is in {out}"
-        message += "; there is no checkpoint to go on from\n"
+        message += "; there is no checkpoint, so start again with --overwrite\n"
         assert (outcome.code, outcome.out, outcome.err) == (130, "", message)
         assert grays_of(out) == ((256, 196), [255]) and steps_of(out) == 40
 
@@ -272,10 +272,11 @@ class TestGoingOn:
             (tmp_path / "stopped").mkdir()
             outcome = self.stylize(tmp_path / "stopped")
         taken = 20 if signals == 1 else 10
-        end = "the same command goes on from step 20" if signals == 1 else "there is no checkpoint to go on from"
+        ends = "the same command goes on from step 20", "there is no checkpoint, so start again with --overwrite"
         waiting, last = outcome.err.splitlines()
         assert outcome.code == 130 and waiting.startswith("jaxstyle: stopping after the steps")
-        assert last.startswith(f"jaxstyle: stopped after {taken} of 30 steps; ") and last.endswith(f"; {end}")
+        assert last.startswith(f"jaxstyle: stopped after {taken} of 30 steps; ")
+        assert last.endswith(f"; {ends[signals - 1]}")
         if signals == 1:
             assert self.stylize(tmp_path).code == 0
             outcome = self.stylize(tmp_path / "stopped")
@@ -283,10 +284,22 @@ class TestGoingOn:
             assert (tmp_path / "stopped/out.png").read_bytes() == (tmp_path / "out.png").read_bytes()
             assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["out.png"]
 
+    @pytest.mark.parametrize("damaged", ["run.json", "state"])
+    def test_says_that_a_damaged_checkpoint_is_not_used(self, tmp_path, monkeypatch, damaged):
+        self.stopped(tmp_path, monkeypatch, 20)
+        found = [path for path in (tmp_path / "out.png.checkpoint" / damaged).rglob("*") if path.is_file()]
+        for file in found or [tmp_path / "out.png.checkpoint" / damaged]:
+            file.write_bytes(file.read_bytes()[:1])
+        outcome = self.stylize(tmp_path)
+        warning = "out.png.checkpoint: has no checkpoint that can be read; the run starts from the beginning"
+        assert outcome.code == 0 and outcome.err.count(warning) == 1 and "going on" not in outcome.err
+        assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
     def test_replaces_the_picture_of_the_stopped_run_and_no_other(self, tmp_path, monkeypatch):
         self.stopped(tmp_path, monkeypatch, 10)
         (tmp_path / "out.png").write_text("precious")
-        assert "exists already" in self.stylize(tmp_path).err
+        refused = self.stylize(tmp_path).err
+        assert "exists already" in refused and "going on" not in refused
         (state,) = [path for path in tmp_path.iterdir() if path.is_dir()]
         Unfinished(tmp_path / "out.png", json.loads((state / "run.json").read_text())["identity"], None).note_picture()
         assert self.stylize(tmp_path).code == 0 and grays_of(tmp_path / "out.png")

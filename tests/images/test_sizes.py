@@ -97,7 +97,8 @@ def test_size_below_1(tmp_path, size):
 
 def test_too_large_size(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(COLORS))
-    assert "use a smaller size" in error_message(path, read_image, path, size=10**6)
+    message = error_message(path, read_image, path, size=10**6)
+    assert message.endswith("use a smaller size, or for a style picture a smaller style scale")
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])

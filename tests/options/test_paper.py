@@ -17,6 +17,7 @@ from jaxstyle.options import Options, check_print_shape, fit_paper, for_print, p
         ("600 x 400 mm", (4724, 7087)),
         ("10x8in", (2400, 3000)),
         ("8.5x11IN", (3300, 2550)),
+        ("8,5x11,0in", (3300, 2550)),
         ("60\N{MULTIPLICATION SIGN}40 cm", (4724, 7087)),
         ('10"x8"', (2400, 3000)),
         ("10 x 8 inch", (2400, 3000)),
