@@ -6,6 +6,7 @@ A run that was stopped goes on from its last checkpoint. Ctrl-C and SIGTERM save
 import itertools
 import json
 import math
+import os
 import sys
 import time
 from dataclasses import replace
@@ -116,7 +117,7 @@ def _find_checkpoint(run: Run, levels: Levels) -> tuple[Unfinished, list[Progres
     begun = checkpoint.find()
     progress = begun.load(run.pair.config.optimizer) if begun else None
     if begun is None or progress is None:
-        if checkpoint.folder.exists() and not checkpoint.difference():
+        if os.path.isdir(checkpoint.folder) and not checkpoint.difference():
             found = "has no checkpoint that can be read"
             print_warnings(f"{checkpoint.folder}: {found}; the run starts from the beginning")
         return checkpoint, []

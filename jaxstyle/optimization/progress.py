@@ -99,8 +99,8 @@ def optimize_level(
         callback: called before the first step and after each compiled call.
         by_tiles: whether the picture is computed by tiles.
     """
-    callback(progress)
     steps_per_call = 1 if by_tiles else _steps_per_call(progress.state.picture.size // 3)
+    callback(progress)
     while progress.step < progress.steps:
         count = min(steps_per_call, progress.steps - progress.step)
         with stage("steps"):

@@ -178,8 +178,8 @@ class TestBatches:
         max_programs: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Within one level after 10 steps. Padded pairs share one program, and one place of its batch is empty."""
-        config = replace(QUICK, steps=10)
+        """Within one level after 8 steps. Padded pairs share one program, and one place of its batch is empty."""
+        config = replace(QUICK, steps=8)
         monkeypatch.setattr(batch_module, "plan_groups", partial(plan_groups, max_programs=max_programs))
         contents, styles = [*contents, contents[0]], [*styles, styles[1]]
         found = stylize_batch(contents, styles, network=first, config=config, batch_size=4)

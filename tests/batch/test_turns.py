@@ -59,14 +59,15 @@ def test_pictures_stay_on_the_device_unless_they_are_read(network: Network) -> N
     found: list[Progress] = []
     pictures = [random_picture(24, 32, seed) for seed in range(2)]
     read: list[np.ndarray] = []
+    config = replace(CONFIG, steps=4)
 
     def on_progress(pairs: tuple[int, ...], progress: Progress) -> None:
         found.append(progress)
-        if progress.step == 2:
+        if progress.step == 4:
             read.append(progress.picture)
 
     results = stylize_batch(
-        pictures, pictures, network=first_layer(network), config=CONFIG, batch_size=2, callback=on_progress
+        pictures, pictures[::-1], network=first_layer(network), config=config, batch_size=2, callback=on_progress
     )
     assert ["picture" in vars(progress) for progress in found] == [False, True]
     np.testing.assert_array_equal(read[0], np.stack([result.image for result in results]))
