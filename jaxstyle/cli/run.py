@@ -6,7 +6,6 @@ A run that was stopped goes on from its last checkpoint. Ctrl-C and SIGTERM save
 import itertools
 import json
 import math
-import os
 import sys
 import time
 from dataclasses import replace
@@ -21,7 +20,7 @@ from jaxstyle.cli.progress import Levels, progress_bar, snapshot_steps, steps_ta
 from jaxstyle.environment import device_name
 from jaxstyle.errors import DivergedError, PictureError, escape_unprintable
 from jaxstyle.files import Unfinished, run_identity
-from jaxstyle.images import exists, print_proof
+from jaxstyle.images import exists, is_folder, print_proof
 from jaxstyle.optimization import Progress, is_out_of_memory, schedule
 from jaxstyle.stylize import Stylized, stylize
 
@@ -117,7 +116,7 @@ def _find_checkpoint(run: Run, levels: Levels) -> tuple[Unfinished, list[Progres
     begun = checkpoint.find()
     progress = begun.load(run.pair.config.optimizer) if begun else None
     if begun is None or progress is None:
-        if os.path.isdir(checkpoint.folder) and not checkpoint.difference():
+        if is_folder(checkpoint.folder) and not checkpoint.difference():
             found = "has no checkpoint that can be read"
             print_warnings(f"{checkpoint.folder}: {found}; the run starts from the beginning")
         return checkpoint, []

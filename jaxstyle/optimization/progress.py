@@ -18,7 +18,7 @@ from jaxstyle.optimization.objective import Terms
 # Rejected steps in a row after which the optimization counts as diverged: the trust radius is then below 1e-5.
 _MAX_FAILURES = 8
 _ROUNDING = 1e-4  # of a loss, relative to it or to the sum of the weights
-_PIXELS_PER_CALL = {"cpu": 10 * 512**2}  # a quarter of a minute on two cores, as whole pictures
+_PIXELS_PER_CALL = {"cpu": 10 * 512**2}  # together, of all steps of a call
 _SOLVED = 1e-3  # a loss relative to the sum of the weights, which it is otherwise near, with nothing left to optimize
 
 

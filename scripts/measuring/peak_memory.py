@@ -14,7 +14,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,20 @@ def flags_of(options: Options) -> list[str]:
     return [text for name, value in changed.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
 
-def peak_bytes(module: str, folder: str, *arguments: str) -> int:
-    """The peak resident memory of a process on CPU whose cache is in a folder, where it writes `out.png`."""
-    command = [sys.executable, "-m", module, *arguments, "-o", f"{folder}/out.png"]
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{folder}/cache", "JAX_PLATFORMS": "cpu"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=ROOT)
+def run_measured(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, int]:
+    """The seconds of a process, and its peak resident memory in bytes."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL, cwd=ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with status {status}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return time.perf_counter() - began, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def peak_bytes(module: str, folder: str, *arguments: str) -> int:
+    """The peak resident memory of a process on CPU whose cache is in a folder, where it writes `out.png`."""
+    command = [sys.executable, "-m", module, *arguments, "-o", f"{folder}/out.png"]
+    return run_measured(command, {"JAX_COMPILATION_CACHE_DIR": f"{folder}/cache", "JAX_PLATFORMS": "cpu"})[1]
 
 
 def measured_bytes(options: Options) -> int:

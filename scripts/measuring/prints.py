@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,10 +28,9 @@ import jax
 
 import jaxstyle
 from scripts.arguments import make_parser
-from scripts.measuring.pairs import ROOT
+from scripts.measuring.peak_memory import CONTENT, STYLE, run_measured
 from scripts.measuring.records import machine, write_record
 
-CONTENT, STYLE = ROOT / "examples/content/harbour.jpg", ROOT / "examples/style/swirls.jpg"
 INTERVAL = 0.5  # seconds between two readings of the GPU's memory
 QUERY = ("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
 
@@ -65,12 +63,7 @@ def stylize(content: Path, output: Path, size: int, steps: int, cache: Path) -> 
     """The seconds of a process, and its peak resident memory in bytes."""
     options = ("--size", f"{size}", "--steps", f"{steps}", "--bits", "16", "--overwrite")
     command = [sys.executable, "-m", "jaxstyle", "stylize", str(content), str(STYLE), "-o", str(output), *options]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}, cwd=ROOT)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} ended with status {status}")
-    return time.perf_counter() - began, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return run_measured(command, {"JAX_COMPILATION_CACHE_DIR": str(cache)})
 
 
 def measure(content: Path, folder: Path, size: int, steps: int, *, on_gpu: bool) -> dict[str, Any]:
