@@ -43,7 +43,7 @@ from jaxstyle.optimization import (
     style_statistics,
     tile_margins,
 )
-from jaxstyle.styles import Style, make_style, select_layers
+from jaxstyle.styles import REPRESENTATIONS, Style, make_style, select_layers
 from jaxstyle.weights import network_or_default
 
 
@@ -160,10 +160,13 @@ def stylize(
 
 
 def _targets(network: Network, config: StyleConfig, *arguments: Any) -> Targets:
-    """`make_targets`, on several devices if the picture is computed by tiles, and they have enough rows of it each."""
+    """`make_targets`, on several devices if the picture is computed by tiles, and they have enough rows of it each.
+
+    The style representation must be a function of sums over positions: nothing else is exchanged.
+    """
     targets = make_targets(network, config, *arguments)
     objective, height = targets.objective, targets.content.shape[0]
-    if objective.tile_size is None:
+    if objective.tile_size is None or not REPRESENTATIONS[config.style_representation].is_sum:
         return targets
     margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
     bands = split_into_bands(height, margins)

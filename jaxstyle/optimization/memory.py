@@ -15,7 +15,7 @@ from jaxstyle.optimization.available import AvailableMemory, available_memory
 from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_for_one
 from jaxstyle.optimization.pyramid import schedule
 from jaxstyle.optimization.tile_sums import tile_margins
-from jaxstyle.styles import REPRESENTATIONS, check_representation
+from jaxstyle.styles import check_representation
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
 # Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512 pixels, alone and in a batch
@@ -174,8 +174,7 @@ def _variants(workload: Workload) -> list[Workload]:
     """The workload as a whole, and by tiles, the largest first."""
     config = workload.config
     check_representation(config.style_representation)
-    is_sum = REPRESENTATIONS[config.style_representation].sums is not None
-    tile_sizes = TILE_SIZES if workload.may_tile and config.tile_size is None and is_sum else ()
+    tile_sizes = TILE_SIZES if workload.may_tile and config.tile_size is None else ()
     return [workload, *(replace(workload, config=replace(config, tile_size=tile_size)) for tile_size in tile_sizes)]
 
 

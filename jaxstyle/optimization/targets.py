@@ -195,7 +195,7 @@ def style_statistics(
 
 def _fits_square(config: StyleConfig, style: np.ndarray) -> bool:
     """Whether padding changes nothing: for an opaque picture whose statistics are functions of sums over positions."""
-    is_sum = REPRESENTATIONS[config.style_representation].sums is not None
+    is_sum = REPRESENTATIONS[config.style_representation].is_sum
     return is_sum and style.shape[-1] == 3 and config.tile_size_for(style.shape) is None
 
 

@@ -1,4 +1,7 @@
-"""The sums over the positions of a tile, computed from its window: of features, colors and differences of pixels."""
+"""The sums over the positions of a tile, computed from its window: of features, colors and differences of pixels.
+
+Some style representations are no functions of sums; `TileValues` then has the tile's values.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -14,8 +17,10 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
 from jaxstyle.optimization.bands import Bands
 from jaxstyle.optimization.losses import VariationSums, content_sums, variation_sums
+from jaxstyle.optimization.tile_values import TileValues
 from jaxstyle.optimization.windows import Margins, Window, Windows, cover, margins_for, pad_to, read
 from jaxstyle.styles import (
+    REPRESENTATIONS,
     Layers,
     PositionSums,
     Regions,
@@ -23,7 +28,6 @@ from jaxstyle.styles import (
     feature_means,
     grain_sums,
     nonzero,
-    representation_sums,
     sum_color_moments,
 )
 
@@ -36,14 +40,15 @@ class PictureSums:
 
     Attributes:
         content: see `content_sums`.
-        style: see `PositionSums`; for K regions all arrays have a leading axis.
+        style: see `PositionSums`; for K regions all arrays have a leading axis. Or see `TileValues`: the values of a
+            window or of all windows.
         color: the sums of the color moments, `[13, 8]` or `[K, 13, 8]`, and of their weights, `[]` or `[K]`.
         grain: the sums of the grain, `[4]` or `[K, 4]`, and of its weights, `[]` or `[K]`.
         variation: see `variation_sums`.
     """
 
     content: dict[str, tuple[jax.Array, ...]]
-    style: Sums
+    style: Any
     color: tuple[jax.Array, jax.Array]
     grain: tuple[jax.Array, jax.Array]
     variation: VariationSums
@@ -67,7 +72,7 @@ class TileSums:
 
     network: Network
     windows: Windows
-    style: PositionSums
+    style: PositionSums | TileValues
     style_layers: tuple[str, ...]
     content: Layers
     regions: Regions | None
@@ -90,12 +95,9 @@ class TileSums:
     ) -> Self:
         """The sums of a picture of this height and width, by tiles of about `tile_size` pixels a side.
 
-        With bands, those of a device's band, for which it has the content and the regions.
-
-        Raises:
-            ConfigError: for a style representation that is no function of sums over positions.
+        With bands, those of a device's band, for which it has the content and the regions. The style representation
+        must then be a function of sums over positions.
         """
-        style = representation_sums(representation)
         layers = network.in_order({*content, *style_layers})
         margins = tile_margins(network, content, style_layers, representation)
         windows = cover(*shape, tile_size, margins) if bands is None else bands.cover(shape[1], tile_size)
@@ -116,7 +118,8 @@ class TileSums:
                 picture=pad_to(weights, windows.covered, axis=1),
                 layers={layer: covering(regions.layers[layer], layer, axis=1) for layer in style_layers},
             )
-        style_layers = network.in_order(style_layers)
+        style_layers, parts = network.in_order(style_layers), REPRESENTATIONS[representation].parts
+        style = parts if isinstance(parts, PositionSums) else TileValues.of(parts, network, windows, style_layers)
         return cls(network, windows, style, style_layers, content, regions, layers, strides, extents)
 
     def features(self, pixels: jax.Array, window: Window) -> Layers:
@@ -137,8 +140,10 @@ class TileSums:
             return self.sums(features, pixels, window, means), means
 
         pixels, first = jnp.zeros((*self.windows.shape, 3)), jax.tree.map(lambda table: table[0], self.windows.all)
-        shapes = jax.eval_shape(of_window, pixels, first)
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        sums, means = jax.eval_shape(of_window, pixels, first)
+        if isinstance(self.style, TileValues):
+            sums = replace(sums, style=self.style.zeros(sums.style))
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (sums, means))
 
     def sums(self, features: Layers, pixels: jax.Array, window: Window, centers: Layers) -> PictureSums:
         """The sums over the positions of the window's tile."""
@@ -159,10 +164,33 @@ class TileSums:
             variation=variation_sums(pixels, pixels_counted),
         )
 
-    def statistics(self, sums: PictureSums, centers: Layers) -> tuple[Layers, jax.Array, jax.Array]:
-        """The style representation, the color moments and the grain that follow from the sums of all tiles."""
+    def add(self, total: PictureSums, sums: PictureSums, window: Window) -> PictureSums:
+        """The total with the sums of one more tile."""
+        if not isinstance(self.style, TileValues):
+            return jax.tree.map(jnp.add, total, sums)
+        style = self.style.add(total.style, sums.style, window)
+        return replace(jax.tree.map(jnp.add, replace(total, style={}), replace(sums, style={})), style=style)
+
+    def of_window(self, cotangent: PictureSums, window: Window) -> PictureSums:
+        """The cotangent of a tile's sums, from that of the total."""
+        if not isinstance(self.style, TileValues):
+            return cotangent
+        return replace(cotangent, style=self.style.read(cotangent.style, window))
+
+    def statistics(
+        self, sums: PictureSums, centers: Layers, *, of_style: bool = False
+    ) -> tuple[Any, jax.Array, jax.Array]:
+        """What describes the picture, the color moments and the grain, which follow from the sums of all tiles.
+
+        With `of_style`, the picture is measured as a style; most representations describe both in the same way.
+        """
         (cosines, weight), (grain, grain_weight) = sums.color, sums.grain
-        measured = self.for_regions(self.style.statistics)(sums.style, centers)
+        if isinstance(self.style, TileValues):
+            parts = self.style.parts
+            measure = parts.measure_values if of_style else parts.describe_values
+            measured = self.for_regions(partial(self.style.measure, measure, sums.style))(self._whole_weights())
+        else:
+            measured = self.for_regions(self.style.statistics)(sums.style, centers)
         return measured, cosines / nonzero(weight)[..., None, None], grain / nonzero(grain_weight)[..., None]
 
     def for_regions(self, function: Callable[..., Result]) -> Callable[..., Result]:
@@ -184,15 +212,25 @@ class TileSums:
     def _of_style(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {layer: values[layer] for layer in self.style_layers}
 
-    def _style_sums(self, features: Layers, window: Window, centers: Layers) -> Sums:
-        extents = self.style.extents(self._of_style(self.extents))
+    def _style_sums(self, features: Layers, window: Window, centers: Layers) -> Sums | Layers:
+        style = self.style
+        if isinstance(style, TileValues):
+            return style.of_tile(features, window)
+        extents = style.extents(self._of_style(self.extents))
         counted = {layer: self.counted(window, layer, value.shape, extents[layer]) for layer, value in features.items()}
 
         def add(centers: Layers, weights: Layers) -> Sums:
-            return self.style.add(features, centers, weights, counted)
+            return style.add(features, centers, weights, counted)
 
         with jax.default_matmul_precision("highest"):
             return self.for_regions(add)(centers, self._style_weights(features, window))
+
+    def _whole_weights(self) -> Layers | None:
+        """The weights of all positions of the picture, `{layer: [K, h, w]}`; None without regions."""
+        if (regions := self.regions) is None:
+            return None
+        shapes = {layer: tuple(self.extents[layer]) for layer in self.style_layers}
+        return {layer: regions.layers[layer][:, :height, :width] for layer, (height, width) in shapes.items()}
 
     def _style_weights(self, features: Layers, window: Window) -> Layers:
         """The weights of the window's positions, `{layer: [h, w]}` or `{layer: [K, h, w]}`: 0 beyond the picture."""
@@ -218,8 +256,8 @@ class TileSums:
 def tile_margins(
     network: Network, content_layers: Collection[str], style_layers: Collection[str], representation: str
 ) -> Margins:
-    """The margins around tiles for these layers; ConfigError for a style representation that is no function of sums."""
-    reach = representation_sums(representation).reach
+    """The margins around tiles for these layers and a style representation."""
+    reach = REPRESENTATIONS[representation].parts.reach
     return margins_for(network, {**dict.fromkeys(content_layers, 0), **dict.fromkeys(style_layers, reach)})
 
 

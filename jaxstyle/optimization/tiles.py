@@ -1,8 +1,9 @@
 """The loss of a picture, its gradient and its targets by tiles: exact, in memory that hardly grows with the picture.
 
-The loss is a function of sums over positions. A first pass over the windows of the picture (see `windows`) adds up the
-sums of their tiles. From these follow the loss and its derivatives with respect to the sums. A second pass computes
-every window again, with the gradient of its sums, and adds that to the gradient of the picture.
+The loss is a function of sums over positions, and for some style representations of values at all positions, which are
+put together like sums. A first pass over the windows of the picture (see `windows`) adds up those of their tiles. From
+these follow the loss and its derivatives with respect to the sums. A second pass computes every window again, with the
+gradient of its sums, and adds that to the gradient of the picture.
 
 The derivative is written here by hand: JAX would store the features of all windows.
 """
@@ -30,9 +31,6 @@ def terms_and_gradient(network: Network, objective: Objective, picture: jax.Arra
     """The loss of a picture `[H, W, 3]` with its terms, and its gradient, by tiles of `objective.tile_size` pixels.
 
     With bands, the picture has the rows of all of them, and each device computes its own.
-
-    Raises:
-        ConfigError: for a style representation that is no function of sums over positions.
     """
     bands = objective.bands
     if bands is None:
@@ -75,7 +73,8 @@ def _terms_and_gradient(
 
         corner = windows.corner(window)
         _, transpose = jax.vjp(sums_of, read(padded, corner, shape))
-        return write(gradient, corner, read(gradient, corner, shape) + transpose(cotangent)[0]), None
+        of_pixels = transpose(tiles.of_window(cotangent, window))[0]
+        return write(gradient, corner, read(gradient, corner, shape) + of_pixels), None
 
     gradient, _ = lax.scan(add_gradient, jnp.zeros_like(padded), windows.all)
     return terms, transpose_extend(gradient)[0]
@@ -100,7 +99,7 @@ def _add_up(tiles: TileSums, padded: jax.Array, *, is_split: bool = False) -> tu
         features = tiles.features(pixels, window)
         centers = jax.tree.map(partial(jnp.where, window.is_first), tiles.means(features, window), centers)
         sums = tiles.sums(features, pixels, window, centers)
-        return (jax.tree.map(jnp.add, total, sums), centers), None
+        return (tiles.add(total, sums, window), centers), None
 
     (sums, centers), _ = lax.scan(add_sums, initial, tiles.windows.all)
     return (lax.psum(sums, AXIS) if is_split else sums), centers
@@ -167,11 +166,7 @@ def statistics_by_tiles(
     *,
     tile_size: int,
 ) -> StyleStatistics:
-    """`measure_statistics` of a style picture `[H, W, 3]`, by tiles of about `tile_size` pixels a side.
-
-    Raises:
-        ConfigError: for a style representation that is no function of sums over positions.
-    """
+    """`measure_statistics` of a style picture `[H, W, 3]`, by tiles of about `tile_size` pixels a side."""
     tiles = TileSums.of(
         network,
         (picture.shape[0], picture.shape[1]),
@@ -182,7 +177,7 @@ def statistics_by_tiles(
         regions=regions,
     )
     sums, centers = _add_up(tiles, pad_to(picture, tiles.windows.covered))
-    measured, colors, grain = tiles.statistics(sums, centers)
+    measured, colors, grain = tiles.statistics(sums, centers, of_style=True)
     weights = () if regions is None else (regions.picture,)
     mean, second = tiles.for_regions(partial(first_and_second_moments, picture))(*weights)
     return StyleStatistics(measured, colors, mean, second, grain)

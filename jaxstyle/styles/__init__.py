@@ -56,10 +56,9 @@ from jaxstyle.styles.representations import (
     check_representation,
     describe_features,
     measure_features,
-    representation_sums,
 )
 from jaxstyle.styles.statistics import color_distance, color_moments, gram_matrix, sum_color_moments
-from jaxstyle.styles.sums import PositionSums, Sums, feature_means
+from jaxstyle.styles.sums import PositionSums, PositionValues, Sums, feature_means
 from jaxstyle.styles.visible import check_transparent, crop_to_visible, describe_invisible, split_alpha
 
 __all__ = [
@@ -70,6 +69,7 @@ __all__ = [
     "Layers",
     "Masks",
     "PositionSums",
+    "PositionValues",
     "Regions",
     "Style",
     "StyleStatistics",
@@ -106,7 +106,6 @@ __all__ = [
     "read_style_file",
     "regions_at_size",
     "replace_tensors",
-    "representation_sums",
     "resample_masks",
     "save_style",
     "select_layers",

@@ -12,6 +12,7 @@ from jaxstyle.styles.positions import (
     downsample,
     nonzero,
     product_of_weights,
+    stride_ratio,
     sum_over_positions,
     sum_pairs,
     weights_at,
@@ -59,8 +60,7 @@ def neighbor_extents(extents: Mapping[str, Any]) -> Mapping[str, Any]:
     """Positions of a layer count if they lie completely on positions of the previous layer."""
     counted, previous = {}, None
     for layer, extent in extents.items():
-        factor = 1 if previous is None else np.maximum(1, np.round(previous / extent)).astype(int)
-        counted[layer] = extent if previous is None else np.minimum(extent, previous // factor)
+        counted[layer] = extent if previous is None else np.minimum(extent, previous // stride_ratio(previous, extent))
         previous = extent
     return counted
 

@@ -6,6 +6,7 @@ from functools import reduce
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 Features = Mapping[str, jax.Array]
@@ -53,11 +54,17 @@ def sum_pairs(left: jax.Array, right: jax.Array, weights: jax.Array) -> jax.Arra
     return jnp.einsum("hwi,hwj->ij", left, weighted, preferred_element_type=jnp.float32)
 
 
-def downsample(finer: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def stride_ratio(finer: Sequence[int] | np.ndarray, coarser: Sequence[int] | np.ndarray) -> int:
+    """The ratio of the strides of two layers with these heights and widths, at least 1.
+
+    It follows from the longest sides. Short ones round it too much: of 31 pixels, layers have 31, 15, 7, 3 and 1.
+    """
+    return max(1, round(max(finer[:2]) / max(coarser[:2])))
+
+
+def downsample(finer: jax.Array, shape: Sequence[int]) -> jax.Array:
     """Downsample features to a coarser shape, or one row or column less, by averaging over blocks."""
-    factors = max(1, round(finer.shape[0] / shape[0])), max(1, round(finer.shape[1] / shape[1]))
-    height, width = (
-        min(side // factor, target) for side, factor, target in zip(finer.shape, factors, shape, strict=False)
-    )
-    blocks = finer[: height * factors[0], : width * factors[1]].reshape(height, factors[0], width, factors[1], -1)
+    factor = stride_ratio(finer.shape, shape)
+    height, width = (min(side // factor, target) for side, target in zip(finer.shape[:2], shape[:2], strict=True))
+    blocks = finer[: height * factor, : width * factor].reshape(height, factor, width, factor, -1)
     return blocks.mean((1, 3))

@@ -6,8 +6,10 @@ layer, `{layer: [H, W]}`, limit it to a part of the picture: its means are then 
 are 0.
 
 Some representations are means over positions: see `Representation.is_mean`. The others, such as standard deviations,
-are not; a blend of styles has the weighted means of the styles' arrays all the same. Most follow from sums over
-positions (`PositionSums`), so that they can be measured part by part of a picture.
+are not; a blend of styles has the weighted means of the styles' arrays all the same.
+
+All can be computed part by part of a picture: most from sums over positions (`PositionSums`), the others from values at
+all of them (`PositionValues`).
 """
 
 import operator
@@ -22,10 +24,17 @@ import numpy as np
 from jax import lax
 
 from jaxstyle.arguments import check_choice
-from jaxstyle.errors import ConfigError
 from jaxstyle.styles.adjacent import cross_layer, cross_layer_sums, neighbor_extents, neighbor_sums
 from jaxstyle.styles.distances import covariance_distances, squared_differences, wasserstein_distances
-from jaxstyle.styles.nearest import blend_samples, nearest_distances, sampled_vectors, vectors
+from jaxstyle.styles.nearest import (
+    blend_samples,
+    describe,
+    hypercolumn_extents,
+    hypercolumns,
+    middle_layer,
+    nearest_distances,
+    sample,
+)
 from jaxstyle.styles.positions import (
     Features,
     PositionWeights,
@@ -35,9 +44,9 @@ from jaxstyle.styles.positions import (
     sum_over_positions,
     sum_pairs,
 )
-from jaxstyle.styles.sliced import sliced
+from jaxstyle.styles.sliced import projections, quantiles
 from jaxstyle.styles.statistics import square, sum_products
-from jaxstyle.styles.sums import LayerStatistics, PositionSums, for_each_layer
+from jaxstyle.styles.sums import LayerStatistics, PositionSums, PositionValues, for_each_layer
 
 # Vertical and horizontal, in positions of a layer. The matrix of the opposite shift is the transpose.
 SHIFTS = np.array([(0, 0), *(step for d in (2, 4, 8) for step in ((0, d), (d, 0)))])
@@ -64,14 +73,13 @@ def measure_features(
         One array for each layer; for K regions, with a leading axis `[K, ...]`.
     """
     check_representation(representation)
-    return _at_each_region(REPRESENTATIONS[representation].measure, features, position_weights)
+    return _at_each_region(REPRESENTATIONS[representation].parts.measure, features, position_weights)
 
 
 def describe_features(representation: str, features: Features, position_weights: PositionWeights = None) -> Any:
     """What of a picture `Representation.distances` compares with a style; see `measure_features`."""
     check_representation(representation)
-    entry = REPRESENTATIONS[representation]
-    return _at_each_region(entry.describe or entry.measure, features, position_weights)
+    return _at_each_region(REPRESENTATIONS[representation].parts.describe, features, position_weights)
 
 
 def _at_each_region(
@@ -85,19 +93,6 @@ def _at_each_region(
             # The features do not go through vmap, which would sort their layers by name.
             return jax.vmap(partial(function, features))(selected)
         return function(features, selected)
-
-
-def representation_sums(name: str) -> PositionSums:
-    """The sums of which a representation is a function; ConfigError if it is none."""
-    check_representation(name)
-    sums = REPRESENTATIONS[name].sums
-    if sums is None:
-        exact = ", ".join(other for other, representation in REPRESENTATIONS.items() if representation.sums)
-        raise ConfigError(
-            f"style_representation is {name!r}, which cannot be computed by tiles; expected one of {exact}, or a "
-            "picture that fits the memory without tiles"
-        )
-    return sums
 
 
 def gram_sums(value: jax.Array, center: jax.Array, weights: Weights, counted: Weights) -> tuple[jax.Array, ...]:
@@ -218,72 +213,78 @@ class Representation:
     """A style representation.
 
     Attributes:
-        measure: computes it from features and weights of positions, as described at the top of this module.
+        parts: how it is computed, from sums over positions or from values at all of them.
         effect: what it does to pictures, for the help of `--style-representation`.
         distances: `distances(described, measured, normalization)`: the distance between a picture and a style in each
             layer, `{layer: scalar}`.
-        describe: computes what of a picture is compared with the style, if it is not the same as `measure`.
         blend: `blend(arrays, shares)`: the array of a layer for a blend of styles.
-        is_mean: whether `measure` is a mean over each layer's positions of what is 0 for features of 0. Such a mean is
+        is_mean: whether it is a mean over each layer's positions of what is 0 for features of 0. Such a mean is
             the sum of those over parts of the picture, weighted by their positions, and zeros around a picture only
             scale it.
         is_joint: whether the array of a layer depends on the other style layers, too.
-        sums: the same as a function of sums over positions, so that it can be computed by tiles; None if it is none.
     """
 
-    measure: Callable[..., LayerStatistics]
+    parts: PositionSums | PositionValues
     effect: str
     distances: Callable[[Any, LayerStatistics, str], LayerStatistics] = squared_differences
-    describe: Callable[..., dict[str, Any]] | None = None
     blend: Callable[[Sequence[jax.Array], Sequence[float]], jax.Array] = weighted_mean
     is_mean: bool = False
     is_joint: bool = False
-    sums: PositionSums | None = None
 
-
-def _of_sums(sums: PositionSums, effect: str, **options: Any) -> Representation:
-    return Representation(sums.measure, effect, sums=sums, **options)
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is a function of sums over positions."""
+        return isinstance(self.parts, PositionSums)
 
 
 _SECOND_MOMENTS = PositionSums(for_each_layer(second_moment_sums), quotient)
 
 REPRESENTATIONS = {
-    "gram": _of_sums(PositionSums(for_each_layer(gram_sums), quotient), "textures, wherever they are", is_mean=True),
-    "moments": _of_sums(
+    "gram": Representation(
+        PositionSums(for_each_layer(gram_sums), quotient), "textures, wherever they are", is_mean=True
+    ),
+    "moments": Representation(
         PositionSums(for_each_layer(moment_sums), moments), "means and deviations only, closer to the content"
     ),
-    "covariance": _of_sums(
+    "covariance": Representation(
         _SECOND_MOMENTS, "like gram, with means and covariances apart", distances=covariance_distances, is_mean=True
     ),
-    "wasserstein": _of_sums(
+    "wasserstein": Representation(
         _SECOND_MOMENTS,
         "like covariance, also in directions with little variance",
         distances=wasserstein_distances,
         is_mean=True,
     ),
-    "shifted": _of_sums(
+    "shifted": Representation(
         PositionSums(for_each_layer(shifted_sums), shifted, reach=int(SHIFTS.max())),
         "textures and their arrangement, such as rows of bricks, and less of the content",
     ),
-    "activation-shift": _of_sums(
+    "activation-shift": Representation(
         PositionSums(for_each_layer(activation_shift_sums), activation_shift), "like gram, also of inactive features"
     ),
-    "neighbors": _of_sums(
+    "neighbors": Representation(
         PositionSums(neighbor_sums, quotient, extents=neighbor_extents),
         "like gram, between adjacent layers",
         is_joint=True,
     ),
-    "cross-layer": _of_sums(
+    "cross-layer": Representation(
         PositionSums(cross_layer_sums, cross_layer, extents=neighbor_extents),
         "like neighbors, without the means",
         is_joint=True,
     ),
-    "sliced": Representation(sliced, "distributions of features instead of their products"),
+    "sliced": Representation(
+        PositionValues(projections, quantiles, quantiles), "distributions of features instead of their products"
+    ),
     "nearest": Representation(
-        sampled_vectors,
+        PositionValues(
+            hypercolumns,
+            measure_values=sample,
+            describe_values=describe,
+            layer_of=lambda layers: dict.fromkeys(layers, middle_layer(layers)),
+            extents=hypercolumn_extents,
+        ),
         "details of the style at similar places, each closest to one of the style's own",
-        nearest_distances,
-        describe=vectors,
+        distances=nearest_distances,
         blend=blend_samples,
         is_joint=True,
     ),

@@ -1,8 +1,10 @@
-"""Style representations as functions of sums over positions, which can be added up part by part of a picture."""
+"""Style representations as functions of what can be computed part by part of a picture: sums over positions, which are
+added up, or values at all positions.
+"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -53,9 +55,42 @@ class PositionSums:
         centers = feature_means(features, position_weights)
         return self.statistics(self.add(features, centers, position_weights, None), centers)
 
+    describe = measure
+
     def statistics(self, sums: Sums, centers: Features) -> LayerStatistics:
         """The representation that follows from the sums of all positions."""
         return {layer: self.finish(values, centers[layer]) for layer, values in sums.items()}
+
+
+@dataclass(frozen=True)
+class PositionValues:
+    """A representation as a function of values at all positions, of which sums do not say enough.
+
+    Attributes:
+        values: `values(features)` returns those of each layer, `{layer: [h, w, D]}` float32.
+        measure_values: `measure_values(values, weights)` returns the statistics of a style. The weights are those of
+            the positions of features, `{layer: [H, W]}` or None for 1 everywhere.
+        describe_values: the same for what of a picture is compared with a style.
+        layer_of: `layer_of(layers)` returns for each layer the one that has the positions of its values.
+        extents: the height and width `[2]` of the values of each layer, for those of the features.
+        reach: see `PositionSums`.
+    """
+
+    reach: ClassVar[int] = 0
+
+    values: Callable[[Features], dict[str, jax.Array]]
+    measure_values: Callable[..., LayerStatistics]
+    describe_values: Callable[..., Any]
+    layer_of: Callable[[Sequence[str]], Mapping[str, str]] = lambda layers: dict(zip(layers, layers, strict=True))
+    extents: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+
+    def measure(self, features: Features, position_weights: PositionWeights = None) -> LayerStatistics:
+        """The representation of a whole picture of a style."""
+        return self.measure_values(self.values(features), position_weights)
+
+    def describe(self, features: Features, position_weights: PositionWeights = None) -> Any:
+        """What of a whole picture is compared with a style."""
+        return self.describe_values(self.values(features), position_weights)
 
 
 def for_each_layer(add: Callable[..., tuple[jax.Array, ...]]) -> Callable[..., Sums]:

@@ -19,11 +19,10 @@ from support.tiny import tiny_networks
 
 from jaxstyle import stylize
 from jaxstyle.config import StyleConfig
-from jaxstyle.errors import ConfigError
 from jaxstyle.networks import Network
 from jaxstyle.optimization import Objective, Terms, content_targets, make_objective
 from jaxstyle.optimization.tiles import content_targets_by_tiles, statistics_by_tiles, terms_and_gradient
-from jaxstyle.styles import REPRESENTATIONS, Regions, measure_statistics, regions_at_size, representations
+from jaxstyle.styles import REPRESENTATIONS, Regions, measure_statistics, regions_at_size
 
 CONFIG = StyleConfig(
     content_layers=(("relu2", 1.0), ("conv1", 1.0)),
@@ -85,12 +84,20 @@ class TestAgainstWholePictures:
         network = networks[name]
         compare(network, objective_for(network, CONFIG, shape), random_picture(*shape, 0), tile_size=16)
 
-    @pytest.mark.parametrize("representation", [name for name, entry in REPRESENTATIONS.items() if entry.sums])
+    @pytest.mark.parametrize("representation", REPRESENTATIONS)
     def test_any_representation(self, networks: dict[str, Network], representation: str) -> None:
         config, network = replace(SHALLOW, style_representation=representation), networks["plain"]
         compare(network, objective_for(network, config, SHAPE), random_picture(*SHAPE, 0), tile_size=20)
 
-    @pytest.mark.parametrize(("representation", "layers"), [("gram", ("relu1", "relu3")), ("shifted", ("relu3",))])
+    @pytest.mark.parametrize(
+        ("representation", "layers"),
+        [
+            ("gram", ("relu1", "relu3")),
+            ("shifted", ("relu3",)),
+            ("sliced", ("relu3",)),
+            ("nearest", ("relu1", "relu2", "relu3")),
+        ],
+    )
     def test_regions(self, networks: dict[str, Network], representation: str, layers: tuple[str, ...]) -> None:
         style, network = tuple((layer, 1.0) for layer in layers), networks["plain"]
         config = replace(CONFIG, style_layers=style, style_representation=representation)
@@ -126,16 +133,6 @@ class TestRounding:
         objective = objective_for(networks["plain"], replace(SHALLOW, style_representation="moments"), SHAPE)
         terms, gradient = tiled(networks["plain"], objective, np.zeros((*SHAPE, 3), np.float32), tile_size=20)
         assert np.isfinite(terms.total) and np.isfinite(gradient).all()
-
-
-def test_a_representation_that_is_no_sum_is_refused(
-    networks: dict[str, Network], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sorting = representations.Representation(measure=lambda features, weights=None: dict(features), effect="")
-    objective = replace(objective_for(networks["plain"], CONFIG, (48, 64)), representation="sorted")
-    monkeypatch.setitem(REPRESENTATIONS, "sorted", sorting)
-    with pytest.raises(ConfigError, match="'sorted', which cannot be computed by tiles; expected one of gram, "):
-        tiled(networks["plain"], objective, random_picture(48, 64, 0), tile_size=16)
 
 
 def test_memory_grows_with_the_picture_alone(networks: dict[str, Network]) -> None:
