@@ -10,36 +10,18 @@ from jaxstyle.config import StyleConfig
 from jaxstyle.errors import MemoryLimitError
 from jaxstyle.images import scaled_shape
 from jaxstyle.networks import Network
-from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes, statistics_bytes, tree_bytes
+from jaxstyle.optimization.array_bytes import activation_bytes, statistics_bytes, tree_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory
+from jaxstyle.optimization.picture_memory import is_on_cpu, measuring_bytes, picture_bytes
 from jaxstyle.optimization.prepared import DIRECT_SIZE, network_at, prepare_for_one
 from jaxstyle.optimization.pyramid import schedule
-from jaxstyle.optimization.tile_sums import tile_margins
 from jaxstyle.styles import check_representation
 
-# Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
-# Fitted to the compiler's own account of `solver.run` on CPU, from 96 x 128 to 384 x 512 pixels, alone and in a batch
-# of 4, with either optimizer; within 15 % there. On a GPU, docs/speed.md has 0.62 to 0.65 for large pictures.
-_PEAK = 0.75
-# The same for measuring a style, from the compiler's account of `measure_statistics` for the same shapes.
-_MEASURING = 0.36
-# Additional memory relative to the activations of the style layers, fitted likewise: for some style representations,
-# in a step and while the style is measured, and for each region after the first.
-_STEP_COPIES, _MEASURING_COPIES = (
-    {"shifted": 5, "sliced": 3, "nearest": 2},
-    {"shifted": 2, "sliced": 2, "nearest": 1, "moments": 1},
-)
-_REGION = 1
 # Memory of a process on a CPU: Python, the libraries and what compiling takes at its peak, more with fast convolutions;
 # and what remains of each compiled program. Fitted to the peak resident memory of `jaxstyle stylize` without cached
 # programs, on 2 cores (x86, AVX2, jax 0.10.2), by scripts/measuring/peak_memory.py. The prediction is 1.07 to 1.18
 # times what was measured there, 1.15 with checkpoints: tests/optimization/test_memory.py has the figures.
 _PROCESS, _FAST, _PROGRAM = 520 * 2**20, 300 * 2**20, 30 * 2**20
-# By tiles, a step needs this many arrays of the size of the picture besides the state of the solver: while a window is
-# computed, and while L-BFGS or Adam update the picture. The content's features are there twice, the second time with a
-# border. On a CPU, the process has further copies of the pictures. The prediction is 1.04 times what was measured of
-# 4096 x 3124 pixels by tiles of 512.
-_PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.3}, 8
 TILE_SIZES = (2048, 1536, 1024, 768, 512, 384, 256)  # that are tried in this order, if a whole picture does not fit
 _TILES_FROM = 0.9  # share of the available memory: other programs may take some of the rest during a long run
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill
@@ -115,7 +97,7 @@ def memory_settings(config: StyleConfig) -> tuple[Hashable, ...]:
 
 def predict_bytes(network: Network, config: StyleConfig, height: int, width: int, *, batch_size: int = 1) -> int:
     """Predicted peak memory, in bytes, for optimizing a batch of pictures of this shape in one program."""
-    return network_bytes(network, config) + batch_size * _picture_bytes(network, config, height, width)
+    return network_bytes(network, config) + batch_size * picture_bytes(network, config, height, width)
 
 
 def predict_peak_bytes(workload: Workload) -> int:
@@ -128,13 +110,13 @@ def predict_peak_bytes(workload: Workload) -> int:
     network, config = workload.network, workload.config
     sizes = [size for size, _ in schedule(config, *workload.content)]
     shapes = [scaled_shape(*workload.content, size) for size in sizes[-2:]]
-    *smaller, largest = [workload.batch_size * _picture_bytes(network, config, *shape) for shape in shapes]
+    *smaller, largest = [workload.batch_size * picture_bytes(network, config, *shape) for shape in shapes]
     longest = config.size * max(config.style_scales)
-    measuring = [_measuring_bytes(network, config, *scaled_shape(*style, longest)) for style in workload.styles]
+    measuring = [measuring_bytes(network, config, *scaled_shape(*style, longest)) for style in workload.styles]
     running = workload.workers * (sum(smaller) + max(largest, *measuring, 0))
     running += (workload.prepared + (workload.batch_size > 1)) * workload.batch_size * _prepared_bytes(workload)
     base = workload.other_bytes + network_bytes(network, config) + running
-    if not _is_on_cpu():
+    if not is_on_cpu():
         return base
     base += _process_bytes(network, config)
     count = workload.programs_per_size * len(sizes) + (config.regions > 1)  # one for the features to cluster
@@ -223,12 +205,12 @@ def largest_size(workload: Workload, limit: int | None = None) -> int:
 
 def max_batch_size(network: Network, config: StyleConfig, *, limit: int) -> int:
     """The number of square pictures at full size that fit the first local device at once, from 1 to `limit`."""
-    process = _process_bytes(network, config) if _is_on_cpu() else 0
+    process = _process_bytes(network, config) if is_on_cpu() else 0
     if config.tile_size_for((config.size,)) is not None:
         return 1  # pictures are computed by tiles one at a time
     free = _USABLE * available_memory().bytes - process - network_bytes(network, config)
-    needed = _picture_bytes(network, config, config.size, config.size)
-    if not _is_on_cpu():  # where one batch is prepared while another one is computed
+    needed = picture_bytes(network, config, config.size, config.size)
+    if not is_on_cpu():  # where one batch is prepared while another one is computed
         needed += 2 * _prepared_bytes(Workload(network, config, (config.size, config.size)))
     return max(1, min(limit, int(free / needed)))
 
@@ -250,48 +232,6 @@ def _prepared(network: Network, config: StyleConfig) -> Network:
 
 def _process_bytes(network: Network, config: StyleConfig) -> int:
     return _PROCESS + (_FAST if jax.tree.leaves(_prepared(network, config).prepared) else 0)
-
-
-def _picture_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
-    """Memory of a step for each picture of a batch."""
-    extra = _STEP_COPIES.get(config.style_representation, 0)
-    copies = max(extra * config.regions, _REGION * (config.regions - 1))
-    state = state_bytes(config.optimizer, height, width)
-    window = _window_shape(network, config, height, width)
-    peak = _PEAK * activation_bytes(network, _computed(network, config), *window)
-    peak += copies * activation_bytes(network, config.style_names, *window)
-    if config.tile_size_for((height, width)) is None:
-        return round(state + peak)
-    copy = 3 * 4 * height * width
-    content = activation_bytes(network, config.content_names, height, width)
-    host = _HOST_PICTURES * copy if _is_on_cpu() else 0
-    return round(state + 2 * content + host + max(peak + _PICTURES * copy, _UPDATE[config.optimizer] * copy))
-
-
-def _window_shape(network: Network, config: StyleConfig, height: int, width: int) -> Shape:
-    """Height and width of what is computed at once of a picture."""
-    tile_size = config.tile_size_for((height, width))
-    if tile_size is None:
-        return height, width
-    margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
-    largest = tile_size + margins.before + margins.after
-    return min(height, largest), min(width, largest)
-
-
-def _measuring_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
-    """Memory for measuring a style picture of this shape."""
-    copies = (_MEASURING_COPIES.get(config.style_representation, 0) + _REGION) * config.regions - _REGION
-    window = _window_shape(network, config, height, width)
-    peak = _MEASURING * activation_bytes(network, network.up_to(config.style_names), *window)
-    return round(peak + copies * activation_bytes(network, config.style_names, *window))
-
-
-def _computed(network: Network, config: StyleConfig) -> tuple[str, ...]:
-    return network.up_to((*config.content_names, *config.style_names))
-
-
-def _is_on_cpu() -> bool:
-    return jax.local_devices()[0].platform == "cpu"
 
 
 def _gibibytes(size: int) -> str:

@@ -66,5 +66,5 @@ def downsample(finer: jax.Array, shape: Sequence[int]) -> jax.Array:
     """Downsample features to a coarser shape, or one row or column less, by averaging over blocks."""
     factor = stride_ratio(finer.shape, shape)
     height, width = (min(side // factor, target) for side, target in zip(finer.shape[:2], shape[:2], strict=True))
-    blocks = finer[: height * factor, : width * factor].reshape(height, factor, width, factor, -1)
+    blocks = finer[: height * factor, : width * factor].reshape(height, factor, width, factor, finer.shape[2])
     return blocks.mean((1, 3))

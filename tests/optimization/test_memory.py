@@ -148,8 +148,6 @@ def test_tiles_make_larger_sizes_fit(network: Network) -> None:
     small = workload(network, config, size=320)  # whose windows by tiles are no smaller
     assert with_tiles(replace(small, may_tile=True), predict_peak_bytes(small)).config.tile_size is None
     assert largest_size(replace(whole, may_tile=True), limit) > 1.5 * largest_size(whole, limit)
-    nearest = replace(config, style_representation="nearest")  # which cannot be computed by tiles
-    assert with_tiles(replace(whole, config=nearest, may_tile=True), limit).config == nearest
 
 
 @pytest.mark.parametrize("changes", [{}, {"style_scale": 3.0}, {"regions": 4}])

@@ -105,6 +105,13 @@ class TestAgainstWholePictures:
         mask[1, :5] = 0  # a region that the first windows lack
         compare(network, objective_for(network, config, (85, 62), mask), random_picture(85, 62, 0), tile_size=16)
 
+    @pytest.mark.parametrize("representation", ["neighbors", "nearest"])
+    def test_a_strip_whose_layers_round_its_height(self, networks: dict[str, Network], representation: str) -> None:
+        """To 7, 3 and 1: positions of a layer are compared with those that the stride says."""
+        layers = tuple((layer, 1.0) for layer in ("relu1", "relu2", "relu3"))
+        config = replace(SHALLOW, style_layers=layers, style_representation=representation)
+        compare(networks["plain"], objective_for(networks["plain"], config, (7, 90)), random_picture(7, 90, 0), 16)
+
     def test_average_pooling_and_the_losses_of_gatys(self, networks: dict[str, Network]) -> None:
         network, config = networks["mixed"].replace(pooling="avg"), replace(CONFIG, normalization="gatys")
         compare(network, objective_for(network, config, (51, 45)), random_picture(51, 45, 0), tile_size=8)
