@@ -28,7 +28,7 @@ GPU_SHARE = 0.75
 def as_on_a_gpu(network: Network) -> Iterator[Network]:
     """The network as it is on a GPU, where a prediction is that of the device's memory."""
     with patch.object(memory, "is_on_cpu", lambda: False), patch.object(picture_memory, "is_on_cpu", lambda: False):
-        yield network.replace(precision="bfloat16")
+        yield replace(network, precision="bfloat16")
 
 
 def workload(network: Network, size: int, tile_size: int | None = None, *, may_tile: bool = False) -> Workload:
