@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from support.compiler import simulated_devices
 from support.naive import error
 from support.quick import random_picture
@@ -76,13 +78,17 @@ def compare(network: Network, objective: Objective, picture: np.ndarray, tile_si
 
 
 class TestAgainstWholePictures:
-    # One row more than whole tiles, and one column less; one window along one axis or both.
-    @pytest.mark.parametrize(
-        ("name", "shape"), [("plain", (49, 63)), ("plain", (12, 70)), ("mixed", (49, 63)), ("mixed", (17, 18))]
+    # One row more than whole tiles, and one column less; one window along one axis or both; any other case.
+    @given(
+        name=st.sampled_from(["plain", "mixed"]),
+        shape=st.tuples(st.integers(5, 75), st.integers(5, 75)),
+        tile_size=st.sampled_from([8, 16, 32]),
     )
-    def test_any_shape(self, networks: dict[str, Network], name: str, shape: tuple[int, int]) -> None:
-        network = networks[name]
-        compare(network, objective_for(network, CONFIG, shape), random_picture(*shape, 0), tile_size=16)
+    @example("plain", (49, 63), 16)
+    @example("mixed", (17, 18), 16)
+    @settings(max_examples=3, deadline=None)
+    def test_any_shape(self, networks: dict[str, Network], name: str, shape: tuple[int, int], tile_size: int) -> None:
+        compare(networks[name], objective_for(networks[name], CONFIG, shape), random_picture(*shape, 0), tile_size)
 
     @pytest.mark.parametrize("representation", REPRESENTATIONS)
     def test_any_representation(self, networks: dict[str, Network], representation: str) -> None:
