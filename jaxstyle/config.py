@@ -91,7 +91,7 @@ class StyleConfig:
     style_weight: float = 1.0
     color_weight: float = 1.0
     tv_weight: float = 0.0
-    grain_weight: float = 0.2
+    grain_weight: float = 0.1
     colors: Weighted = (("style", 1.0),)
     style_blend: tuple[float, ...] = ()
     style_scale: float | tuple[float, ...] = 1.0

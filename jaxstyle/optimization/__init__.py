@@ -8,6 +8,7 @@ Modules:
     objective: the weighted sum of losses that is minimized
     windows: overlapping windows that cover a picture, and the tiles in them
     tile_sums: the sums of a tile
+    tile_values: values at all positions, put together from those of tiles
     bands: a picture on several devices
     tiles: the loss, its gradient and its targets by tiles
     measuring: the content and style of a picture, as a whole or by tiles
@@ -21,6 +22,7 @@ Modules:
     solver: the steps of the optimizer, in compiled calls
     progress: all steps at one size, with a callback
     array_bytes: the memory of arrays
+    picture_memory: the memory of a step for each picture
     memory: the memory that a run needs, compared with what there is
     available: the memory that there is
     failures: errors of JAX that mean that memory is missing

@@ -118,8 +118,8 @@ class TileSums:
                 picture=pad_to(weights, windows.covered, axis=1),
                 layers={layer: covering(regions.layers[layer], layer, axis=1) for layer in style_layers},
             )
-        style_layers, parts = network.in_order(style_layers), REPRESENTATIONS[representation].parts
-        style = parts if isinstance(parts, PositionSums) else TileValues.of(parts, network, windows, style_layers)
+        style_layers, basis = network.in_order(style_layers), REPRESENTATIONS[representation].basis
+        style = basis if isinstance(basis, PositionSums) else TileValues.of(basis, network, windows, style_layers)
         return cls(network, windows, style, style_layers, content, regions, layers, strides, extents)
 
     def features(self, pixels: jax.Array, window: Window) -> Layers:
@@ -186,8 +186,8 @@ class TileSums:
         """
         (cosines, weight), (grain, grain_weight) = sums.color, sums.grain
         if isinstance(self.style, TileValues):
-            parts = self.style.parts
-            measure = parts.measure_values if of_style else parts.describe_values
+            basis = self.style.basis
+            measure = basis.measure_values if of_style else basis.describe_values
             measured = self.for_regions(partial(self.style.measure, measure, sums.style))(self._whole_weights())
         else:
             measured = self.for_regions(self.style.statistics)(sums.style, centers)
@@ -257,7 +257,7 @@ def tile_margins(
     network: Network, content_layers: Collection[str], style_layers: Collection[str], representation: str
 ) -> Margins:
     """The margins around tiles for these layers and a style representation."""
-    reach = REPRESENTATIONS[representation].parts.reach
+    reach = REPRESENTATIONS[representation].basis.reach
     return margins_for(network, {**dict.fromkeys(content_layers, 0), **dict.fromkeys(style_layers, reach)})
 
 

@@ -17,29 +17,29 @@ class TileValues:
     """The values of a style representation, by tiles.
 
     Attributes:
-        parts: the style representation.
+        basis: the values of the style representation.
         windows: the windows of the picture.
         strides: the stride of each layer's values in pixels.
         shapes: height and width of each layer's values in a window.
         extents: height and width `[2]` of each layer's values in the whole picture.
     """
 
-    parts: PositionValues
+    basis: PositionValues
     windows: Windows
     strides: dict[str, int]
     shapes: dict[str, tuple[int, int]]
     extents: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, parts: PositionValues, network: Network, windows: Windows, layers: tuple[str, ...]) -> Self:
+    def of(cls, basis: PositionValues, network: Network, windows: Windows, layers: tuple[str, ...]) -> Self:
         """The values of a representation of these layers, the shallowest first."""
 
         def extents(shape: tuple[int, int]) -> Mapping[str, np.ndarray]:
-            return parts.extents({layer: network.extent_at(layer, np.array(shape)) for layer in layers})
+            return basis.extents({layer: network.extent_at(layer, np.array(shape)) for layer in layers})
 
-        strides = {layer: network.receptive_field(other).stride for layer, other in parts.layer_of(layers).items()}
+        strides = {layer: network.receptive_field(other).stride for layer, other in basis.layer_of(layers).items()}
         shapes = {layer: (int(extent[0]), int(extent[1])) for layer, extent in extents(windows.shape).items()}
-        return cls(parts, windows, strides, shapes, extents(windows.picture))
+        return cls(basis, windows, strides, shapes, extents(windows.picture))
 
     def of_tile(self, features: Layers, window: Window) -> Layers:
         """The values of a window `[h, w, D]`, 0 outside its tile."""
@@ -48,7 +48,7 @@ class TileValues:
             counted = self.windows.counted(window, self.strides[layer], self.shapes[layer], self.extents[layer])
             return values * counted[..., None]
 
-        return {layer: masked(layer, values) for layer, values in self.parts.values(features).items()}
+        return {layer: masked(layer, values) for layer, values in self.basis.values(features).items()}
 
     def zeros(self, shapes: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
         """The shapes of the values of all that the windows cover, for those of a window."""

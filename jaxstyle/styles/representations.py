@@ -73,13 +73,13 @@ def measure_features(
         One array for each layer; for K regions, with a leading axis `[K, ...]`.
     """
     check_representation(representation)
-    return _at_each_region(REPRESENTATIONS[representation].parts.measure, features, position_weights)
+    return _at_each_region(REPRESENTATIONS[representation].basis.measure, features, position_weights)
 
 
 def describe_features(representation: str, features: Features, position_weights: PositionWeights = None) -> Any:
     """What of a picture `Representation.distances` compares with a style; see `measure_features`."""
     check_representation(representation)
-    return _at_each_region(REPRESENTATIONS[representation].parts.describe, features, position_weights)
+    return _at_each_region(REPRESENTATIONS[representation].basis.describe, features, position_weights)
 
 
 def _at_each_region(
@@ -213,7 +213,7 @@ class Representation:
     """A style representation.
 
     Attributes:
-        parts: how it is computed, from sums over positions or from values at all of them.
+        basis: what it is computed from: sums over positions or values at all of them.
         effect: what it does to pictures, for the help of `--style-representation`.
         distances: `distances(described, measured, normalization)`: the distance between a picture and a style in each
             layer, `{layer: scalar}`.
@@ -224,7 +224,7 @@ class Representation:
         is_joint: whether the array of a layer depends on the other style layers, too.
     """
 
-    parts: PositionSums | PositionValues
+    basis: PositionSums | PositionValues
     effect: str
     distances: Callable[[Any, LayerStatistics, str], LayerStatistics] = squared_differences
     blend: Callable[[Sequence[jax.Array], Sequence[float]], jax.Array] = weighted_mean
@@ -234,7 +234,7 @@ class Representation:
     @property
     def is_sum(self) -> bool:
         """Whether it is a function of sums over positions."""
-        return isinstance(self.parts, PositionSums)
+        return isinstance(self.basis, PositionSums)
 
 
 _SECOND_MOMENTS = PositionSums(for_each_layer(second_moment_sums), quotient)

@@ -169,8 +169,8 @@ OPTIMIZATION = (
         "tile-gradient",
         "the margins of a window replace the gradient of other windows",
         "optimization/tiles.py",
-        "read(gradient, corner, shape) + transpose(cotangent)[0]",
-        "transpose(cotangent)[0]",
+        "read(gradient, corner, shape) + of_pixels",
+        "of_pixels",
         (f"{TILES}::TestAgainstWholePictures",),
     ),
     Fault(
