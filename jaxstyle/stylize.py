@@ -17,7 +17,6 @@ from jaxstyle.networks import Network, resolve_layers
 from jaxstyle.optimization import (
     Pair,
     Progress,
-    State,
     Targets,
     Terms,
     as_style_list,
@@ -37,13 +36,12 @@ from jaxstyle.optimization import (
     prepare_for_one,
     schedule,
     solver,
-    split_into_bands,
+    split_over_devices,
     start_level,
     style_sizes,
     style_statistics,
-    tile_margins,
 )
-from jaxstyle.styles import REPRESENTATIONS, Style, make_style, select_layers
+from jaxstyle.styles import Style, make_style, select_layers
 from jaxstyle.weights import network_or_default
 
 
@@ -146,10 +144,11 @@ def stylize(
                 resume = None  # its state takes memory
             elif progress is None:
                 picture = pair_initial_picture(pair, targets)
-                progress = start_level(levels, level, _start(picture, targets, config))
+                progress = start_level(levels, level, solver.start(picture, bands, optimizer=config.optimizer))
             else:
                 picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)
-                progress = start_level(levels, level, _start(picture, targets, config), progress.history)
+                state = solver.start(picture, bands, optimizer=config.optimizer)
+                progress = start_level(levels, level, state, progress.history)
             progress = replace(progress, finish=partial(_first_rows, height))
             sized, objective = network_at(network, progress.size), jax.device_put(targets.objective)
             run = partial(solver.run, bands.replicate(sized) if bands else sized, objective, optimizer=config.optimizer)
@@ -160,30 +159,14 @@ def stylize(
 
 
 def _targets(network: Network, config: StyleConfig, *arguments: Any) -> Targets:
-    """`make_targets`, on several devices if the picture is computed by tiles, and they have enough rows of it each.
-
-    The style representation must be a function of sums over positions: nothing else is exchanged.
-    """
+    """`make_targets`, on several devices if the picture is split over them."""
     targets = make_targets(network, config, *arguments)
-    objective, height = targets.objective, targets.content.shape[0]
-    if objective.tile_size is None or not REPRESENTATIONS[config.style_representation].is_sum:
-        return targets
-    margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
-    bands = split_into_bands(height, margins)
-    return targets if bands is None else replace(targets, objective=objective.split(network, bands))
+    return replace(targets, objective=split_over_devices(network, config, targets.objective, targets.content.shape[0]))
 
 
 def _first_rows(height: int, picture: np.ndarray) -> np.ndarray:
     """A picture without rows that no device needs."""
     return picture[:height]
-
-
-def _start(picture: np.ndarray, targets: Targets, config: StyleConfig) -> State:
-    """The state before the first step from a picture."""
-    bands = targets.objective.bands
-    if bands is None:
-        return solver.init(picture, optimizer=config.optimizer)
-    return solver.init_on_devices(picture, bands, optimizer=config.optimizer)
 
 
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:

@@ -34,6 +34,7 @@ from jaxstyle.optimization import (
     pair_initial_picture,
     pair_picture,
     schedule,
+    split_over_devices,
     start_level,
 )
 from jaxstyle.stylize import Stylized
@@ -142,7 +143,8 @@ def _prepare_level(
     with stage("stacking"):
         objective: Any = batch.stack([target.objective for target in targets])
         if not is_batch:
-            return _Level(index, targets, padding, objective)
+            split = split_over_devices(network, pairs[0].config, objective, targets[0].content.shape[0])
+            return _Level(index, targets, padding, split)
         contents: Any = batch.stack([pad_picture(target.content, padding) for target in targets])
         extents: Any = batch.stack([np.array(target.content.shape[:2], np.int32) for target in targets])
     with stage("measuring contents"):
@@ -180,7 +182,10 @@ def _optimize(
     """Take all steps, from initial pictures or where the run is resumed."""
     optimizer = pairs[0].config.optimizer
     errors: dict[int, DivergedError] = {}
-    progress = last = replace(resume, state=batch.put(resume.state)) if resume else None
+    progress = last = None
+    if resume:
+        height, _ = levels[0].padding or levels[0].targets[0].content.shape[:2]
+        progress = last = replace(resume, state=batch.restore(resume.state, height, levels[0].objective))
 
     def on_progress(progress: Progress) -> None:
         nonlocal last
@@ -199,15 +204,21 @@ def _optimize(
             if progress is None or progress.level < level.index:
                 with stage("enlarging"):
                     if progress is None or previous is None:
-                        state = batch.init(pictures, optimizer=optimizer)
+                        state = batch.init(pictures, level.objective.bands, optimizer=optimizer)
                     else:
                         state = _enlarged(batch, progress, pairs, previous, level)
                 history = progress.history if progress else None
                 progress = last = start_level(schedules, level.index, state, history)
+            if level.objective.bands:  # which may have rows beyond the picture
+                progress = replace(progress, finish=partial(_first_rows, level.targets[0].content.shape[0]))
             run = partial(batch.run, network, level.objective, optimizer=optimizer)
-            progress = optimize_level(progress, run, on_progress)
+            progress = optimize_level(progress, run, on_progress, by_tiles=level.objective.tile_size is not None)
     assert last is not None
     return _Optimized(batch.pictures(last.state), last.size, last.history, errors)
+
+
+def _first_rows(height: int, picture: np.ndarray) -> np.ndarray:
+    return picture[:height]
 
 
 def _with_alpha(content: np.ndarray) -> np.ndarray:
@@ -224,7 +235,7 @@ def _enlarged(batch: BatchSolver, progress: Progress, pairs: Sequence[Pair], pre
     content, target = previous.targets[0].content, level.targets[0].content
     height, width = content.shape[:2]
     picture = enlarge(progress.picture[:height, :width], content, target)
-    return batch.init(pad_picture(picture, level.padding), optimizer=optimizer)
+    return batch.init(pad_picture(picture, level.padding), level.objective.bands, optimizer=optimizer)
 
 
 def _results(optimized: _Optimized, pairs: Sequence[Pair], schedules: Sequence[tuple[int, int]]) -> list[Stylized]:

@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxstyle.compilation import CachedFunction
 from jaxstyle.networks import COMPILER_OPTIONS, Network
-from jaxstyle.optimization import Objective, State, Terms, content_targets, enlarge, resize_padded, solver
+from jaxstyle.optimization import Bands, Objective, State, Terms, content_targets, enlarge, resize_padded, solver
 from jaxstyle.styles import Layers
 
 Tree = TypeVar("Tree")
@@ -28,7 +28,7 @@ class BatchSolver:
     """The functions of `solver` for batches of one size.
 
     Stacked trees have a leading axis, which is split over as many local devices as divide it. A batch of one is not
-    stacked at all: it runs the program of a single picture.
+    stacked at all: it runs the program of a single picture, which is split over the devices if its objective is.
     """
 
     size: int
@@ -43,8 +43,11 @@ class BatchSolver:
 
     def put(self, stacked: Tree) -> Tree:
         """Copy a stacked tree to the devices that compute on it."""
-        stacked = jax.tree.map(np.array, stacked) if self.size == 1 else stacked
-        return jax.device_put(stacked, None if self.size == 1 else NamedSharding(self._mesh, P("batch")))
+        return jax.device_put(stacked, NamedSharding(self._mesh, P("batch")))
+
+    def restore(self, state: State, height: int, objective: Objective) -> State:
+        """A copy of a state of pictures of this height, on the devices that compute on it."""
+        return solver.restore(state, height, objective.bands) if self.size == 1 else self.put(state)
 
     def replicate(self, network: Network) -> Network:
         """Copy the network to every device that needs it."""
@@ -56,10 +59,10 @@ class BatchSolver:
         """`content_targets` for stacked pictures, one after another, which takes the memory of one."""
         return _content_targets(network, pictures, extents, layers=layers, mesh=self._mesh)
 
-    def init(self, pictures: Any, *, optimizer: str) -> State:
-        """`solver.init` for stacked pictures, or for the single one."""
+    def init(self, pictures: Any, bands: Bands | None = None, *, optimizer: str) -> State:
+        """`solver.start` for stacked pictures, or for the single one, which may be split."""
         if self.size == 1:
-            return solver.init(pictures, optimizer=optimizer)
+            return solver.start(pictures, bands, optimizer=optimizer)
         return _init(pictures, optimizer=optimizer, mesh=self._mesh)
 
     def enlarge(
@@ -90,6 +93,7 @@ class BatchSolver:
     ) -> tuple[State, Terms]:
         """`solver.run` for a stacked objective and state; the terms are `[size, STEPS_PER_CALL]`."""
         if self.size == 1:
+            network = objective.bands.replicate(network) if objective.bands else network
             return solver.run(network, objective, state, steps, optimizer=optimizer)
         return _run(network, objective, state, steps, optimizer=optimizer, mesh=self._mesh)
 

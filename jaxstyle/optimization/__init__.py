@@ -31,7 +31,7 @@ Modules:
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.array_bytes import statistics_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
-from jaxstyle.optimization.bands import split_into_bands
+from jaxstyle.optimization.bands import Bands
 from jaxstyle.optimization.checks import (
     as_style_list,
     check_style,
@@ -81,11 +81,13 @@ from jaxstyle.optimization.pyramid import blend_scale, enlarge, resize_padded, s
 from jaxstyle.optimization.solver import STEPS_PER_CALL, State, descend
 from jaxstyle.optimization.strength import targets_of_strength
 from jaxstyle.optimization.targets import Targets, make_targets, pad_picture, style_statistics
-from jaxstyle.optimization.tile_sums import tile_margins, tiled_work
+from jaxstyle.optimization.tile_sums import tiled_work
+from jaxstyle.optimization.tiles import split_over_devices
 
 __all__ = [
     "STEPS_PER_CALL",
     "AvailableMemory",
+    "Bands",
     "MemoryNeed",
     "Objective",
     "Pair",
@@ -141,7 +143,7 @@ __all__ = [
     "schedule",
     "size_to_retry",
     "solver",
-    "split_into_bands",
+    "split_over_devices",
     "start_level",
     "statistics_bytes",
     "statistics_of_picture",
@@ -149,7 +151,6 @@ __all__ = [
     "style_sizes",
     "style_statistics",
     "targets_of_strength",
-    "tile_margins",
     "tiled_work",
     "total_variation",
     "weighted_mean",

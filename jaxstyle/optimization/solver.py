@@ -87,13 +87,15 @@ def init(picture: jax.Array, *, optimizer: str) -> State:
     )
 
 
-def init_on_devices(picture: np.ndarray, bands: Bands, *, optimizer: str) -> State:
-    """`init` with the rows of all bands, each on its device."""
+def start(picture: Any, bands: Bands | None, *, optimizer: str) -> State:
+    """`init`, for a picture that is split with the rows of all bands, each on its device."""
+    if bands is None:
+        return init(picture, optimizer=optimizer)
     shapes = jax.eval_shape(partial(init, optimizer=optimizer), bands.fit(jnp.asarray(picture), axis=0))
-    start = partial(init.__wrapped__, optimizer=optimizer)  # type: ignore[attr-defined]
+    begin = partial(init.__wrapped__, optimizer=optimizer)  # type: ignore[attr-defined]
 
     def init_all(picture: jax.Array) -> State:
-        return start(bands.fit(picture, axis=0))
+        return begin(bands.fit(picture, axis=0))
 
     return jax.jit(init_all, out_shardings=jax.tree.map(bands.state_sharding, shapes))(picture)
 

@@ -15,18 +15,11 @@ from support.pyramid import sizes_from_32
 from support.quick import QUICK, random_picture
 from support.tiny import tiny_networks
 
+from jaxstyle.batch import stylize_batch
 from jaxstyle.config import StyleConfig
 from jaxstyle.images import read_image
 from jaxstyle.networks import Network
-from jaxstyle.optimization import (
-    Objective,
-    Progress,
-    content_targets,
-    make_objective,
-    solver,
-    split_into_bands,
-    tile_margins,
-)
+from jaxstyle.optimization import Objective, Progress, content_targets, make_objective, solver, split_over_devices
 from jaxstyle.optimization.tiles import terms_and_gradient
 from jaxstyle.styles import measure_statistics, regions_at_size
 from jaxstyle.stylize import Stylized
@@ -48,10 +41,11 @@ def check_loss(shape: tuple[int, int], count: int) -> None:
     objective = replace(whole, tile_size=16)
     picture = random_picture(*shape, 0)
     expected, expected_gradient = jax.jit(solver.terms_and_gradient)(network, whole, picture)
-    bands = split_into_bands(shape[0], tile_margins(network, CONFIG.content_names, layers, CONFIG.style_representation))
+    split = split_over_devices(network, CONFIG, objective, shape[0])
+    bands = split.bands
     assert bands is not None and bands.count == count, bands
     rows = jax.device_put(bands.fit(picture, axis=0), bands.state_sharding(picture))
-    terms, gradient = evaluate(bands.replicate(network), objective.split(network, bands), rows)
+    terms, gradient = evaluate(bands.replicate(network), split, rows)
     assert len(gradient.sharding.device_set) == count
     for field in vars(expected):
         np.testing.assert_allclose(getattr(terms, field), getattr(expected, field), rtol=1e-5, err_msg=field)
@@ -80,7 +74,20 @@ def check_run() -> None:
     alone = main_path.stylize(photo, painting, network=networks["plain"], config=whole)
     np.testing.assert_allclose(split.history.total, alone.history.total, rtol=1e-3)
     assert split.image.shape == alone.image.shape and np.abs(split.image - alone.image).max() < 1 / 255
+    check_batch(photo, painting, config, split)
     check_going_on(partial(main_path.stylize, photo, painting, network=networks["plain"]), config, whole, alone)
+
+
+def check_batch(photo: np.ndarray, painting: np.ndarray, config: StyleConfig, split: Stylized) -> None:
+    """The pairs of a batch are split one after another."""
+    seen = []
+
+    def look(pairs: tuple[int, ...], progress: Progress) -> None:
+        seen.append((progress.picture.shape, len(progress.state.picture.sharding.device_set)))
+
+    styles = [painting, painting**2]
+    first, _ = stylize_batch([photo] * 2, styles, network=networks["plain"], config=config, callback=look)
+    assert (split.image.shape, 4) in seen and np.abs(first.image - split.image).max() < 1 / 255
 
 
 def check_going_on(
