@@ -7,7 +7,9 @@ import jax
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network, dtype_of
 from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes
+from jaxstyle.optimization.bands import split_into_bands
 from jaxstyle.optimization.tile_sums import tile_margins
+from jaxstyle.optimization.windows import Margins
 from jaxstyle.styles import REPRESENTATIONS
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
@@ -31,7 +33,7 @@ _PICTURES, _UPDATE, _HOST_PICTURES = 2, {"lbfgs": 7, "adam": 2.3}, 8
 
 
 def picture_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
-    """Memory in bytes of a step for each picture of this shape in a batch."""
+    """Memory in bytes of a step for each picture of a batch: on a CPU in all, elsewhere on the first device."""
     state, window = state_bytes(config.optimizer, height, width), _window_shape(network, config, height, width)
     peak = _PEAK * activation_bytes(network, _computed(network, config), *window)
     copies = max(_STEP_COPIES.get(config.style_representation, 0) * config.regions, _REGION * (config.regions - 1))
@@ -43,7 +45,11 @@ def picture_bytes(network: Network, config: StyleConfig, height: int, width: int
     copy = 3 * 4 * height * width
     content = activation_bytes(network, config.content_names, height, width)
     host = _HOST_PICTURES * copy if is_on_cpu() else 0
-    return round(state + 2 * content + host + max(peak + _PICTURES * copy, _UPDATE[config.optimizer] * copy))
+    devices = 1 if is_on_cpu() else _count_devices(network, config, height)
+    state_share, content_share, copy_share = (size / devices for size in (state, content, copy))
+    measured = content + _PICTURES * copy if devices > 1 else 0  # on the first device, before they are split
+    step = max(peak + _PICTURES * copy_share, _UPDATE[config.optimizer] * copy_share)
+    return round(state_share + 2 * content_share + host + measured + step)
 
 
 def measuring_bytes(network: Network, config: StyleConfig, height: int, width: int) -> int:
@@ -72,9 +78,20 @@ def _window_shape(network: Network, config: StyleConfig, height: int, width: int
     tile_size = config.tile_size_for((height, width))
     if tile_size is None:
         return height, width
-    margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
+    margins = _margins(network, config)
     largest = tile_size + margins.before + margins.after
     return min(height, largest), min(width, largest)
+
+
+def _count_devices(network: Network, config: StyleConfig, height: int) -> int:
+    """The number of local devices over which a picture of this height is split if it is computed by tiles."""
+    is_sum = REPRESENTATIONS[config.style_representation].is_sum
+    bands = split_into_bands(height, _margins(network, config)) if is_sum else None
+    return bands.count if bands else 1
+
+
+def _margins(network: Network, config: StyleConfig) -> Margins:
+    return tile_margins(network, config.content_names, config.style_names, config.style_representation)
 
 
 def _computed(network: Network, config: StyleConfig) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from jaxstyle.optimization import (
     memory_error,
     memory_message,
     network_bytes,
+    picture_memory,
     predict_bytes,
     predict_peak_bytes,
     prepare_network,
@@ -148,6 +149,22 @@ def test_tiles_make_larger_sizes_fit(network: Network) -> None:
     small = workload(network, config, size=320)  # whose windows by tiles are no smaller
     assert with_tiles(replace(small, may_tile=True), predict_peak_bytes(small)).config.tile_size is None
     assert largest_size(replace(whole, may_tile=True), limit) > 1.5 * largest_size(whole, limit)
+
+
+def test_several_devices_share_a_picture_by_tiles(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere than on a CPU, where they have memory of their own."""
+    config = replace(resolve_layers(StyleConfig(size=8192, tile_size=512), "vgg19"), levels=1)
+    monkeypatch.setattr(picture_memory, "is_on_cpu", lambda: False)
+    monkeypatch.setattr(memory, "is_on_cpu", lambda: False)
+
+    def needed(devices: int, **changes: Any) -> int:
+        monkeypatch.setattr(jax, "local_devices", lambda: [device] * devices)
+        return predict_peak_bytes(workload(network, config, **changes))
+
+    (device,) = jax.local_devices()
+    assert 0.25 * needed(1) < needed(4) < 0.6 * needed(1)
+    assert needed(4, style_representation="nearest") == needed(1, style_representation="nearest")
+    assert needed(4, tile_size=None) == needed(1, tile_size=None)
 
 
 @pytest.mark.parametrize("changes", [{}, {"style_scale": 3.0}, {"regions": 4}])
