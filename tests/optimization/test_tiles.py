@@ -183,12 +183,16 @@ class TestTargets:
 
 
 def test_a_stylization_by_tiles_is_that_of_whole_pictures(networks: dict[str, Network]) -> None:
+    """From a given picture, painted more strongly in some places, and in others not at all."""
     content, style = random_picture(40, 64, 0), random_picture(50, 70, 1) ** 2
-    config = replace(SHALLOW, content_layers=CONFIG.content_layers, size=64, steps=8)
+    config = replace(SHALLOW, content_layers=CONFIG.content_layers, size=64, steps=8, init=(("picture", 1.0),))
+    mask = np.random.default_rng(3).random((5, 8), np.float32).repeat(8, 0).repeat(8, 1) - 0.3
+    options = {"initial_picture": random_picture(40, 64, 2), "strength_mask": mask.clip(0)}
     results = [
-        stylize(content, style, network=networks["plain"], config=replace(config, tile_size=tile_size))
+        stylize(content, style, network=networks["plain"], config=replace(config, tile_size=tile_size), **options)
         for tile_size in (64, 16)
     ]
+    np.testing.assert_array_equal(results[1].image[mask < 0], content[mask < 0])
     for name in ("total", "content", "style"):
         histories = [getattr(result.history, name) for result in results]
         np.testing.assert_allclose(histories[1], histories[0], rtol=1e-3)
