@@ -1,11 +1,12 @@
 """Time pictures of print size as whole processes, files to files, with their peak memory.
 
-    python -m scripts.measuring.prints [--sizes 4096 8192 16384] [--steps 40] [--json FILE]
+    python -m scripts.measuring.prints [--sizes 4096 8192 16384] [--steps 40] [--minutes 9] [--json FILE]
 
 Each size is stylized twice: with one step at each size, which fills an empty cache of compiled programs, and then with
 all steps, which is timed. Pictures have the proportions 4:3 and are written as TIFF of 16 bits. On an NVIDIA GPU, the
 peak is the memory in use on the GPU, read twice a second, and seconds are printed; elsewhere it is the resident memory
-of the process, and seconds are relative to the first size.
+of the process, and seconds are relative to the first size. Sizes are left out if they would not end in time, as
+far as the size before tells.
 """
 
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -84,18 +86,28 @@ def main() -> None:
     parser = make_parser("measuring.prints", __doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[4096, 8192, 16384], help="longest sides in pixels")
     parser.add_argument("--steps", type=int, default=40, help="steps at each size (default 40, that of users)")
+    parser.add_argument("--minutes", type=float, default=9, help="time for all sizes (default 9)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     on_gpu = jax.default_backend() == "gpu"
     rows: list[dict[str, Any]] = []
+    took = 0.0
     record = {"machine": machine(), "steps": arguments.steps, "rows": rows}
     print(json.dumps(record["machine"]), flush=True)
     with tempfile.TemporaryDirectory() as name:
         content = Path(name, "content.png")
         picture = jaxstyle.read_image(CONTENT)
         jaxstyle.write_image(content, picture[: picture.shape[1] * 3 // 4])
-        for size in arguments.sizes:
+        end = time.monotonic() + 60 * arguments.minutes
+        for index, size in enumerate(arguments.sizes):
+            began = time.monotonic()
+            if took * (size / arguments.sizes[index - 1]) ** 2 > end - began:
+                print(
+                    f"{size}: left out, because {end - began:.0f} s are left and {took:.0f} s went into the last size"
+                )
+                continue
             row = measure(content, Path(name), size, arguments.steps, on_gpu=on_gpu)
+            took = time.monotonic() - began
             rows.append(row)
             seconds, first = row["seconds"], rows[0]["seconds"]
             duration = f"{seconds:.1f} s" if on_gpu else f"{seconds / first:.2f} times the first size"
