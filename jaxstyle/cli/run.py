@@ -98,7 +98,8 @@ def _checked(run: Run, levels: Levels) -> tuple[Run, Unfinished, list[Progress],
         writer.check(file)
     if begun:
         total = sum(steps for _, steps in levels)
-        print_note(f"going on from step {steps_before} of {total}; to start again, delete {checkpoint.folder}")
+        again = f"to start again, delete {checkpoint.folder} and use --overwrite"
+        print_note(f"going on from step {steps_before} of {total}; {again}")
     return run, checkpoint, begun, snapshots
 
 

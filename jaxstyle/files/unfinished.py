@@ -59,7 +59,7 @@ class Unfinished:
             return None
         before, settings = record.get("settings", {}), json.loads(json.dumps(dict(self.settings)))
         names = (name for name in settings if name in before and before[name] != settings[name])
-        return next(names, "pictures, versions or device").replace("_", "-")
+        return next(names, "pictures, versions or devices").replace("_", "-")
 
     def load(self, optimizer: str) -> Progress | None:
         """The progress at the checkpoint; None if it cannot be read."""

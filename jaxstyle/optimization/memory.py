@@ -24,6 +24,7 @@ from jaxstyle.styles import check_representation
 _PROCESS, _FAST, _PROGRAM = 520 * 2**20, 300 * 2**20, 30 * 2**20
 TILE_SIZES = (2048, 1536, 1024, 768, 512, 384, 256)  # that are tried in this order, if a whole picture does not fit
 _TILES_FROM = 0.9  # share of the available memory: other programs may take some of the rest during a long run
+_MAX_SHARE = 0.95  # share of the available memory for the largest size that is chosen, because what there is changes
 _USABLE = 0.8  # share of the available memory that several pairs at once may fill
 _RETRY = 0.75  # share of the predicted memory for the pictures to try next, if a run failed in spite of the prediction
 _MULTIPLE, _LARGEST = 16, 2**15  # the sizes among which the largest that fits is chosen, in pixels
@@ -67,11 +68,13 @@ class MemoryNeed:
     """What a run needs and what there is.
 
     Attributes:
-        workload: what the run computes.
+        asked: what the run is to compute.
+        workload: the same with tiles, if they have been chosen for it.
         needed: its predicted peak memory in bytes: on a CPU of the process, elsewhere on the device.
         available: the memory that there is.
     """
 
+    asked: Workload
     workload: Workload
     needed: int
     available: AvailableMemory
@@ -137,9 +140,11 @@ def _prepared_bytes(workload: Workload) -> int:
 def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
     """What the most demanding of these runs needs, and what there is; by tiles, if they may and must be used."""
     available = available_memory()
-    tiled = [with_tiles(workload, available.bytes) for workload in workloads]
-    needed, workload = max(((predict_peak_bytes(workload), workload) for workload in tiled), key=lambda need: need[0])
-    return MemoryNeed(workload, needed, available)
+    needs = []
+    for asked in workloads:
+        workload = with_tiles(asked, available.bytes)
+        needs.append(MemoryNeed(asked, workload, predict_peak_bytes(workload), available))
+    return max(needs, key=lambda need: need.needed)
 
 
 def with_tiles(workload: Workload, limit: int) -> Workload:
@@ -170,7 +175,7 @@ def check_memory(need: MemoryNeed) -> MemoryNeed:
         return need
     found = f"size {need.workload.config.size} needs about {_gibibytes(need.needed)} GiB of memory, but"
     found = f"{found} {need.available.source} has {_gibibytes(need.available.bytes)} GiB available"
-    raise MemoryLimitError(f"{found}; {_advice(largest_size(need.workload, need.available.bytes))}")
+    raise MemoryLimitError(f"{found}; {_advice(largest_size(need.asked, need.available.bytes))}")
 
 
 def memory_error(workload: Workload) -> MemoryLimitError:
@@ -189,9 +194,9 @@ def size_to_retry(workload: Workload) -> int:
 def largest_size(workload: Workload, limit: int | None = None) -> int:
     """The largest longest side in pixels, a multiple of 16, with which the run needs at most `limit` bytes.
 
-    By default the limit is the available memory. The result is 0 if no size fits.
+    By default the limit leaves a little of the available memory to other programs. The result is 0 if no size fits.
     """
-    limit = available_memory().bytes if limit is None else limit
+    limit = int(_MAX_SHARE * available_memory().bytes) if limit is None else limit
     prepared = _prepared(workload.network, replace(workload.config, size=_LARGEST))  # once, for all sizes
 
     def peak(size: int) -> int:

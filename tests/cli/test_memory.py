@@ -73,8 +73,13 @@ def test_the_largest_size_fits_and_a_larger_one_does_not(tmp_path: Path, compute
         size = size_of(*words, *out)
         assert 200 < size < 1000
         assert run(*words, *out, "--overwrite", "--size", size).code == 0
+        # A twentieth of the memory is left to other programs; the error says the size that takes all of it.
+        outcome = run(*words, *out, "--overwrite", "--size", 2 * size)
+        (fitting,) = map(int, re.findall(r"the largest size that fits is (\d+)", outcome.err))
+        assert outcome.code == 1 and size <= fitting < 1.12 * size
+        assert run(*words, *out, "--overwrite", "--size", fitting).code == 0
         # The next multiple of 16 can fit by a hair, because there the shapes of the pictures are rounded to pixels.
-        assert run(*words, *out, "--overwrite", "--size", size + 32).code == 1
+        assert run(*words, *out, "--overwrite", "--size", fitting + 32).code == 1
     whole = ("stylize", CONTENT, STYLE, "--tile-size", 4096, *out)
     assert size_of(*whole, "--style-scale", 3) < min(size_of(*whole), size)
 

@@ -134,7 +134,7 @@ def test_a_batch_takes_memory_for_fast_convolutions_at_any_size(network: Network
     assert kernels > 200 * 2**20 and kernels + 200 * 2**20 < more < kernels + 400 * 2**20
 
 
-def test_tiles_make_larger_sizes_fit(network: Network) -> None:
+def test_tiles_make_larger_sizes_fit(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     config, limit = resolve_layers(StyleConfig(size=2048), "vgg19"), 6 * 2**30
     whole = workload(network, config)
     tiled = with_tiles(replace(whole, may_tile=True), limit)
@@ -148,7 +148,11 @@ def test_tiles_make_larger_sizes_fit(network: Network) -> None:
     assert with_tiles(replace(whole, may_tile=True), round(needed / 0.91)).config.tile_size == max(below)
     small = workload(network, config, size=320)  # whose windows by tiles are no smaller
     assert with_tiles(replace(small, may_tile=True), predict_peak_bytes(small)).config.tile_size is None
-    assert largest_size(replace(whole, may_tile=True), limit) > 1.5 * largest_size(whole, limit)
+    largest = largest_size(replace(whole, may_tile=True), limit)
+    assert largest > 1.5 * largest_size(whole, limit)
+    monkeypatch.setattr(memory, "available_memory", lambda: available(limit))
+    with pytest.raises(MemoryLimitError, match=f"the largest size that fits is {largest}$"):
+        check_memory(measure_need([replace(workload(network, config, size=16384), may_tile=True)]))
 
 
 def test_several_devices_share_a_picture_by_tiles(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
