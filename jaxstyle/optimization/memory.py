@@ -68,13 +68,13 @@ class MemoryNeed:
     """What a run needs and what there is.
 
     Attributes:
-        asked: what the run is to compute.
+        requested: what the run is to compute.
         workload: the same with tiles, if they have been chosen for it.
         needed: its predicted peak memory in bytes: on a CPU of the process, elsewhere on the device.
         available: the memory that there is.
     """
 
-    asked: Workload
+    requested: Workload
     workload: Workload
     needed: int
     available: AvailableMemory
@@ -141,9 +141,9 @@ def measure_need(workloads: Iterable[Workload]) -> MemoryNeed:
     """What the most demanding of these runs needs, and what there is; by tiles, if they may and must be used."""
     available = available_memory()
     needs = []
-    for asked in workloads:
-        workload = with_tiles(asked, available.bytes)
-        needs.append(MemoryNeed(asked, workload, predict_peak_bytes(workload), available))
+    for requested in workloads:
+        workload = with_tiles(requested, available.bytes)
+        needs.append(MemoryNeed(requested, workload, predict_peak_bytes(workload), available))
     return max(needs, key=lambda need: need.needed)
 
 
@@ -175,7 +175,7 @@ def check_memory(need: MemoryNeed) -> MemoryNeed:
         return need
     found = f"size {need.workload.config.size} needs about {_gibibytes(need.needed)} GiB of memory, but"
     found = f"{found} {need.available.source} has {_gibibytes(need.available.bytes)} GiB available"
-    raise MemoryLimitError(f"{found}; {_advice(largest_size(need.asked, need.available.bytes))}")
+    raise MemoryLimitError(f"{found}; {_advice(largest_size(need.requested, need.available.bytes))}")
 
 
 def memory_error(workload: Workload) -> MemoryLimitError:

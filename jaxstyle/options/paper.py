@@ -98,7 +98,7 @@ def check_print_shape(shape: tuple[int, int], output: Path) -> None:
 def check_print_memory(need: MemoryNeed, paper: Paper, dpi: int) -> MemoryNeed:
     """As `check_memory`, with the resolution and the paper that fit in place of the size."""
     size = need.workload.config.size
-    fitting = 0 if need.fits else largest_size(need.asked, need.available.bytes)
+    fitting = 0 if need.fits else largest_size(need.requested, need.available.bytes)
     if not dpi * fitting // size:
         return check_memory(need)
     found = f"at --dpi {dpi}, the result has {size} pixels on its longest side and needs {need}"
