@@ -25,6 +25,7 @@ from jaxstyle.optimization import (
     check_without_content,
     divergence_error,
     enlarge,
+    first_rows,
     has_diverged,
     make_masks,
     make_targets,
@@ -149,7 +150,7 @@ def stylize(
                 picture = enlarge(progress.picture, resize_longest(content[..., :3], progress.size), targets.content)
                 state = solver.start(picture, bands, optimizer=config.optimizer)
                 progress = start_level(levels, level, state, progress.history)
-            progress = replace(progress, finish=partial(_first_rows, height))
+            progress = replace(progress, finish=partial(first_rows, height))
             sized, objective = network_at(network, progress.size), jax.device_put(targets.objective)
             run = partial(solver.run, bands.replicate(sized) if bands else sized, objective, optimizer=config.optimizer)
             compiled.result()
@@ -162,11 +163,6 @@ def _targets(network: Network, config: StyleConfig, *arguments: Any) -> Targets:
     """`make_targets`, on several devices if the picture is split over them."""
     targets = make_targets(network, config, *arguments)
     return replace(targets, objective=split_over_devices(network, config, targets.objective, targets.content.shape[0]))
-
-
-def _first_rows(height: int, picture: np.ndarray) -> np.ndarray:
-    """A picture without rows that no device needs."""
-    return picture[:height]
 
 
 def _compile(network: Network, config: StyleConfig, targets: Targets) -> None:

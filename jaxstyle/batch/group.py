@@ -27,6 +27,7 @@ from jaxstyle.optimization import (
     Terms,
     divergence_error,
     enlarge,
+    first_rows,
     has_diverged,
     is_out_of_memory,
     optimize_level,
@@ -209,16 +210,14 @@ def _optimize(
                         state = _enlarged(batch, progress, pairs, previous, level)
                 history = progress.history if progress else None
                 progress = last = start_level(schedules, level.index, state, history)
-            if level.objective.bands:  # which may have rows beyond the picture
-                progress = replace(progress, finish=partial(_first_rows, level.targets[0].content.shape[0]))
-            run = partial(batch.run, network, level.objective, optimizer=optimizer)
+            on_devices = network
+            if bands := level.objective.bands:
+                on_devices = bands.replicate(network)
+                progress = replace(progress, finish=partial(first_rows, bands.height))
+            run = partial(batch.run, on_devices, level.objective, optimizer=optimizer)
             progress = optimize_level(progress, run, on_progress, by_tiles=level.objective.tile_size is not None)
     assert last is not None
     return _Optimized(batch.pictures(last.state), last.size, last.history, errors)
-
-
-def _first_rows(height: int, picture: np.ndarray) -> np.ndarray:
-    return picture[:height]
 
 
 def _with_alpha(content: np.ndarray) -> np.ndarray:

@@ -91,9 +91,11 @@ class BatchSolver:
     def run(
         self, network: Network, objective: Objective, state: State, steps: int, *, optimizer: str
     ) -> tuple[State, Terms]:
-        """`solver.run` for a stacked objective and state; the terms are `[size, STEPS_PER_CALL]`."""
+        """`solver.run` for a stacked objective and state, and a network on their devices.
+
+        The terms are `[size, STEPS_PER_CALL]`.
+        """
         if self.size == 1:
-            network = objective.bands.replicate(network) if objective.bands else network
             return solver.run(network, objective, state, steps, optimizer=optimizer)
         return _run(network, objective, state, steps, optimizer=optimizer, mesh=self._mesh)
 

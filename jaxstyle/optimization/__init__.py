@@ -31,7 +31,7 @@ Modules:
 from jaxstyle.optimization import solver
 from jaxstyle.optimization.array_bytes import statistics_bytes
 from jaxstyle.optimization.available import AvailableMemory, available_memory, device_memory
-from jaxstyle.optimization.bands import Bands
+from jaxstyle.optimization.bands import Bands, first_rows
 from jaxstyle.optimization.checks import (
     as_style_list,
     check_style,
@@ -112,6 +112,7 @@ __all__ = [
     "device_memory",
     "divergence_error",
     "enlarge",
+    "first_rows",
     "has_diverged",
     "is_out_of_memory",
     "largest_size",

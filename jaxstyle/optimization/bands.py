@@ -105,6 +105,11 @@ class Bands:
         return jnp.clip(lax.axis_index(AXIS) * rows - above, 0, self.count * rows - rows - margin)
 
 
+def first_rows(height: int, picture: np.ndarray) -> np.ndarray:
+    """A picture of this height without the rows that all bands together have beyond it."""
+    return picture[:height]
+
+
 def split_into_bands(height: int, margins: Margins) -> Bands | None:
     """Bands for as many of the local devices as have enough rows; None for one."""
     for count in range(len(jax.local_devices()), 1, -1):

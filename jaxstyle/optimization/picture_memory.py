@@ -7,9 +7,7 @@ import jax
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network, dtype_of
 from jaxstyle.optimization.array_bytes import activation_bytes, state_bytes
-from jaxstyle.optimization.bands import split_into_bands
-from jaxstyle.optimization.tile_sums import tile_margins
-from jaxstyle.optimization.windows import Margins
+from jaxstyle.optimization.tile_sums import bands_of, margins_of
 from jaxstyle.styles import REPRESENTATIONS
 
 # Peak memory of a step relative to the activations of all layers (a convolution and its rectifier share one array).
@@ -45,7 +43,8 @@ def picture_bytes(network: Network, config: StyleConfig, height: int, width: int
     copy = 3 * 4 * height * width
     content = activation_bytes(network, config.content_names, height, width)
     host = _HOST_PICTURES * copy if is_on_cpu() else 0
-    devices = 1 if is_on_cpu() else _count_devices(network, config, height)
+    bands = None if is_on_cpu() else bands_of(network, config, height)
+    devices = bands.count if bands else 1
     state_share, content_share, copy_share = (size / devices for size in (state, content, copy))
     measured = content + _PICTURES * copy if devices > 1 else 0  # on the first device, before they are split
     step = max(peak + _PICTURES * copy_share, _UPDATE[config.optimizer] * copy_share)
@@ -78,20 +77,9 @@ def _window_shape(network: Network, config: StyleConfig, height: int, width: int
     tile_size = config.tile_size_for((height, width))
     if tile_size is None:
         return height, width
-    margins = _margins(network, config)
+    margins = margins_of(network, config)
     largest = tile_size + margins.before + margins.after
     return min(height, largest), min(width, largest)
-
-
-def _count_devices(network: Network, config: StyleConfig, height: int) -> int:
-    """The number of local devices over which a picture of this height is split if it is computed by tiles."""
-    is_sum = REPRESENTATIONS[config.style_representation].is_sum
-    bands = split_into_bands(height, _margins(network, config)) if is_sum else None
-    return bands.count if bands else 1
-
-
-def _margins(network: Network, config: StyleConfig) -> Margins:
-    return tile_margins(network, config.content_names, config.style_names, config.style_representation)
 
 
 def _computed(network: Network, config: StyleConfig) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import Network
-from jaxstyle.optimization.bands import Bands
+from jaxstyle.optimization.bands import Bands, split_into_bands
 from jaxstyle.optimization.losses import VariationSums, content_sums, variation_sums
 from jaxstyle.optimization.tile_values import TileValues
 from jaxstyle.optimization.windows import Margins, Window, Windows, cover, margins_for, pad_to, read
@@ -142,7 +142,7 @@ class TileSums:
         pixels, first = jnp.zeros((*self.windows.shape, 3)), jax.tree.map(lambda table: table[0], self.windows.all)
         sums, means = jax.eval_shape(of_window, pixels, first)
         if isinstance(self.style, TileValues):
-            sums = replace(sums, style=self.style.zeros(sums.style))
+            sums = replace(sums, style=self.style.shapes_of_whole(sums.style))
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (sums, means))
 
     def sums(self, features: Layers, pixels: jax.Array, window: Window, centers: Layers) -> PictureSums:
@@ -261,6 +261,20 @@ def tile_margins(
     return margins_for(network, {**dict.fromkeys(content_layers, 0), **dict.fromkeys(style_layers, reach)})
 
 
+def margins_of(network: Network, config: StyleConfig) -> Margins:
+    """`tile_margins` for the settings of a run."""
+    return tile_margins(network, config.content_names, config.style_names, config.style_representation)
+
+
+def bands_of(network: Network, config: StyleConfig, height: int) -> Bands | None:
+    """How a picture of this height is split over the local devices, if it is computed by tiles; None for one device.
+
+    The style representation must be a function of sums over positions: nothing else is exchanged.
+    """
+    is_sum = REPRESENTATIONS[config.style_representation].is_sum
+    return split_into_bands(height, margins_of(network, config)) if is_sum else None
+
+
 def tiled_work(network: Network, config: StyleConfig, shape: tuple[int, int]) -> float:
     """The work for a picture of this height and width relative to that for a whole one.
 
@@ -269,6 +283,5 @@ def tiled_work(network: Network, config: StyleConfig, shape: tuple[int, int]) ->
     tile_size = config.tile_size_for(shape)
     if tile_size is None:
         return 1
-    names = config.content_names, config.style_names, config.style_representation
-    windows = cover(*shape, tile_size, tile_margins(network, *names))
+    windows = cover(*shape, tile_size, margins_of(network, config))
     return 1.5 * len(windows.all.origin) * windows.shape[0] * windows.shape[1] / (shape[0] * shape[1])

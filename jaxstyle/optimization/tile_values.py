@@ -50,7 +50,7 @@ class TileValues:
 
         return {layer: masked(layer, values) for layer, values in self.basis.values(features).items()}
 
-    def zeros(self, shapes: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
+    def shapes_of_whole(self, shapes: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
         """The shapes of the values of all that the windows cover, for those of a window."""
         return {
             layer: jax.ShapeDtypeStruct(

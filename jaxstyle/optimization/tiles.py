@@ -3,7 +3,8 @@
 The loss is a function of sums over positions, and for some style representations of values at all positions, which are
 put together like sums. A first pass over the windows of the picture (see `windows`) adds up those of their tiles. From
 these follow the loss and its derivatives with respect to the sums. A second pass computes every window again, with the
-gradient of its sums, and adds that to the gradient of the picture.
+gradient of its sums, and adds that to the gradient of the picture. Of the features, only those values take memory that
+grows with the picture.
 
 The derivative is written here by hand: JAX would store the features of all windows.
 """
@@ -20,24 +21,17 @@ from jax.sharding import PartitionSpec as P
 from jaxstyle.compilation import CachedFunction
 from jaxstyle.config import StyleConfig
 from jaxstyle.networks import COMPILER_OPTIONS, Network
-from jaxstyle.optimization.bands import AXIS, split_into_bands
+from jaxstyle.optimization.bands import AXIS
 from jaxstyle.optimization.losses import content_loss_of_sums, style_distance, total_variation_of_sums
 from jaxstyle.optimization.objective import Objective, Terms
-from jaxstyle.optimization.tile_sums import PictureSums, TileSums, tile_margins
+from jaxstyle.optimization.tile_sums import PictureSums, TileSums, bands_of
 from jaxstyle.optimization.windows import Window, cover, margins_for, pad_to, read, write
-from jaxstyle.styles import REPRESENTATIONS, Layers, Regions, StyleStatistics, first_and_second_moments
+from jaxstyle.styles import Layers, Regions, StyleStatistics, first_and_second_moments
 
 
 def split_over_devices(network: Network, config: StyleConfig, objective: Objective, height: int) -> Objective:
-    """The objective of a picture of this height on as many of the local devices as have enough rows of it each.
-
-    It stays on one if the picture is not computed by tiles, or the style representation is no function of sums over
-    positions: nothing else is exchanged.
-    """
-    if objective.tile_size is None or not REPRESENTATIONS[config.style_representation].is_sum:
-        return objective
-    margins = tile_margins(network, config.content_names, config.style_names, config.style_representation)
-    bands = split_into_bands(height, margins)
+    """The objective of a picture of this height on the devices of `bands_of`, if the picture is computed by tiles."""
+    bands = None if objective.tile_size is None else bands_of(network, config, height)
     return objective if bands is None else objective.split(network, bands)
 
 

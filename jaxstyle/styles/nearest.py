@@ -45,13 +45,9 @@ def middle_layer(layers: Sequence[str]) -> str:
 def hypercolumn_extents(extents: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Height and width of `hypercolumns` `[2]`, for those of the layers."""
     middle = extents[middle_layer(list(extents))]
-
-    def common(extent: np.ndarray) -> np.ndarray:
-        finer, coarser = extent // stride_ratio(extent, middle), extent * stride_ratio(middle, extent)
-        return finer if max(extent) >= max(middle) else coarser
-
-    smallest = np.min([middle, *map(common, extents.values())], axis=0)
-    return dict.fromkeys(extents, smallest)
+    # Of both ratios, that of a layer which is not the finer one is 1.
+    common = [extent // stride_ratio(extent, middle) * stride_ratio(middle, extent) for extent in extents.values()]
+    return dict.fromkeys(extents, np.min(common, axis=0))
 
 
 def sample(values: Vectors, position_weights: PositionWeights = None) -> Vectors:

@@ -30,17 +30,21 @@ READERS = {
 }
 
 
-def write_files(files: dict[str, Path], width: int) -> None:
-    """Write an example picture of this width in each format."""
+def write_files(files: dict[str, Path], width: int) -> int:
+    """Write an example picture of this width in each format; the number of its pixels."""
     with Image.open(CONTENT) as image:
         large = image.convert("RGB").resize((width, width * image.height // image.width), Image.Resampling.BICUBIC)
     large.save(files["jpg"], quality=90)
     large.save(files["png"], compress_level=1)
     tifffile.imwrite(files["tiff"], np.asarray(large), photometric="rgb", compression="zlib", tile=(256, 256))
+    return large.width * large.height
 
 
 def measure(code: str) -> tuple[float, int]:
-    """The seconds of a process that runs this code, and its peak resident memory in bytes."""
+    """The seconds of a process that runs this code, and its peak resident memory in bytes.
+
+    Not that of its resource usage, which is at least the memory of the process that starts it.
+    """
     report = "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     began = time.perf_counter()
     completed = subprocess.run((sys.executable, "-c", f"{code}; {report}"), stdout=subprocess.PIPE, check=True)
@@ -57,8 +61,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder, f"large.{name}") for name in ("jpg", "png", "tiff")}
-        write_files(files, arguments.width)
-        pixels = arguments.width * (arguments.width * 732 // 960)
+        pixels = write_files(files, arguments.width)
         for reader, (imports, call) in readers.items():
             idle_seconds, idle_bytes = measure(imports)
             for name, path in files.items():

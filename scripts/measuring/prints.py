@@ -5,8 +5,8 @@
 Each size is stylized twice: with one step at each size, which fills an empty cache of compiled programs, and then with
 all steps, which is timed. Pictures have the proportions 4:3 and are written as TIFF of 16 bits. On an NVIDIA GPU, the
 peak is the memory in use on the GPU, read twice a second, and seconds are printed; elsewhere it is the resident memory
-of the process, and seconds are relative to the first size. Sizes are left out if they would not end in time, as
-far as the size before tells.
+of the process, and seconds are relative to the first size. Sizes are left out from the first one that would not end in
+time, as far as the size before tells.
 """
 
 import json
@@ -102,10 +102,8 @@ def main() -> None:
         for index, size in enumerate(arguments.sizes):
             began = time.monotonic()
             if took * (size / arguments.sizes[index - 1]) ** 2 > end - began:
-                print(
-                    f"{size}: left out, because {end - began:.0f} s are left and {took:.0f} s went into the last size"
-                )
-                continue
+                print(f"{size}: left out, because {end - began:.0f} s are left, and the last size took {took:.0f} s")
+                break
             row = measure(content, Path(name), size, arguments.steps, on_gpu=on_gpu)
             took = time.monotonic() - began
             rows.append(row)
