@@ -35,7 +35,8 @@ from jaxstyle.optimization import Pair, check_pair
 from jaxstyle.optimization import targets as targets_module
 from jaxstyle.stylize import Stylized, measure_style
 
-QUICK = replace(QUICK, size=48, optimizer="lbfgs")  # a single size
+QUICK = replace(QUICK, size=48)  # a single size
+LBFGS = replace(QUICK, optimizer="lbfgs")  # for pairs in one batch, which must not share anything of its state
 TWO_SIZES = replace(QUICK, size=64, steps=8)
 HALF_LEVEL = 0.5 / 255
 
@@ -102,7 +103,7 @@ class TestSeparatePairs:
     ) -> None:
         configs = [
             replace(QUICK, init=(("noise", 1.0),), style_weight=3.0),
-            replace(QUICK, init=(("noise", 1.0),), optimizer="adam"),
+            replace(QUICK, init=(("noise", 1.0),), optimizer="lbfgs"),
             replace(QUICK, init=(("picture", 1.0),), style_blend=(1.0, 3.0)),
             replace(QUICK, init=(("style", 1.0),), style_scale=2.0),
         ]
@@ -179,7 +180,7 @@ class TestBatches:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Within one level after 8 steps. Padded pairs share one program, and one place of its batch is empty."""
-        config = replace(QUICK, steps=8)
+        config = replace(LBFGS, steps=8)
         monkeypatch.setattr(batch_module, "plan_groups", partial(plan_groups, max_programs=max_programs))
         contents, styles = [*contents, contents[0]], [*styles, styles[1]]
         found = stylize_batch(contents, styles, network=first, config=config, batch_size=4)
@@ -221,7 +222,7 @@ class TestBatches:
     def test_a_diverged_pair_has_an_error_and_does_not_affect_others(
         self, first: Network, photo: np.ndarray, painting: np.ndarray
     ) -> None:
-        configs = [QUICK, replace(QUICK, style_weight=3e38), replace(QUICK, content_weight=1.0)]
+        configs = [LBFGS, replace(LBFGS, style_weight=3e38), replace(LBFGS, content_weight=1.0)]
         configs = [replace(config, steps=12) for config in configs]
         found = stylize_batch([photo] * 3, [painting] * 3, network=first, config=configs, batch_size=3)
         assert [result.error is None for result in found] == [True, False, True]
@@ -234,7 +235,7 @@ class TestBatches:
     def test_all_diverged_pairs_have_errors(
         self, first: Network, photo: np.ndarray, painting: np.ndarray, batch_size: int
     ) -> None:
-        config = replace(QUICK, style_weight=3e38, steps=12)
+        config = replace(LBFGS, style_weight=3e38, steps=12)
         found = stylize_batch([photo] * 2, [painting] * 2, network=first, config=config, batch_size=batch_size)
         assert all(result.error and np.isfinite(result.image).all() for result in found)
 

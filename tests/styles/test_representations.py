@@ -54,6 +54,18 @@ def _loss(layers: tuple[str, ...], name: str, normalization: str, *values: Any) 
     return optimization.style_loss(features, targets, **options)
 
 
+@partial(jax.jit, static_argnames="representation")
+def loss_and_gradient(
+    features: Layers, targets: Any, position_weights: Layers, *, representation: str
+) -> tuple[jax.Array, Layers]:
+    def loss(features: Layers) -> jax.Array:
+        ordered = {layer: features[layer] for layer in ("shallow", "deep")}  # compiled functions sort the keys of dicts
+        options = {"representation": representation, "position_weights": position_weights}
+        return optimization.style_loss(ordered, targets, **options)
+
+    return jax.value_and_grad(loss)(features)
+
+
 def random_features(seed: int = 0, height: int = 12, width: int = 10) -> Layers:
     """Features of two layers with a pool between them, sparse like those after a rectifier."""
     rng = np.random.default_rng(seed)
@@ -304,6 +316,25 @@ class TestLoss:
             slope = (compiled(5e-3)[0] - compiled(-5e-3)[0]) / 1e-2
             # Sums are float32 for features of any dtype.
             assert compiled(0.0)[1] == pytest.approx(float(slope), rel=2e-3)
+
+    def test_positions_with_a_weight_of_0_have_no_effect(self, name: str) -> None:
+        """Such as padding: the loss and its gradient are those of the picture without it."""
+        features, targets = random_features(0, 8, 6), measure_features(name, random_features(1))
+        masks = {layer: np.ones(value.shape[:2], np.float32) for layer, value in features.items()}
+        steps = {"shallow": 4, "deep": 2}
+        padded, padded_masks = (
+            {
+                layer: np.pad(value, [(0, steps[layer])] * 2 + [(0, 0)] * (value.ndim - 2), constant_values=fill)
+                for layer, value in layers.items()
+            }
+            for layers, fill in ((features, 7), (masks, 0))
+        )
+        expected, gradient = loss_and_gradient(features, targets, masks, representation=name)
+        found, found_gradient = loss_and_gradient(padded, targets, padded_masks, representation=name)
+        assert found == pytest.approx(float(expected), rel=1e-4)
+        for layer, value in gradient.items():
+            height, width = value.shape[:2]
+            assert error(found_gradient[layer][:height, :width], np.asarray(value)) < 1e-3
 
     def test_loss_is_0_only_at_the_target(self, name: str) -> None:
         targets = measure_features(name, random_features())
