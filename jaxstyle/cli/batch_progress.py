@@ -17,7 +17,19 @@ from jaxstyle.batch import Group
 from jaxstyle.cli.interrupts import on_interrupt
 from jaxstyle.cli.progress import Levels, describe, describe_compiling, format_duration, progress_lines, work_left
 from jaxstyle.errors import counted, escape_unprintable
-from jaxstyle.jobs import Event, Failed, Finished, Plan, Planned, Started, Step, Written, failure_cause, failure_message
+from jaxstyle.jobs import (
+    Event,
+    Failed,
+    Finished,
+    Plan,
+    Planned,
+    Started,
+    Step,
+    Waiting,
+    Written,
+    failure_cause,
+    failure_message,
+)
 from jaxstyle.optimization import Progress, schedule
 
 
@@ -75,6 +87,11 @@ class BatchProgress:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
+            case Waiting(needed):
+                taken = "a free GPU" if "num_gpus" in needed else counted(needed["num_cpus"], "free CPU core")
+                self._print_line(
+                    f"jaxstyle: waiting for room on the Ray cluster: a worker takes {taken} on one machine"
+                )
             case Planned(plan, memory):
                 if memory and sys.stderr.isatty():
                     self._print_line(f"{counted(len(plan.todo), 'pair')} to do, {memory}")

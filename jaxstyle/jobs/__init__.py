@@ -21,6 +21,7 @@ Modules:
     record_objects: the records in an object store
     tiling: which pairs are computed by tiles
     cluster: a job on a Ray cluster
+    cluster_room: how many workers it has room for
     ray_connection: the connection to one
     worker: the process on a machine of a cluster
     shares: parts of a job for machines that do not talk to each other
@@ -32,7 +33,7 @@ from jaxstyle.images import as_path
 from jaxstyle.jobs.cluster import run_job_on_ray
 from jaxstyle.jobs.contact_sheet import draw_contact_sheet
 from jaxstyle.jobs.cost import Cost
-from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Written
+from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Step, Waiting, Written
 from jaxstyle.jobs.failures import failure_cause, failure_message
 from jaxstyle.jobs.folders import find_pictures
 from jaxstyle.jobs.grid import AXIS_EXAMPLE, draw_grid, grid_tasks, parse_axis, picture_distances
@@ -62,6 +63,7 @@ __all__ = [
     "Step",
     "Summary",
     "Task",
+    "Waiting",
     "Written",
     "as_path",
     "check_output_folder",

@@ -16,8 +16,9 @@ from typing import Any
 
 from jaxstyle.batch import Group
 from jaxstyle.errors import ConfigError, JaxStyleError
+from jaxstyle.jobs.cluster_room import worker_resources, worker_room
 from jaxstyle.jobs.cost import Cost
-from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Written
+from jaxstyle.jobs.events import Event, Failed, Finished, Planned, Started, Waiting, Written
 from jaxstyle.jobs.job import Job, Summary, summarize
 from jaxstyle.jobs.plan import Plan
 from jaxstyle.jobs.ray_connection import connected
@@ -29,6 +30,7 @@ from jaxstyle.jobs.worker import Message, Worker
 CORES = 4  # CPU cores of a worker without a GPU
 _MAX_DEATHS = 5  # of workers that compute one group; then its pairs fail. And of workers that never begin
 _WAIT = 0.2  # seconds to wait for messages of all workers
+_PATIENCE = 20  # seconds for the first worker to begin, before the job says that it waits
 _GOODBYE = 10  # seconds for workers to end
 _CALLS = 4  # to one worker at the same time
 
@@ -119,6 +121,7 @@ class _Driver:
         """Plan the job on a worker."""
         while True:
             worker = self._hire()
+            self._say_if_it_waits(worker)
             try:
                 plan, at_once, memory = self._get(worker.actor.plan.remote())
             except _WorkerDied as error:
@@ -168,18 +171,21 @@ class _Driver:
             self._start(self._hire())
 
     def _room(self) -> int:
-        resources = self._ray.cluster_resources()
-        return int(resources.get("GPU", 0)) or max(1, int(resources.get("CPU", 1) // self._cores))
+        return worker_room(self._ray.nodes(), self._cores)
 
     def _hire(self) -> _Hired:
         """A new worker, which has yet to start."""
-        resources = self._ray.cluster_resources()
-        cores = min(self._cores, int(resources.get("CPU", 1)))
-        needed: dict[str, Any] = {"num_gpus": 1} if resources.get("GPU") else {"num_cpus": cores}
+        needed = worker_resources(self._ray.nodes(), self._cores)
         actor_class = self._ray.remote(Worker).options(max_restarts=0, max_concurrency=_CALLS, **needed)
         worker = _Hired(actor_class.remote(self._job_object, os.getcwd()), None)
         self._workers.append(worker)
         return worker
+
+    def _say_if_it_waits(self, worker: _Hired) -> None:
+        """Report it if the cluster has no room for a worker after some seconds."""
+        ready, _ = self._ray.wait([worker.actor.is_there.remote()], num_returns=1, timeout=_PATIENCE)
+        if not ready:
+            self._callback(Waiting(worker_resources(self._ray.nodes(), self._cores)))
 
     def _start(self, worker: _Hired) -> None:
         worker.call = worker.actor.start.remote(self._plan_object, self._at_once)

@@ -9,6 +9,17 @@ from jaxstyle.jobs.plan import Plan
 from jaxstyle.optimization import MemoryNeed, Progress
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A Ray cluster has no room for a worker yet, so that the job is not even planned.
+
+    Attributes:
+        needed: what a worker takes on one node: "num_gpus" or "num_cpus".
+    """
+
+    needed: dict[str, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Planned:
     """The job is planned and about to start.
@@ -61,4 +72,4 @@ class Failed:
     error: str
 
 
-Event = Planned | Started | Step | Finished | Written | Failed
+Event = Waiting | Planned | Started | Step | Finished | Written | Failed

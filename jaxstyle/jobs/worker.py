@@ -44,6 +44,10 @@ class Worker:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._groups: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
 
+    def is_there(self) -> bool:
+        """Whether the worker has begun: the cluster answers only when it has room for it."""
+        return True
+
     def plan(self) -> tuple[Plan, int, MemoryNeed | None]:
         """The plan, the number of groups to compute at the same time, and the memory that they need."""
         plan, at_once, memory = plan_job(self._job, self._networks)

@@ -342,11 +342,11 @@ BATCH = (
     ),
     Fault(
         "seed-of-pair",
-        "all pairs of a batch have the same seed",
+        "all pairs have the same seed",
         "optimization/pair.py",
         "seed=pair.seed,",
         "seed=0,",
-        (f"{TEST_BATCH}::TestSeparatePairs::test_settings_seeds_and_initial_pictures_belong_to_their_pair",),
+        ("test_stylize_inputs.py::TestSettings::test_the_seed_affects_only_noise",),
     ),
     Fault(
         "programs-mixed-up",

@@ -20,7 +20,8 @@ from support.stores import store
 
 from jaxstyle import jobs
 from jaxstyle.errors import ConfigError, JaxStyleError
-from jaxstyle.jobs import ray_connection, worker
+from jaxstyle.jobs import cluster, ray_connection, worker
+from jaxstyle.jobs.cluster_room import worker_resources, worker_room
 from jaxstyle.jobs.ray_connection import check_address
 from jaxstyle.jobs.records import iterate_records
 
@@ -31,7 +32,7 @@ TINY = jobs.Options(size=32, steps=3, content_layers="relu1_1", style_layers="re
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     """A cluster with room for two workers."""
-    fake = FakeRay(CPU=2)
+    fake = FakeRay({"CPU": 2})
     monkeypatch.setitem(sys.modules, "ray", fake)
     monkeypatch.setattr(worker, "enable_cache", lambda: None)  # which configures JAX for the whole process
     return fake
@@ -127,8 +128,46 @@ def test_what_a_worker_had_is_done_again_when_it_dies(ray: FakeRay, tmp_path: Pa
     assert same_records(tmp_path / "here", tmp_path / "there")
 
 
+def test_workers_fit_the_machines_and_not_their_total(ray: FakeRay, tmp_path: Path):
+    """Two machines with a core each; a worker usually takes four."""
+    ray.resources = ({"CPU": 1}, {"CPU": 1})
+    assert jobs.run_job_on_ray(job(tmp_path, 3)).done == 3
+    assert len(ray.actors) >= 2
+
+
+def test_a_cluster_without_room_is_waited_for_with_a_word(
+    ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(event: jobs.Event) -> None:
+        assert event == jobs.Waiting({"num_cpus": 1})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
+    ray.resources = ({"CPU": 0},)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run_job_on_ray(job(tmp_path / "out"), stop)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "needed", "room"),
+    [
+        ([{"CPU": 64}], {"num_cpus": 4}, 16),
+        ([{"CPU": 8}, {"CPU": 6}, {"CPU": 3}], {"num_cpus": 4}, 3),
+        ([{"CPU": 3}, {"CPU": 2}], {"num_cpus": 3}, 1),
+        ([{"CPU": 1, "memory": 9}, {"CPU": 1}], {"num_cpus": 1}, 2),
+        ([{"CPU": 64}, {"CPU": 8, "GPU": 2}, {"CPU": 8, "GPU": 1}], {"num_gpus": 1}, 3),
+        ([{"memory": 9}], {"num_cpus": 1}, 1),
+        ([], {"num_cpus": 1}, 1),
+    ],
+)
+def test_what_a_worker_takes_and_how_many_fit(nodes: list[dict[str, float]], needed: dict[str, int], room: int):
+    lost = {"Alive": False, "Resources": {"CPU": 100, "GPU": 8}}
+    found = [*({"Alive": True, "Resources": node} for node in nodes), lost]
+    assert worker_resources(found, 4) == needed and worker_room(found, 4) == room
+
+
 def test_a_pair_that_kills_its_workers_fails_and_no_other(ray: FakeRay, tmp_path: Path):
-    ray.resources["CPU"] = 1
+    ray.resources[0]["CPU"] = 1
 
     def on_event(event: jobs.Event) -> None:
         if isinstance(event, jobs.Started) and event.group.pairs == (1,):

@@ -25,11 +25,11 @@ class RayTaskError(RayError):
 
 
 class Actor:
-    """The handle of an actor."""
+    """The handle of an actor; one that has no room never begins, and does not answer."""
 
-    def __init__(self, class_: type, arguments: Sequence[Any]):
+    def __init__(self, class_: type, arguments: Sequence[Any], *, has_room: bool):
         self.calls: list[Future] = []
-        self.is_dead = False
+        self.is_dead, self.has_room = False, has_room
         try:
             self.instance = class_(*map(copied, arguments))
         except Exception:
@@ -43,6 +43,7 @@ class Actor:
         self.calls.append(future)
         if self.is_dead:
             future.set_exception(RayError("it is dead"))
+        if self.is_dead or not self.has_room:
             return future
 
         def run() -> None:
@@ -67,36 +68,42 @@ class Actor:
 
 
 class FakeRay:
-    """The module, with a cluster of these resources."""
+    """The module, with a cluster of nodes that have these resources."""
 
     exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
 
-    def __init__(self, **resources: float):
+    def __init__(self, *resources: dict[str, float]):
         self.resources = resources
         self.actors: list[Actor] = []
 
     def is_initialized(self) -> bool:
         return True
 
-    def cluster_resources(self) -> dict[str, float]:
-        return self.resources
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": resources} for resources in self.resources]
 
     def put(self, value: Any) -> Any:
         return value
 
     def remote(self, class_: type) -> Any:
-        def hire(*arguments: Any) -> Actor:
-            self.actors.append(Actor(class_, arguments))
-            return self.actors[-1]
+        def with_options(num_cpus: float = 0, num_gpus: float = 0, **_: Any) -> SimpleNamespace:
+            def hire(*arguments: Any) -> Actor:
+                has_room = any(
+                    node.get("CPU", 0) >= num_cpus and node.get("GPU", 0) >= num_gpus for node in self.resources
+                )
+                self.actors.append(Actor(class_, arguments, has_room=has_room))
+                return self.actors[-1]
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=hire))
+            return SimpleNamespace(remote=hire)
+
+        return SimpleNamespace(options=with_options)
 
     def get(self, future: Future) -> Any:
         return future.result()
 
     def wait(self, futures: list[Future], *, num_returns: int, timeout: float) -> tuple[list[Future], list[Future]]:
         assert num_returns == len(futures)
-        done, pending = wait(futures, timeout=min(timeout, 0.02))
+        done, pending = wait(futures, timeout=timeout if timeout > 1 else 0.02)
         return list(done), list(pending)
 
     def kill(self, actor: Actor) -> None:
