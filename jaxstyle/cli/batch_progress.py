@@ -90,8 +90,9 @@ class BatchProgress:
             case Waiting(needed):
                 taken = "a free GPU" if "num_gpus" in needed else counted(needed["num_cpus"], "free CPU core")
                 self._print_line(
-                    f"jaxstyle: waiting for room on the Ray cluster: a worker takes {taken} on one machine"
+                    f"jaxstyle: the Ray cluster has no room yet for a worker, which takes {taken}; waiting"
                 )
+                return
             case Planned(plan, memory):
                 if memory and sys.stderr.isatty():
                     self._print_line(f"{counted(len(plan.todo), 'pair')} to do, {memory}")
