@@ -13,6 +13,7 @@ Modules:
     prepare: what a stylization reads, checked before it runs
     run, monitor, progress, dry_run: one stylization, interruptible and with a progress bar, or predicted
     job, batch_progress: a job of many pairs, interruptible and with progress bars
+    batch_description: the state of such a job, for --dry-run
     arrivals: waiting for pictures of a job
     jax_config: JAX's log and the cache of traced and compiled programs
 """

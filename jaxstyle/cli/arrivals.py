@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -28,14 +27,25 @@ class PictureState:
         return cls(list(tasks), {file: file_identity(file) for file in files})
 
 
-def wait_for_change(find_tasks: Callable[[], list[Task]], known: PictureState) -> PictureState:
-    """Wait until there are other pairs or files, and these stay the same from one look to the next."""
-    previous = known
+def wait_for_change(
+    find_tasks: Callable[[], list[Task]], known: PictureState, report: Callable[[str], None]
+) -> PictureState:
+    """Wait until there are other pairs or files, and these stay the same from one look to the next.
+
+    An error, such as that of a row in a manifest, is reported once when it stays the same: a manifest that is being
+    written has one, too.
+    """
+    previous, error, reported = known, "", ""
     while True:
         began = time.monotonic()
-        with suppress(JaxStyleError):  # a manifest that is being written, or a store that does not answer
+        try:
             found = PictureState.of(find_tasks())
-            if found == previous != known:
+            if found == previous != known and found.tasks:
                 return found
-            previous = found
+            previous, error, reported = found, "", ""
+        except JaxStyleError as raised:
+            if str(raised) == error != reported:
+                report(error)
+                reported = error
+            error = str(raised)
         time.sleep(max(_PAUSE, 10 * (time.monotonic() - began)))

@@ -2,45 +2,42 @@
 
 import json
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from jaxstyle.cli.arrivals import PictureState, wait_for_change
+from jaxstyle.cli.batch_description import format_description
 from jaxstyle.cli.help import command_app, examples
 from jaxstyle.cli.jax_config import leave_gpus_alone
-from jaxstyle.cli.job import exit_unless_done, format_cost, print_counts, run_with_progress, summary_record
+from jaxstyle.cli.job import exit_unless_done, print_counts, run_with_progress, summary_record
 from jaxstyle.cli.messages import print_note, print_path, print_warnings
 from jaxstyle.cli.options import with_options
-from jaxstyle.cli.progress import format_duration
-from jaxstyle.environment import device_name
-from jaxstyle.errors import ConfigError, PictureError, counted, escape_unprintable
+from jaxstyle.errors import ConfigError, PictureError, counted
 from jaxstyle.files import check_output_is_no_input, level_warnings, style_warnings
 from jaxstyle.images import check_writable, write_image
 from jaxstyle.jobs import (
     WHOLE,
-    Cost,
     Job,
     Share,
     Task,
     check_output_folder,
     describe_job,
     draw_contact_sheet,
-    failure_cause,
-    failure_message,
     find_pictures,
     has_job,
     pair_up,
     parse_share,
     read_manifest,
+    run_job,
     run_job_on_ray,
     share_from_variables,
 )
 from jaxstyle.options import Options
 
-_MAX_PAIRS = 20  # to list in a dry run
 EXAMPLES = examples(
     "Every photograph in the style of every painting:",
     "jaxstyle batch --content photos --style paintings -o results",
@@ -154,25 +151,32 @@ def batch_command(
     share = WHOLE if ray and not shard else _share(shard)
     if ray and share != WHOLE and not dry_run:
         raise ConfigError(f"--ray computes the whole job, but --shard is {share}; leave one of them out")
-    find_tasks = partial(_tasks, manifest, content, style, options, zipped=zipped)
-    if ray and not dry_run:
-        leave_gpus_alone()
-    run = partial(run_job_on_ray, address=ray) if ray else None
-    tasks = find_tasks()
-    while True:
-        state = PictureState.of(tasks)
+    may_lack = until_stopped and not dry_run
+    find_tasks = partial(_tasks, manifest, content, style, output, options, zipped=zipped, may_lack=may_lack)
+
+    def make_job(tasks: list[Task]) -> Job:
         check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
         _check_pictures(tasks, sheet, overwrite=overwrite or has_job(output))
-        job = Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
-        if dry_run:
-            description = describe_job(job)
-            print_warnings(*description["warnings"])
-            typer.echo(json.dumps(description, indent=2) if as_json else _format(description, tasks))
-            return
-        summary = run_with_progress(job, as_json=as_json, run=run)
+        return Job(tasks, output, share, batch_size, retry_failed, fail_fast, checkpoint_every)
+
+    state = PictureState.of(find_tasks())
+    if dry_run:
+        description = describe_job(make_job(state.tasks))
+        print_warnings(*description["warnings"])
+        typer.echo(json.dumps(description, indent=2) if as_json else format_description(description, state.tasks))
+        return
+    if ray:
+        leave_gpus_alone()
+    run = partial(run_job_on_ray, address=ray) if ray else run_job
+    shown: set[str] = set()
+    job = make_job(state.tasks) if state.tasks else None
+    while True:
+        if job is None:
+            state, job = _wait_for_job(find_tasks, make_job, state)
+        summary = run_with_progress(job, as_json=as_json, run=run, shown=shown)
         if sheet:
-            results = [summary.results.get(pair) for pair in range(len(tasks))]
-            write_image(sheet, draw_contact_sheet(tasks, results), overwrite=True)
+            results = [summary.results.get(pair) for pair in range(len(job.tasks))]
+            write_image(sheet, draw_contact_sheet(job.tasks, results), overwrite=True)
         if as_json:
             typer.echo(json.dumps(summary_record(summary), indent=2))
         else:
@@ -181,11 +185,27 @@ def batch_command(
             exit_unless_done(summary)
             return
         print_counts(summary)
-        print_note("waiting for pictures; Ctrl-C ends it")
-        tasks = wait_for_change(partial(find_tasks, quiet=True), state).tasks
+        job = None
 
 
 app = command_app("batch", batch_command, EXAMPLES)
+
+
+def _wait_for_job(
+    find_tasks: Callable[..., list[Task]], make_job: Callable[[list[Task]], Job], known: PictureState
+) -> tuple[PictureState, Job]:
+    """The job when pictures or rows have arrived that it can have."""
+    while True:
+        print_note("waiting for pictures; Ctrl-C ends it")
+        known = wait_for_change(partial(find_tasks, quiet=True), known, _print_error)
+        try:
+            return known, make_job(known.tasks)
+        except (ConfigError, PictureError) as error:
+            _print_error(str(error))
+
+
+def _print_error(error: str) -> None:
+    print_note(f"error: {error}")
 
 
 def _share(shard: str | None) -> Share:
@@ -203,19 +223,26 @@ def _tasks(
     manifest: Path | None,
     content: str | None,
     style: str | None,
+    output: Path,
     options: Options,
     *,
     zipped: bool,
+    may_lack: bool,
     quiet: bool = False,
 ) -> list[Task]:
     if manifest:
         if content or style or zipped:
-            raise ConfigError("MANIFEST and --content, --style or --zip exclude each other; give one or the others")
+            raise ConfigError(
+                f"there is {str(manifest)!r} besides --content, --style or --zip; expected a MANIFEST alone, "
+                "or none (quote a pattern of files, or the shell makes several arguments of it)"
+            )
         return read_manifest(manifest, options)
     if not content or not style:
         raise ConfigError("there are no pairs; expected --content and --style, or a MANIFEST")
-    contents, skipped_contents = find_pictures("--content", content)
-    styles, skipped_styles = find_pictures("--style", style, styles=True)
+    results = output if has_job(output) else None
+    find = partial(find_pictures, results=results, may_lack=may_lack)
+    contents, skipped_contents = find("--content", content)
+    styles, skipped_styles = find("--style", style, styles=True)
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):
         if count and not quiet:
             print_note(f"skipped {counted(count, 'file')} in {folder} whose suffix is not that of a picture")
@@ -232,63 +259,3 @@ def _check_pictures(tasks: list[Task], sheet: Path | None, *, overwrite: bool) -
             raise ConfigError(f"--contact-sheet: {error}") from error
     uses = {(task.styles, task.settings.config) for task in tasks}
     print_warnings(*style_warnings(uses), *level_warnings({config for _, config in uses}))
-
-
-def _format_pairs(todo: list[str], tasks: list[Task]) -> list[str]:
-    """A line for each of the first pairs to compute."""
-    task_of = {str(task.output): task for task in tasks}
-    lines = [
-        f"  {task_of[output].content} with {', '.join(map(str, task_of[output].styles))}: {output}"
-        for output in todo[:_MAX_PAIRS]
-    ]
-    return [*lines, *([f"  and {len(todo) - _MAX_PAIRS} more"] if len(todo) > _MAX_PAIRS else [])]
-
-
-def _format_failures(failures: list[dict[str, str]], tasks: list[Task]) -> list[str]:
-    """A line for each cause, with the first pair that failed by it, and their number."""
-    task_of = {str(task.output): task for task in tasks}
-    lines: dict[str, list[str]] = {}
-    for failure in failures:
-        task, error = task_of[failure["output"]], failure["error"]
-        lines.setdefault(failure_cause(task, error), []).append(f"  failed: {failure_message(task, error)}")
-    return [same[0] + (f" ({len(same)} pairs)" if len(same) > 1 else "") for same in lines.values()]
-
-
-def _format_share(share: dict[str, Any]) -> str:
-    counts = (
-        f"{share['done']} of {counted(share['pairs'], 'pair')} done, {share['failed']} failed, {share['todo']} to do"
-    )
-    return f"  share {share['share']}: {counts}{', running' if share['running'] else ''}"
-
-
-def _format(description: dict[str, Any], tasks: list[Task]) -> str:
-    """Format the description of a job as lines of text."""
-    is_shared = len(description["shares"]) > 1
-    share = f"share {description['share']} of the job: " if is_shared else ""
-    lines = [
-        f"{share}{counted(description['pairs'], 'pair')}: {description['done']} done, "
-        f"{len(description['failed'])} failed, {len(description['todo'])} to do",
-        *_format_failures(description["failed"], tasks),
-    ]
-    lines += _format_pairs(description["todo"], tasks)
-    if description["replaced"]:
-        lines.append(f"{counted(description['replaced'], 'result')} of other files or settings will be replaced")
-    if description["todo"]:
-        at_once = f"{counted(description['at_once'], 'program')} at a time"
-        lines.append(f"on {device_name(description['device'])}, {at_once}:")
-    if memory := description["memory"]:
-        lines.append(f"about {memory['needed'] / 2**30:.1f} of {memory['available'] / 2**30:.1f} GiB of memory")
-    for group in description["groups"]:
-        shapes = ", ".join(f"{width} x {height}" for height, width in group["shapes"])
-        batches = f", {group['together']} in a program" if group["together"] > 1 else ", 1 in a program"
-        memory = f"{group['bytes'] / 2**30:.1f} GiB each time"
-        lines.append(f"  {counted(group['pairs'], 'pair')} at {shapes} pixels{batches}, {memory}")
-    if description["todo"]:
-        seconds = description["seconds"]
-        duration = "unknown until a pair has been computed here" if seconds is None else format_duration(seconds)
-        lines.append(f"time, without compilation: {duration}")
-    if (spent := Cost(**description["spent"])).pairs:
-        lines.append(f"spent on {counted(spent.pairs, 'result')} so far: {format_cost(spent)}")
-    if is_shared:
-        lines += ["all shares of the job:", *map(_format_share, description["shares"])]
-    return "\n".join(map(escape_unprintable, lines))

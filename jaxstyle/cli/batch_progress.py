@@ -36,11 +36,15 @@ from jaxstyle.optimization import Progress, schedule
 class BatchProgress:
     """The callback of a job: shows its progress in a terminal, and prints each error once.
 
+    Args:
+        folder: that of the results.
+        shown: the errors that are not printed any more; those that are printed are added.
+
     Attributes:
         done: the number of results that were written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shown: set[str]) -> None:
         self._folder = folder
         self.done, self._failed = 0, 0
         self._plan: Plan | None = None
@@ -49,7 +53,7 @@ class BatchProgress:
         self._total_pixel_steps = 0
         self._pixel_steps = 0.0  # of finished groups
         self._running: dict[Group, tuple[TaskID, float]] = {}
-        self._printed: set[str] = set()
+        self._shown = shown
         console = Console(stderr=True, soft_wrap=True)
         columns = (SpinnerColumn(), BarColumn(bar_width=14), TextColumn("{task.description}", markup=False))
         self._bar = Bar(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
@@ -105,7 +109,7 @@ class BatchProgress:
                 self._todo = plan.todo
                 self._total_pixel_steps = sum(plan.pixel_steps[pair] for pair in plan.todo)
                 for pair in sorted(plan.pairs & plan.failed.keys()):
-                    self._print(pair, f"{plan.failed[pair]} (failed before; try again with --retry-failed)")
+                    self._print(pair, plan.failed[pair], " (failed before; try again with --retry-failed)")
             case Started(group):
                 description = f"  {self._title(group)}: {describe_compiling(jax.default_backend())}"
                 self._running[group] = self._bar.add_task(description, total=1), 0.0
@@ -152,13 +156,13 @@ class BatchProgress:
         total_pairs = max(1, len(self._todo))
         self._bar.update(self._job, completed=self.done + self._failed, total=total_pairs, description=", ".join(texts))
 
-    def _print(self, pair: int, error: str) -> None:
+    def _print(self, pair: int, error: str, advice: str = "") -> None:
         """Print an error, unless it was printed for another pair with the same picture."""
         assert self._plan is not None
         task = self._plan.tasks[pair]
-        if (cause := failure_cause(task, error)) not in self._printed:
-            self._printed.add(cause)
-            self._print_line(f"jaxstyle: failed: {failure_message(task, error)}")
+        if (cause := failure_cause(task, error)) not in self._shown:
+            self._shown.add(cause)
+            self._print_line(f"jaxstyle: failed: {failure_message(task, error)}{advice}")
 
     def _print_line(self, line: str) -> None:
         """Print a line above the progress bars."""

@@ -12,18 +12,19 @@ from jaxstyle.cli.batch_progress import BatchProgress, describe_done
 from jaxstyle.cli.interrupts import on_interrupt, wait_for_end
 from jaxstyle.cli.messages import print_note
 from jaxstyle.cli.progress import format_duration
-from jaxstyle.jobs import WHOLE, Cost, Event, Job, Summary, run_job
+from jaxstyle.jobs import WHOLE, Cost, Job, Summary, run_job
 
 
 def run_with_progress(
-    job: Job, *, as_json: bool, run: Callable[[Job, Callable[[Event], None]], Summary] | None = None
+    job: Job, *, as_json: bool, run: Callable[..., Summary] = run_job, shown: set[str] | None = None
 ) -> Summary:
-    """Run a job by this function, by default `run_job`, with its progress shown in the terminal.
+    """Run a job by this function, `run_job` or one like it, with its progress shown in the terminal.
 
-    Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record. `run_job` saves
-    checkpoints before.
+    Ctrl-C and SIGTERM end it with one line that says how to resume, and, for `--json`, with a record. Checkpoints are
+    saved before. Failures in `shown` are not shown again; those of this run are added.
     """
-    progress, stop, saved = BatchProgress(job.folder), threading.Event(), threading.Event()
+    progress = BatchProgress(job.folder, set() if shown is None else shown)
+    stop, saved = threading.Event(), threading.Event()
 
     def finish() -> str:
         if as_json:
@@ -31,13 +32,13 @@ def run_with_progress(
         return f"stopped; {progress.describe()}; run the same command again to resume"
 
     def save() -> threading.Event | None:
-        if run or not progress.has_steps():
+        if not progress.has_steps():
             return None
         stop.set()
         return saved
 
     with on_interrupt(finish, save=save), progress.display():
-        summary = run(job, progress) if run else run_job(job, progress, stop=stop)
+        summary = run(job, progress, stop=stop)
         if stop.is_set():
             wait_for_end(saved)
         return summary

@@ -38,8 +38,9 @@ def usage_message(error: typer.TyperException) -> str:
     if match := re.match(r"No such command '(.*?)'", message):
         commands = ", ".join(error.ctx.command.commands)  # type: ignore[attr-defined]
         return f"there is no command {match[1]!r}; expected one of {commands}"
-    if match := re.fullmatch(r"Got unexpected extra argument.* \((.*)\)", message):
-        return f"there is {match[1]!r} after the last argument; leave it out{help_}"
+    if match := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", message):
+        quote = ", or quote a pattern of files" if str(command).endswith(" batch") else ""
+        return f"there is {match[1]!r} after the last argument; leave it out{quote}{help_}"
     return f"{error.format_message().rstrip('.')}{help_}"
 
 

@@ -6,7 +6,9 @@ are read and written by the workers: only groups, records and events are sent. A
 groups are done again from their checkpoints.
 """
 
+import math
 import os
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -36,7 +38,12 @@ _CALLS = 4  # to one worker at the same time
 
 
 def run_job_on_ray(
-    job: Job, callback: Callable[[Event], None] = lambda event: None, *, address: str = "local", cores: int = CORES
+    job: Job,
+    callback: Callable[[Event], None] = lambda event: None,
+    *,
+    address: str = "local",
+    cores: int = CORES,
+    stop: threading.Event | None = None,
 ) -> Summary:
     """`run_job` on a Ray cluster, whose machines have the files of the job under the same paths.
 
@@ -46,6 +53,7 @@ def run_job_on_ray(
         address: "local" starts Ray on this machine for the job, "auto" connects to the cluster of this machine, and
             `HOST:PORT` to another one. A process that is connected already uses that connection.
         cores: CPU cores of a worker, if the cluster has no GPUs.
+        stop: as for `run_job`.
 
     Raises:
         JaxStyleError: as `run_job`; and if Ray is not installed or cannot be reached, or workers do not start.
@@ -62,10 +70,10 @@ def run_job_on_ray(
         callback(event)
 
     with closing(open_records(job.folder, WHOLE)) as records, connected(address) as ray:
-        driver = _Driver(ray, job, records.add, on_event, cores, may_grow=address != "local")
+        driver = _Driver(ray, job, records.add, on_event, cores, is_shared=address != "local")
         plan = driver.plan()
         running_since = time.perf_counter()
-        driver.run(plan)
+        driver.run(plan, stop or threading.Event())
     return summarize(job, plan, records.path, cost=cost, started=started, running_since=running_since)
 
 
@@ -105,9 +113,9 @@ class _Driver:
         callback: Callable[[Event], None],
         cores: int,
         *,
-        may_grow: bool,
+        is_shared: bool,
     ):
-        self._may_grow = may_grow
+        self._is_shared = is_shared  # others may use the cluster, and it may grow
         self._ray, self._job, self._add_record, self._callback, self._cores = ray, job, add_record, callback, cores
         self._job_object = ray.put(job)
         self._workers: list[_Hired] = []
@@ -121,7 +129,8 @@ class _Driver:
         """Plan the job on a worker."""
         while True:
             worker = self._hire()
-            self._say_if_it_waits(worker)
+            if self._is_shared:
+                self._say_if_it_waits(worker)
             try:
                 plan, at_once, memory = self._get(worker.actor.plan.remote())
             except _WorkerDied as error:
@@ -133,8 +142,8 @@ class _Driver:
             self._start(worker)
             return plan
 
-    def run(self, plan: Plan) -> None:
-        """Have everything computed that has to be done, or stop at the first failure if `fail_fast` is set."""
+    def run(self, plan: Plan, stop: threading.Event) -> None:
+        """Have everything computed that has to be done, or until `stop`, or the first failure if `fail_fast` is set."""
 
         def work(group: Group) -> int:
             return sum(plan.pixel_steps[pair] for pair in group.pairs if plan.is_todo(pair))
@@ -143,17 +152,20 @@ class _Driver:
         self._failures |= plan.unreadable
         self._has_failed = False
         while not (self._job.fail_fast and self._has_failed) and (self._groups or self._failures or self._is_busy()):
+            if stop.is_set():
+                self._end("stop", seconds=math.inf)
+                return
             self._hire_more()
             self._hand_out()
             self._receive()
-        self._end()
+        self._end("finish", seconds=_GOODBYE)
 
-    def _end(self) -> None:
-        """Let the workers end what they have begun, for some seconds, and then kill those that are left."""
+    def _end(self, method: str, seconds: float) -> None:
+        """Call this method of the workers, let them end for some seconds, and kill those that are left."""
         for worker in self._workers:
             if worker.has_started:
-                worker.actor.compute.remote(None)
-        deadline = time.monotonic() + _GOODBYE
+                getattr(worker.actor, method).remote()
+        deadline = time.monotonic() + seconds
         while any(worker.has_started for worker in self._workers) and time.monotonic() < deadline:
             self._receive()
         for worker in self._workers:
@@ -166,7 +178,7 @@ class _Driver:
         """Hire as many workers as the cluster has room for; and some that wait, so that an autoscaler makes room."""
         busy = sum(bool(worker.left or worker.failures) for worker in self._workers)
         started = sum(worker.has_started for worker in self._workers)
-        wanted = min(len(self._groups) + bool(self._failures) + busy, self._room() + started * self._may_grow)
+        wanted = min(len(self._groups) + bool(self._failures) + busy, self._room() + started * self._is_shared)
         for _ in range(wanted - len(self._workers)):
             self._start(self._hire())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxstyle.errors import ConfigError
 from jaxstyle.files import is_saved_style
-from jaxstyle.images import RemotePath, as_path, exists, is_folder, list_folder, path_in_errors
+from jaxstyle.images import RemotePath, as_path, exists, is_folder, list_folder, path_in_errors, real_path
 from jaxstyle.jobs.names import natural_order
 
 # The suffixes of pictures in a folder, including formats that cannot be read and are reported as failures.
@@ -18,13 +18,17 @@ _PICTURE = re.compile(
 )
 
 
-def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[list[Path], int]:
+def find_pictures(
+    option: str, pattern: str, *, styles: bool = False, results: Path | None = None, may_lack: bool = False
+) -> tuple[list[Path], int]:
     """The pictures in a folder, or the files that a pattern matches, in natural order; and the number of others.
 
     Args:
         option: the name of the option, for errors.
         pattern: a folder or a glob pattern.
         styles: whether saved styles count as pictures.
+        results: a folder whose files a pattern does not match.
+        may_lack: whether there may be none yet.
 
     Raises:
         ConfigError: naming the option, if there are none; or if their store does not exist.
@@ -38,9 +42,9 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
         files = [path for path in named if not is_folder_of[path]]
         others = len(named) - len(files) + sum(not is_folder_of[path] for path in set(entries) - set(named))
     else:
-        files = [path] if exists(path) else sorted(_matches(path), key=natural_order)
+        files = [path] if exists(path) else sorted(_matches(path, results), key=natural_order)
         others = 0
-    if not files:
+    if not files and not may_lack:
         if isinstance(path, RemotePath):
             with path_in_errors(path, "read", ConfigError):
                 path.check_bucket()
@@ -50,8 +54,22 @@ def find_pictures(option: str, pattern: str, *, styles: bool = False) -> tuple[l
     return files, others
 
 
-def _matches(pattern: Path) -> list[Path]:
-    """The files that a pattern matches; folders that exist may have brackets in their names, which are no pattern."""
+def _matches(pattern: Path, results: Path | None) -> list[Path]:
+    """The files that a pattern matches, without those in the folder of the results; all, if they are all there."""
+    found = _all_matches(pattern)
+    if results is None:
+        return found
+    folder = real_path(results)
+    inside = {parent for parent in {path.parent for path in found} if _is_within(real_path(parent), folder)}
+    return [path for path in found if path.parent not in inside] or found
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def _all_matches(pattern: Path) -> list[Path]:
+    """Folders that exist may have brackets in their names, which are no pattern."""
     if isinstance(pattern, RemotePath):
         with path_in_errors(pattern, "read", ConfigError):
             return [*pattern.matches()]

@@ -163,7 +163,9 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
         if output is not None:
             check_format(PurePath(output), bits=settings.file.bits)
     except (ConfigError, PictureError) as error:
-        raise ConfigError(f"line {line}: {error}") from None
+        message = str(error).removeprefix("--")
+        separator = ", column " if message.partition(" ")[0] in cells else ": "
+        raise ConfigError(f"line {line}{separator}{message}") from None
     return Row(line, content, styles, settings, output)
 
 

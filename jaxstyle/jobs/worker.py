@@ -43,6 +43,7 @@ class Worker:
         self._job, self._networks = job, NetworkCache()
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._groups: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
 
     def is_there(self) -> bool:
         """Whether the worker has begun: the cluster answers only when it has room for it."""
@@ -57,7 +58,7 @@ class Worker:
     def start(self, plan: Plan, at_once: int) -> None:
         """Compute the groups to come, in a thread."""
         plan = replace(plan, unreadable={})  # whose failures the driver has recorded once
-        options: dict[str, Any] = {"at_once": at_once, "take": self._take}
+        options: dict[str, Any] = {"at_once": at_once, "take": self._take, "stop": self._stop}
         runner = make_runner(self._job, plan, self._networks, device(), self._add, self._messages.put, **options)
         self.fail = runner.write_failure
 
@@ -72,9 +73,18 @@ class Worker:
 
         threading.Thread(target=run, daemon=True).start()
 
-    def compute(self, group: Group | None) -> None:
-        """Compute a group after those before it; None ends the worker."""
+    def compute(self, group: Group) -> None:
+        """Compute a group after those before it."""
         self._groups.put(group)
+
+    def finish(self) -> None:
+        """End after the groups that it has."""
+        self._groups.put(None)
+
+    def stop(self) -> None:
+        """Save checkpoints of the groups in work, and end."""
+        self._stop.set()
+        self._groups.put(None)
 
     def record_failure(self, pair: int, error: str) -> None:
         """Record that a pair has failed."""

@@ -163,6 +163,16 @@ class TestDryRun:
         assert rf"{tmp_path}/two\nlines\x1b[2J.jpg with {style}: two\nlines\x1b[2J--" in text and "\x1b" not in text
 
 
+def test_a_pattern_does_not_match_the_results(photos: Path, paintings: Path, tmp_path: Path):
+    """Which the same command would take for pictures when it resumes."""
+    out, where = photos / "out", ("--content", f"{photos}/**/*.*g", "--style", next(paintings.iterdir()))
+    assert batch(out, *where).code == 0
+    assert batch(out, *where).code == 0 and len(records_in(out)) == 2
+    (photos / "other").mkdir()
+    shutil.copy(CONTENT, photos / "other" / "new.jpg")
+    assert "has pictures to read in it" in batch(photos / "other", *where).err
+
+
 class TestErrors:
     def refused(self, tmp_path, *arguments: object, code: int = 2) -> str:
         outcome = batch(tmp_path / "out", *arguments)
@@ -172,7 +182,11 @@ class TestErrors:
     def test_without_pairs(self, photos, paintings, tmp_path):
         assert "expected --content and --style" in self.refused(tmp_path)
         assert "expected --content and --style" in self.refused(tmp_path, "--content", photos)
-        assert "exclude each other" in self.refused(tmp_path, tmp_path / "pairs.csv", "--content", photos)
+        assert "quote a pattern of files" in self.refused(tmp_path, tmp_path / "pairs.csv", "--content", photos)
+        surplus = ("a.jpg", "b (1).jpg", "c.jpg", "--style", paintings, "--content", photos)
+        assert "there is 'b (1).jpg c.jpg' after the last argument; leave it out, or quote" in self.refused(
+            tmp_path, *surplus
+        )
         assert "which matches no picture" in self.refused(tmp_path, "--content", tmp_path, "--style", paintings)
         assert "pairs.csv: cannot be read" in self.refused(tmp_path, tmp_path / "pairs.csv")
         assert not (tmp_path / "out").exists()

@@ -128,6 +128,31 @@ def test_what_a_worker_had_is_done_again_when_it_dies(ray: FakeRay, tmp_path: Pa
     assert same_records(tmp_path / "here", tmp_path / "there")
 
 
+def test_a_job_that_is_stopped_goes_on_from_its_checkpoints(ray: FakeRay, tmp_path: Path):
+    here, there = (
+        jobs.Job(
+            [
+                jobs.Task(CONTENT, (STYLE,), replace(TINY, steps=200, seed=seed).settings(), Path(f"{seed}.png"))
+                for seed in (0, 1, 2)
+            ],
+            tmp_path / name,
+        )
+        for name in ("here", "there")
+    )
+    stop = threading.Event()
+
+    def on_event(event: jobs.Event) -> None:
+        if isinstance(event, jobs.Step) and event.progress.step >= 20:
+            stop.set()
+
+    stopped = jobs.run_job_on_ray(there, on_event, cores=1, stop=stop)
+    assert stopped.untried > 0 and not ray.living()
+    assert jobs.run_job_on_ray(there, cores=1).done == 3
+    assert max(record["resumed"] for record in records_in(tmp_path / "there")) >= 20
+    jobs.run_job(here)
+    assert pictures_in(tmp_path / "here") == pictures_in(tmp_path / "there")
+
+
 def test_workers_fit_the_machines_and_not_their_total(ray: FakeRay, tmp_path: Path):
     """Two machines with a core each; a worker usually takes four."""
     ray.resources = ({"CPU": 1}, {"CPU": 1})
@@ -145,7 +170,7 @@ def test_a_cluster_without_room_is_waited_for_with_a_word(
     monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
     ray.resources = ({"CPU": 0},)
     with pytest.raises(KeyboardInterrupt):
-        jobs.run_job_on_ray(job(tmp_path / "out"), stop)
+        jobs.run_job_on_ray(job(tmp_path / "out"), stop, address="auto")
 
 
 @pytest.mark.parametrize(

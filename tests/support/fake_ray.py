@@ -61,7 +61,7 @@ class Actor:
         if self.is_dead:
             return
         self.is_dead = True
-        self.instance.compute(None)  # so that its threads end
+        self.instance.finish()  # so that its threads end
         for future in self.calls:
             if not future.done():
                 future.set_exception(RayError("it was killed"))
