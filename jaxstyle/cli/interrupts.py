@@ -68,13 +68,19 @@ def run_command(command: Callable[[], int]) -> None:
         nonlocal signals
         signals += 1
 
-    for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handle)  # to the end of the process
+    known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    handled = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def install() -> None:
+        for number in handled:
+            signal.signal(number, handle)
+
+    install()
     thread = threading.Thread(target=work, daemon=True, name="jaxstyle")
     thread.start()
     while thread.is_alive() and not signals:
         thread.join(0.1)
+        install()  # again: Ray puts a handler before it that prints the stack of the process
     if signals and not future.done() and (saved := [event for _, save in _on_interrupt[::-1] if (event := save())]):
         _print_line(_WAITING)
         while thread.is_alive() and signals < 2 and not all(event.is_set() for event in saved):

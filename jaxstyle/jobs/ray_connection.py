@@ -6,9 +6,7 @@ Ray itself waits for minutes for an address that does not answer, so an address 
 import logging
 import os
 import re
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +33,6 @@ def connected(address: str) -> Iterator[Any]:
         expected = f"expected HOST:PORT, such as {address or '10.0.0.1'}:6379, or auto or local"
         raise ConfigError(f"the address of Ray is {address!r}; {expected}")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
-    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         import ray
     except ImportError:
@@ -49,8 +46,6 @@ def connected(address: str) -> Iterator[Any]:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
     except Exception as error:  # of many types
         raise _unreachable(address, str(error)) from None
-    if on_terminate is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_terminate)  # Ray's own handler prints its stack
     try:
         yield ray
     finally:
