@@ -116,7 +116,7 @@ class TestFiles:
         (task,) = read_manifest(tmp_path / "pairs.jsonl", Options(rotate_style=45.0))
         assert task.settings.config.style_scale == (1.0, 2.0) and task.settings.config.rotate_style == 45
         (tmp_path / "pairs.csv").write_text('content,style,style_scale\na.png,b.png;c.png,"1,2,3"\n')
-        with pytest.raises(ConfigError, match="line 2: style_scale has 3 factors for 2 styles"):
+        with pytest.raises(ConfigError, match="line 2, column style_scale has 3 factors for 2 styles"):
             read_manifest(tmp_path / "pairs.csv", Options())
         with pytest.raises(ConfigError, match="--style-scale is empty"):
             Options(style_scale="").settings()

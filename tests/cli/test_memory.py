@@ -101,7 +101,7 @@ def test_the_largest_size_of_a_grid_fits_all_cells(tmp_path: Path, monkeypatch: 
         sizes.extend(task.settings.config.size for task in job.tasks)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxstyle.cli.job.run_job", stop)
+    monkeypatch.setattr("jaxstyle.cli.grid.run_with_progress", stop)
     run("grid", CONTENT, STYLE, "-o", tmp_path / "out.png", "--columns", "style-scale=1;3", "--size", "max")
     monkeypatch.undo()
     assert len(sizes) == 2 and sizes[0] == sizes[1]

@@ -37,7 +37,7 @@ def test_saved_styles_at_other_sizes_are_named(monkeypatch: pytest.MonkeyPatch):
 def test_unknown_networks_in_a_manifest_have_a_line(tmp_path: Path, value: str):
     manifest = tmp_path / "pairs.csv"
     manifest.write_text(f"content,style,network\na.jpg,b.jpg,\na.jpg,b.jpg,{value}\n")
-    with pytest.raises(ConfigError, match=f"pairs.csv: line 3: --network is '{value}'"):
+    with pytest.raises(ConfigError, match=f"pairs.csv: line 3, column network is '{value}'"):
         read_manifest(manifest, Options())
 
 

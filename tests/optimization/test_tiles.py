@@ -186,7 +186,9 @@ class TestTargets:
 def test_a_stylization_by_tiles_is_that_of_whole_pictures(networks: dict[str, Network]) -> None:
     """From a given picture, painted more strongly in some places, and in others not at all."""
     content, style = random_picture(40, 64, 0), random_picture(50, 70, 1) ** 2
-    config = replace(SHALLOW, content_layers=CONFIG.content_layers, size=64, steps=8, init=(("picture", 1.0),))
+    config = replace(
+        SHALLOW, content_layers=CONFIG.content_layers, size=64, steps=8, init=(("picture", 1.0),), optimizer="adam"
+    )
     mask = np.random.default_rng(3).random((5, 8), np.float32).repeat(8, 0).repeat(8, 1) - 0.3
     options = {"initial_picture": random_picture(40, 64, 2), "strength_mask": mask.clip(0)}
     results = [

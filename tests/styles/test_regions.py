@@ -174,7 +174,12 @@ class TestFoundRegions:
     """`regions` in the settings, with a small network."""
 
     CONFIG = StyleConfig(
-        size=64, steps=6, regions=2, content_layers=(("relu1", 1.0),), style_layers=(("relu1", 1.0), ("relu2", 1.0))
+        size=64,
+        steps=6,
+        regions=2,
+        optimizer="adam",
+        content_layers=(("relu1", 1.0),),
+        style_layers=(("relu1", 1.0), ("relu2", 1.0)),
     )
 
     def test_batches_give_the_same_as_single_pictures(self, tiny: Network) -> None:
