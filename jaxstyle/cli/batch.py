@@ -151,8 +151,8 @@ def batch_command(
     share = WHOLE if ray and not shard else _share(shard)
     if ray and share != WHOLE and not dry_run:
         raise ConfigError(f"--ray computes the whole job, but --shard is {share}; leave one of them out")
-    may_lack = until_stopped and not dry_run
-    find_tasks = partial(_tasks, manifest, content, style, output, options, zipped=zipped, may_lack=may_lack)
+    may_be_empty = until_stopped and not dry_run
+    find_tasks = partial(_tasks, manifest, content, style, output, options, zipped=zipped, may_be_empty=may_be_empty)
 
     def make_job(tasks: list[Task]) -> Job:
         check_output_folder(tasks, output, overwrite=overwrite, from_folders=manifest is None)
@@ -194,7 +194,7 @@ app = command_app("batch", batch_command, EXAMPLES)
 def _wait_for_job(
     find_tasks: Callable[..., list[Task]], make_job: Callable[[list[Task]], Job], known: PictureState
 ) -> tuple[PictureState, Job]:
-    """The job when pictures or rows have arrived that it can have."""
+    """Wait for other pictures or rows, until they make a job that can run."""
     while True:
         print_note("waiting for pictures; Ctrl-C ends it")
         known = wait_for_change(partial(find_tasks, quiet=True), known, _print_error)
@@ -227,7 +227,7 @@ def _tasks(
     options: Options,
     *,
     zipped: bool,
-    may_lack: bool,
+    may_be_empty: bool,
     quiet: bool = False,
 ) -> list[Task]:
     if manifest:
@@ -240,7 +240,7 @@ def _tasks(
     if not content or not style:
         raise ConfigError("there are no pairs; expected --content and --style, or a MANIFEST")
     results = output if has_job(output) else None
-    find = partial(find_pictures, results=results, may_lack=may_lack)
+    find = partial(find_pictures, results=results, may_be_empty=may_be_empty)
     contents, skipped_contents = find("--content", content)
     styles, skipped_styles = find("--style", style, styles=True)
     for folder, count in ((content, skipped_contents), (style, skipped_styles)):

@@ -19,7 +19,7 @@ _PICTURE = re.compile(
 
 
 def find_pictures(
-    option: str, pattern: str, *, styles: bool = False, results: Path | None = None, may_lack: bool = False
+    option: str, pattern: str, *, styles: bool = False, results: Path | None = None, may_be_empty: bool = False
 ) -> tuple[list[Path], int]:
     """The pictures in a folder, or the files that a pattern matches, in natural order; and the number of others.
 
@@ -28,7 +28,7 @@ def find_pictures(
         pattern: a folder or a glob pattern.
         styles: whether saved styles count as pictures.
         results: a folder whose files a pattern does not match.
-        may_lack: whether there may be none yet.
+        may_be_empty: whether there may be none yet.
 
     Raises:
         ConfigError: naming the option, if there are none; or if their store does not exist.
@@ -44,7 +44,7 @@ def find_pictures(
     else:
         files = [path] if exists(path) else sorted(_matches(path, results), key=natural_order)
         others = 0
-    if not files and not may_lack:
+    if not files and not may_be_empty:
         if isinstance(path, RemotePath):
             with path_in_errors(path, "read", ConfigError):
                 path.check_bucket()
@@ -55,7 +55,7 @@ def find_pictures(
 
 
 def _matches(pattern: Path, results: Path | None) -> list[Path]:
-    """The files that a pattern matches, without those in the folder of the results; all, if they are all there."""
+    """`_all_matches` without those in the folder of the results, unless all are there."""
     found = _all_matches(pattern)
     if results is None:
         return found
@@ -69,7 +69,7 @@ def _is_within(path: Path, folder: Path) -> bool:
 
 
 def _all_matches(pattern: Path) -> list[Path]:
-    """Folders that exist may have brackets in their names, which are no pattern."""
+    """The files that a pattern matches; folders that exist may have brackets in their names, which are no pattern."""
     if isinstance(pattern, RemotePath):
         with path_in_errors(pattern, "read", ConfigError):
             return [*pattern.matches()]

@@ -163,7 +163,7 @@ def _row(line: int, cells: Mapping[str, Any], options: Options, folder: Path) ->
         if output is not None:
             check_format(PurePath(output), bits=settings.file.bits)
     except (ConfigError, PictureError) as error:
-        of_column = re.match("(?:--)?(\\w+) (?:is|has) ", str(error))
+        of_column = re.match(r"(?:--)?(\w+) (?:is|has) ", str(error))
         if of_column and of_column[1] in cells:
             raise ConfigError(f"line {line}, column {str(error).removeprefix('--')}") from None
         raise ConfigError(f"line {line}: {error}") from None

@@ -71,10 +71,10 @@ def test_the_command_goes_on(photos: Path, paintings: Path, tmp_path: Path, monk
     assert outcome.err.count("damaged.png: ") == 1, "an old failure is shown once"
 
 
-def test_the_folder_may_be_empty_at_first_and_bad_rows_end_nothing(
+def test_the_folder_may_be_empty_at_first_and_errors_end_nothing(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Pictures arrive among the results at first, which is refused without an end, and then where they should."""
+    """At first, a folder is in the place of the result."""
     inbox, out, steps = tmp_path / "inbox", tmp_path / "out", []
     inbox.mkdir()
 

@@ -53,15 +53,15 @@ def test_second_run_is_the_same_and_neither_compiles_nor_traces(environment, tmp
     assert {f"jit_{name}" for name in functions} <= {path.name.split("-")[0] for path in cache.glob("*/*-cache")}
 
 
-def test_stopped_run_writes_the_current_picture(environment, tmp_path):
-    """By SIGTERM; the next test stops by SIGINT, and `test_run.py` tests both within this process."""
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_writes_the_current_picture(environment, tmp_path, stop):
     out, snapshot = tmp_path / "out.png", tmp_path / "out-0010.png"
     options = (*TINY, "--steps", 100_000, "--save-every", 10)
     process = start(environment, "stylize", CONTENT, STYLE, "-o", out, *options)
     deadline = time.monotonic() + 60
     while not snapshot.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(stop)
     code, printed, err = wait(process)
     assert code == 130 and printed == ""
     waiting, err = err.splitlines()

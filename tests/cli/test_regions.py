@@ -61,7 +61,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 
 @pytest.mark.usefixtures("folder")
 class TestResults:
-    @pytest.mark.parametrize("representation", ["moments", "nearest"])
+    @pytest.mark.parametrize("representation", ["moments", "nearest", "shifted", "sliced"])
     def test_a_representation_gives_another_picture(self, plain: np.ndarray, representation: str) -> None:
         other, record = painted("--style-representation", representation)
         assert record["settings"]["style_representation"] == representation

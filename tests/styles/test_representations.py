@@ -73,6 +73,15 @@ def random_features(seed: int = 0, height: int = 12, width: int = 10) -> Layers:
     return {layer: np.maximum(rng.normal(0.3, 1, shape), 0).astype(np.float32) for layer, shape in shapes.items()}
 
 
+def padded_features(features: Layers) -> tuple[Layers, Layers]:
+    """Features with further positions below and at the right, and weights that are 0 there."""
+    padded, masks = {}, {}
+    for (layer, value), added in zip(features.items(), (4, 2), strict=True):
+        padded[layer] = np.pad(value, ((0, added), (0, added), (0, 0)), constant_values=7)
+        masks[layer] = np.pad(np.ones(value.shape[:2], np.float32), ((0, added), (0, added)))
+    return padded, masks
+
+
 def random_weights(features: Layers, seed: int = 9) -> Layers:
     rng = np.random.default_rng(seed)
     return {layer: rng.random(value.shape[:2], np.float32) for layer, value in features.items()}
@@ -266,14 +275,7 @@ class TestDefinitions:
     def test_positions_with_a_weight_of_0_have_no_effect(self, name: str) -> None:
         """Such as padding: the result is that of the picture without it."""
         features = random_features(0, 8, 6)
-        padded = {
-            layer: np.pad(value, ((0, 4 // stride), (0, 4 // stride), (0, 0)), constant_values=7)
-            for (layer, value), stride in zip(features.items(), (1, 2), strict=True)
-        }
-        masks = {
-            layer: np.pad(np.ones(value.shape[:2], np.float32), [(0, 4 // stride), (0, 4 // stride)])
-            for (layer, value), stride in zip(features.items(), (1, 2), strict=True)
-        }
+        padded, masks = padded_features(features)
         assert_close(measure_features(name, padded, masks), naive(name, features))
 
     def test_is_0_if_all_weights_are_0(self, name: str) -> None:
@@ -320,17 +322,10 @@ class TestLoss:
     def test_positions_with_a_weight_of_0_have_no_effect(self, name: str) -> None:
         """Such as padding: the loss and its gradient are those of the picture without it."""
         features, targets = random_features(0, 8, 6), measure_features(name, random_features(1))
-        masks = {layer: np.ones(value.shape[:2], np.float32) for layer, value in features.items()}
-        steps = {"shallow": 4, "deep": 2}
-        padded, padded_masks = (
-            {
-                layer: np.pad(value, [(0, steps[layer])] * 2 + [(0, 0)] * (value.ndim - 2), constant_values=fill)
-                for layer, value in layers.items()
-            }
-            for layers, fill in ((features, 7), (masks, 0))
-        )
-        expected, gradient = loss_and_gradient(features, targets, masks, representation=name)
-        found, found_gradient = loss_and_gradient(padded, targets, padded_masks, representation=name)
+        everywhere = {layer: np.ones(value.shape[:2], np.float32) for layer, value in features.items()}
+        expected, gradient = loss_and_gradient(features, targets, everywhere, representation=name)
+        padded, masks = padded_features(features)
+        found, found_gradient = loss_and_gradient(padded, targets, masks, representation=name)
         assert found == pytest.approx(float(expected), rel=1e-4)
         for layer, value in gradient.items():
             height, width = value.shape[:2]

@@ -79,13 +79,14 @@ def check_run() -> None:
 
 
 def check_batch(photo: np.ndarray, painting: np.ndarray, config: StyleConfig, split: Stylized) -> None:
-    """A pair of a batch is split, too."""
+    """The pairs of a batch are split one after another."""
     seen = []
 
     def record_picture(pairs: tuple[int, ...], progress: Progress) -> None:
         seen.append((progress.picture.shape, len(progress.state.picture.sharding.device_set)))
 
-    (first,) = stylize_batch([photo], [painting], network=networks["plain"], config=config, callback=record_picture)
+    styles = [painting, painting**2]
+    first, _ = stylize_batch([photo] * 2, styles, network=networks["plain"], config=config, callback=record_picture)
     assert (split.image.shape, 4) in seen and np.abs(first.image - split.image).max() < 1 / 255
 
 
